@@ -1,0 +1,2 @@
+# Whoever links crypto.a links -lbearssl.
+LIBS += crypto

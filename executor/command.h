@@ -1,0 +1,80 @@
+#ifndef EXECUTOR_COMMAND_H
+#define EXECUTOR_COMMAND_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "executor/stream.h"
+#include "imsg/messages.h"
+#include "privsep/event.h"
+
+struct channel;
+
+/*
+ * input -> running -> (ending ->) killing -> (cleaning ->) ended -> free
+ */
+enum command_state {
+	CMD_FREE,
+	CMD_INPUT, /* RUN_INPUT is to come */
+	CMD_RUNNING,
+	CMD_ENDING,   /* SIGTERM was sent; it has 5 s */
+	CMD_KILLING,  /* cgroup.kill was written */
+	CMD_CLEANING, /* a child of ours empties its work folder */
+	CMD_ENDED     /* ENDED is to be sent */
+};
+
+struct command {
+	enum command_state state;
+	struct msg_run run;
+	int body, input; /* memfds, until it starts */
+	int cgroup;	 /* folders, while it runs */
+	int work;
+	struct event empty;   /* cgroup.events */
+	struct event started; /* exec has happened, or failed */
+	pid_t pid;	      /* bash, until it is reaped */
+	pid_t cleaner;
+	int status;	 /* as waitpid(2) gives it */
+	bool kill_asked; /* before it could start */
+	bool stopped;	 /* how says why we ended it */
+	enum end_how how;
+	int error;	    /* why it cannot start */
+	struct timer timer; /* of the state */
+	int kills;
+	struct stream out, err;
+	int64_t started_us, ended_us;
+
+	/* What the verifier is to be told. */
+	bool tell_started, tell_grown;
+	struct timer grown_timer;
+	int64_t grown_ms;	     /* when it was told last */
+	uint64_t told_out, told_err; /* what it was told last */
+};
+
+#define COMMANDS_MAX (32 + VMS_MAX)
+
+/* The table; its free entries are CMD_FREE. */
+extern struct command commands[COMMANDS_MAX];
+
+void command_init(struct channel *verifier);
+
+/*
+ * What the verifier asks for.  They take over fd.  NULL, or how the verifier
+ * is mistaken.
+ */
+const char *command_run(const struct msg_run *, int fd);
+const char *command_input(uint64_t seq, int fd);
+void command_kill(uint64_t seq);
+
+/* A child has been reaped: whether it was a command's. */
+bool command_reaped(pid_t, int status);
+/* How many are not over. */
+unsigned int command_count(void);
+/* Stops what still empties work folders: the caller does it itself. */
+void command_stop_cleaners(void);
+
+/* ENDED has been sent: the entry is free. */
+void command_forget(struct command *);
+
+#endif

@@ -1,0 +1,211 @@
+/*
+ * executor: runs the commands, each in a cgroup of its own.
+ * Fed by:  the verifier (what to run, sealed; whom to kill; which spool to
+ * open) Feeds:   the verifier (spool descriptors, sizes, how each command
+ * ended) May:     all that root may: fork and exec bash, kill what it started
+ * May not: hold a key, speak with a VM
+ */
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+
+#include <signal.h>
+#include <stdlib.h>
+
+#include "executor/cgroup.h"
+#include "executor/command.h"
+#include "executor/folder.h"
+#include "executor/spawn.h"
+#include "executor/tell.h"
+#include "privsep/channel.h"
+#include "privsep/log.h"
+#include "privsep/role.h"
+#include "privsep/sandbox.h"
+
+#define END_MS 10000 /* for the cgroups to become empty */
+
+static struct channel parent, verifier;
+
+/*
+ * We are the last to go: first all that could still run.  Status 0 when there
+ * was nothing, as after an orderly stop.
+ */
+static void __attribute__((noreturn)) end(int status)
+{
+	if (command_count() > 0)
+		status = 1;
+	cgroup_end_all("command.", END_MS);
+	cgroup_end_all("poller.", END_MS);
+	command_stop_cleaners();
+	folder_sweep();
+	exit(status);
+}
+
+static void __attribute__((noreturn)) mistrust(const char *why)
+{
+	log_warn("the verifier: %s", why);
+	end(1);
+}
+
+static void
+channel_over(struct channel *ch, const char *why)
+{
+	if (ch == &verifier && why != NULL)
+		mistrust(why);
+	end(why == NULL ? 0 : 1);
+}
+
+static void
+read_payload(struct imsg *m, void *payload, size_t size)
+{
+	if (imsg_payload(m, payload, size) == -1)
+		mistrust("a message of the wrong size");
+}
+
+static void
+got_run(struct imsg *m)
+{
+	struct msg_run run;
+	const char *mistake;
+
+	read_payload(m, &run, sizeof(run));
+	if ((mistake = command_run(&run, imsg_take_fd(m))) != NULL)
+		mistrust(mistake);
+}
+
+static void
+got_input(struct imsg *m)
+{
+	struct msg_seq seq;
+	const char *mistake;
+
+	read_payload(m, &seq, sizeof(seq));
+	if ((mistake = command_input(seq.seq, imsg_take_fd(m))) != NULL)
+		mistrust(mistake);
+}
+
+static void
+got_kill(struct imsg *m)
+{
+	struct msg_seq seq;
+
+	read_payload(m, &seq, sizeof(seq));
+	command_kill(seq.seq);
+}
+
+static void
+got_spool_open(struct imsg *m)
+{
+	struct msg_seq seq;
+
+	read_payload(m, &seq, sizeof(seq));
+	if (tell_spool(seq.seq) == -1)
+		mistrust("SPOOL_OPEN for more than may be open");
+	channel_wake(&verifier);
+}
+
+static void
+got_spool_remove(struct imsg *m)
+{
+	struct msg_seq seq;
+
+	read_payload(m, &seq, sizeof(seq));
+	tell_no_spool(seq.seq);
+	spool_remove(seq.seq);
+}
+
+static const struct {
+	enum imsg_type type;
+	void (*fn)(struct imsg *);
+} from_verifier[] = {
+    {IMSG_RUN, got_run},
+    {IMSG_RUN_INPUT, got_input},
+    {IMSG_KILL, got_kill},
+    {IMSG_SPOOL_OPEN, got_spool_open},
+    {IMSG_SPOOL_REMOVE, got_spool_remove},
+};
+
+static void
+dispatch_verifier(struct channel *ch, struct imsg *m)
+{
+	size_t i;
+
+	(void)ch;
+	for (i = 0; i < sizeof(from_verifier) / sizeof(from_verifier[0]); i++)
+		if (m->hdr.type == from_verifier[i].type) {
+			from_verifier[i].fn(m);
+			return;
+		}
+	mistrust("a message without a handler");
+}
+
+/* The table has nothing that the parent may say once we are READY. */
+static void
+dispatch_parent(struct channel *ch, struct imsg *m)
+{
+	(void)ch;
+	log_warn("parent: unexpected %s", imsg_name(m->hdr.type));
+	end(1);
+}
+
+/*
+ * The kernel gives us the orphans of our commands, too: whom we do not know
+ * is reaped, and that is all.
+ */
+static void
+reap(int signo)
+{
+	int status;
+	pid_t pid;
+
+	(void)signo;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (!command_reaped(pid, status))
+			log_debug("reaped %d", (int)pid);
+}
+
+static void
+open_verifier(void)
+{
+	channel_open(&verifier, role_await_fd(&parent, IMSG_VERIFIER_CHANNEL),
+	    ROLE_EXECUTOR, ROLE_VERIFIER, ST_SERVING, "verifier");
+	verifier.dispatch = dispatch_verifier;
+	verifier.pump = tell_pump;
+	verifier.closed = channel_over;
+}
+
+/* Ctrl-C and systemd's TERM reach us too; the parent ends us in its turn. */
+static void
+ignore_signals(void)
+{
+	static const int ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+	size_t i;
+
+	for (i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		if (signal(ignored[i], SIG_IGN) == SIG_ERR)
+			fatal("signal %d", ignored[i]);
+}
+
+int
+main(void)
+{
+	struct msg_settings settings;
+
+	ignore_signals();
+	role_begin(&parent, ROLE_EXECUTOR, &settings);
+	parent.dispatch = dispatch_parent;
+	parent.closed = channel_over;
+	open_verifier();
+
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == -1)
+		fatal("PR_SET_CHILD_SUBREAPER");
+	spawn_init();
+	cgroup_init(settings.cgroup);
+	folder_init(settings.root);
+	command_init(&verifier);
+	event_signal(SIGCHLD, reap);
+	role_ready(&parent, sandbox_deny_list());
+	event_loop(NULL);
+	end(1);
+}

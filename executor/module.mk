@@ -1,0 +1,13 @@
+executor_OMIT = executor/rig.c
+LIBS += executor
+PROGS += $(B)/executor/executor
+$(B)/executor/executor: $(B)/executor.a $(B)/privsep.a $(B)/imsg.a \
+	$(B)/crypto.a
+$(B)/executor/executor: LDLIBS += -lseccomp -lcap-ng -lbearssl
+
+TESTS += $(B)/executor/end_test $(B)/executor/run_test
+$(B)/executor/end_test: $(B)/executor/end_test.o $(B)/executor/rig.o \
+	$(B)/imsg.a
+$(B)/executor/run_test: $(B)/executor/run_test.o $(B)/executor/rig.o \
+	$(B)/imsg.a $(B)/crypto.a
+$(B)/executor/run_test: LDLIBS += -lbearssl

@@ -1,0 +1,246 @@
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "executor/spawn.h"
+#include "privsep/event.h"
+#include "privsep/log.h"
+#include "wire/limits.h"
+
+#define SHELL	   "/bin/bash"
+#define BODY_FD	   3
+#define STATUS_FD  4  /* close-on-exec: its end says that bash runs */
+#define ABOVE_FDS  16 /* above all that is moved into place */
+#define OUR_NOFILE 4096
+#define OOM_ADJ	   "/proc/self/oom_score_adj"
+
+/* Everything that can fail between clone and exec. */
+#define STEPS(X)                      \
+	X(SESSION, "setsid")          \
+	X(DESCRIPTORS, "descriptors") \
+	X(LIMITS, "limits")           \
+	X(OOM, OOM_ADJ)               \
+	X(FOLDER, "work folder")      \
+	X(EXEC, SHELL)
+enum step {
+#define X(name, text) STEP_##name,
+	STEPS(X)
+#undef X
+	STEP_COUNT
+};
+static const char *const step_names[] = {
+#define X(name, text) text,
+    STEPS(X)
+#undef X
+};
+
+struct failure {
+	int step, error;
+};
+
+static char home_var[256];
+static struct rlimit their_nofile;
+static bool oom_reset; /* ours is not for them */
+
+/* We hold a few descriptors for each command; they get what we were given. */
+static void
+raise_nofile(void)
+{
+	struct rlimit ours;
+
+	if (getrlimit(RLIMIT_NOFILE, &their_nofile) == -1)
+		fatal("getrlimit");
+	ours = their_nofile;
+	if (ours.rlim_cur < OUR_NOFILE)
+		ours.rlim_cur =
+		    ours.rlim_max < OUR_NOFILE ? ours.rlim_max : OUR_NOFILE;
+	if (setrlimit(RLIMIT_NOFILE, &ours) == -1)
+		fatal("setrlimit");
+}
+
+static void
+read_oom(void)
+{
+	char text[16] = "";
+	ssize_t n;
+	int fd;
+
+	if ((fd = open(OOM_ADJ, O_RDONLY | O_CLOEXEC)) == -1)
+		fatal(OOM_ADJ);
+	if ((n = read(fd, text, sizeof(text) - 1)) <= 0)
+		fatal(OOM_ADJ);
+	close(fd);
+	oom_reset = text[0] == '-';
+}
+
+void
+spawn_init(void)
+{
+	const struct passwd *pw;
+	int n;
+
+	errno = 0;
+	if ((pw = getpwuid(0)) == NULL)
+		fatal("no passwd entry for root");
+	n = snprintf(home_var, sizeof(home_var), "HOME=%s", pw->pw_dir);
+	if (n < 0 || (size_t)n >= sizeof(home_var))
+		fatalx("root's home folder has too long a name");
+	raise_nofile();
+	read_oom();
+}
+
+static void __attribute__((noreturn)) fail(int status, enum step step)
+{
+	struct failure f = {.step = (int)step, .error = errno};
+
+	/* If this fails, too, then the exit status is all there is to say. */
+	if (write(status, &f, sizeof(f)) != (ssize_t)sizeof(f))
+		_exit(126);
+	_exit(127);
+}
+
+/*
+ * 0 to 3 for the command and the status pipe, which exec closes; nothing
+ * else.  First all go out of each other's way.
+ */
+static int
+place_fds(const struct spawn *s, int *status)
+{
+	int fds[] = {s->in, s->out, s->err, s->body, *status};
+	int i;
+
+	for (i = 0; i <= STATUS_FD; i++)
+		if ((fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, ABOVE_FDS)) == -1)
+			return -1;
+	*status = fds[STATUS_FD];
+	for (i = 0; i <= STATUS_FD; i++)
+		if (dup3(fds[i], i, i == STATUS_FD ? O_CLOEXEC : 0) == -1)
+			return -1;
+	*status = STATUS_FD;
+	return (int)syscall(SYS_close_range, STATUS_FD + 1, ~0U, 0);
+}
+
+static int
+set_limits(void)
+{
+	const struct rlimit none = {0, 0};
+
+	if (setrlimit(RLIMIT_CORE, &none) == -1)
+		return -1;
+	return setrlimit(RLIMIT_NOFILE, &their_nofile);
+}
+
+static int
+reset_oom(void)
+{
+	int fd;
+
+	if (!oom_reset)
+		return 0;
+	if ((fd = open(OOM_ADJ, O_WRONLY | O_CLOEXEC)) == -1)
+		return -1;
+	if (write(fd, "0", 1) != 1)
+		return -1;
+	return close(fd);
+}
+
+static void __attribute__((noreturn))
+child(const struct spawn *s, int status, char *const envp[])
+{
+	static char *const argv[] = {(char *)"bash", (char *)"/dev/fd/3", NULL};
+
+	if (setsid() == -1)
+		fail(status, STEP_SESSION);
+	if (fchdir(s->work) == -1)
+		fail(status, STEP_FOLDER);
+	if (place_fds(s, &status) == -1)
+		fail(status, STEP_DESCRIPTORS);
+	if (reset_oom() == -1)
+		fail(status, STEP_OOM);
+	if (set_limits() == -1)
+		fail(status, STEP_LIMITS);
+	umask(022);
+	event_child_signals();
+	execve(SHELL, argv, envp);
+	fail(status, STEP_EXEC);
+}
+
+/*
+ * As fork, but the child is born in its cgroup: there is no moment in which
+ * it could run outside.
+ */
+static pid_t
+fork_into(int cgroup)
+{
+	struct clone_args args = {
+	    .flags = CLONE_INTO_CGROUP,
+	    .exit_signal = SIGCHLD,
+	    .cgroup = (unsigned int)cgroup,
+	};
+
+	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
+pid_t
+spawn(const struct spawn *s, int *status)
+{
+	char vm[sizeof("QVM_REMOTE_VM=") + VM_NAME_MAX];
+	char id[sizeof("QVM_REMOTE_ID=") + ID_MAX];
+	char *const envp[] = {
+	    (char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:"
+		    "/usr/bin:/sbin:/bin",
+	    home_var,
+	    (char *)"LANG=C.UTF-8",
+	    (char *)"LC_ALL=C.UTF-8",
+	    vm,
+	    id,
+	    NULL,
+	};
+	int p[2], saved;
+	pid_t pid;
+
+	snprintf(vm, sizeof(vm), "QVM_REMOTE_VM=%s", s->vm);
+	snprintf(id, sizeof(id), "QVM_REMOTE_ID=%s", s->id);
+	if (pipe2(p, O_CLOEXEC | O_NONBLOCK) == -1)
+		return -1;
+	if ((pid = fork_into(s->cgroup)) == 0)
+		child(s, p[1], envp);
+	saved = errno;
+	close(p[1]);
+	if (pid == -1) {
+		close(p[0]);
+		errno = saved;
+		return -1;
+	}
+	*status = p[0];
+	return pid;
+}
+
+int
+spawn_outcome(int status, const char **what)
+{
+	struct failure f;
+	ssize_t n;
+
+	*what = SHELL;
+	if ((n = read(status, &f, sizeof(f))) == 0)
+		return 0;
+	if (n != (ssize_t)sizeof(f) || f.step < 0 || f.step >= STEP_COUNT)
+		return EIO;
+	*what = step_names[f.step];
+	return f.error != 0 ? f.error : EIO;
+}

@@ -1,0 +1,25 @@
+#ifndef EXECUTOR_SPAWN_H
+#define EXECUTOR_SPAWN_H
+
+#include <sys/types.h>
+
+/* What a command starts with.  The descriptors stay the caller's. */
+struct spawn {
+	int cgroup; /* its folder */
+	int work;   /* the folder that it starts in */
+	int in, out, err;
+	int body; /* what bash reads, as descriptor 3 */
+	const char *vm, *id;
+};
+
+/* Looks up what every command gets.  Fatal on failure. */
+void spawn_init(void);
+/*
+ * Starts bash.  *status is a descriptor that is readable when that is
+ * decided: spawn_outcome then says how.  The process, or -1.
+ */
+pid_t spawn(const struct spawn *, int *status);
+/* 0: bash runs; otherwise the errno of what failed, which *what names. */
+int spawn_outcome(int status, const char **what);
+
+#endif

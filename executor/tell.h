@@ -1,0 +1,20 @@
+#ifndef EXECUTOR_TELL_H
+#define EXECUTOR_TELL_H
+
+#include <stdint.h>
+
+struct channel;
+
+/*
+ * What the verifier is told: whatever the table of commands says that it is to
+ * be told, and the spool descriptors that it has asked for.
+ */
+
+/* Descriptors of the command's spool files are wanted.  0; -1: too many. */
+int tell_spool(uint64_t seq);
+/* They are not wanted any more. */
+void tell_no_spool(uint64_t seq);
+/* The verifier's pump: sends until all is told or the channel is full. */
+void tell_pump(struct channel *);
+
+#endif

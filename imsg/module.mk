@@ -1,0 +1,5 @@
+LIBS += imsg
+TESTS += $(B)/imsg/imsg_test
+$(B)/imsg/imsg_test: $(B)/imsg/imsg_test.o $(B)/imsg/imsg.o
+FUZZERS += $(B)/imsg/imsg_fuzz
+$(B)/imsg/imsg_fuzz: imsg/imsg_fuzz.c imsg/imsg.c

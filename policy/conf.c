@@ -1,0 +1,192 @@
+#include "policy/policy.h"
+
+#include <string.h>
+
+#include "policy/text.h"
+#include "wire/id.h"
+
+static int
+add_vm(struct text *t, struct remote_conf *c, const char *name, size_t len)
+{
+	unsigned int i;
+
+	if (!vm_name_valid(name, len))
+		return text_complain(t, "`%.*s` is no VM's name",
+		    (int)(len > 40 ? 40 : len), name);
+	for (i = 0; i < c->vm_count; i++) {
+		if (strlen(c->vms[i]) == len &&
+		    memcmp(c->vms[i], name, len) == 0)
+			return 0;
+	}
+	if (c->vm_count == VMS_MAX)
+		return text_complain(t, "more than %d VMs", VMS_MAX);
+	memcpy(c->vms[c->vm_count], name, len);
+	c->vms[c->vm_count++][len] = '\0';
+	return 0;
+}
+
+#define BLANK " \t\n\r"
+
+static int
+set_list(struct text *t, struct remote_conf *c, const char *value)
+{
+	size_t len;
+
+	c->vms_set = true;
+	c->vm_count = 0;
+	memset(c->vms, 0, sizeof(c->vms));
+	for (;; value += len) {
+		value += strspn(value, BLANK);
+		len = strcspn(value, BLANK);
+		if (len == 0)
+			return 0;
+		if (add_vm(t, c, value, len) == -1)
+			return -1;
+	}
+}
+
+static int
+set_user(struct text *t, char out[VM_NAME_MAX + 1], const char *key,
+    const char *value)
+{
+	if (!user_name_valid(value))
+		return text_complain(t, "%s: `%.40s` is no user's name", key,
+		    value);
+	memcpy(out, value, strlen(value) + 1);
+	return 0;
+}
+
+/* In each group the order counts: the first that is set in a source. */
+enum group {
+	GROUP_LIST,
+	GROUP_VM_USER,
+	GROUP_DOM0_USER
+};
+static const struct variable {
+	const char *name;
+	enum group group;
+} variables[] = {
+	{ "QVM_REMOTE_VMS", GROUP_LIST },
+	{ "QUBES_REMOTE_VMS", GROUP_LIST },
+	{ "QVM_REMOTE_VM", GROUP_LIST },
+	{ "QUBES_REMOTE_VM", GROUP_LIST },
+	{ "QVM_REMOTE_VM_USER", GROUP_VM_USER },
+	{ "QUBES_REMOTE_VM_USER", GROUP_VM_USER },
+	{ "QVM_REMOTE_DOM0_USER", GROUP_DOM0_USER },
+};
+#define VARIABLES (sizeof(variables) / sizeof(variables[0]))
+
+static unsigned int
+variable(const char *key)
+{
+	unsigned int i;
+
+	for (i = 0; i < VARIABLES; i++) {
+		if (strcmp(variables[i].name, key) == 0)
+			break;
+	}
+	return i;
+}
+
+/* What follows comes from another source, and stands above all so far. */
+static void
+next_source(struct remote_conf *c)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(c->rank) / sizeof(c->rank[0]); i++)
+		c->rank[i] = VARIABLES;
+}
+
+static int
+set(struct text *t, struct remote_conf *c, const char *key, const char *value)
+{
+	struct remote_conf unused;
+	unsigned int i = variable(key);
+	enum group group;
+
+	if (i == VARIABLES)
+		return text_complain(t, "`%s` is no variable of ours", key);
+	group = variables[i].group;
+	/* What does not count must be right all the same. */
+	if (i > c->rank[group])
+		c = &unused;
+	else
+		c->rank[group] = i;
+	if (group == GROUP_LIST)
+		return set_list(t, c, value);
+	return set_user(t,
+	    group == GROUP_VM_USER ? c->vm_user : c->dom0_user, key, value);
+}
+
+void
+conf_default(struct remote_conf *c)
+{
+	memset(c, 0, sizeof(*c));
+	memcpy(c->vm_user, "user", sizeof("user"));
+	next_source(c);
+}
+
+/* Takes the quotes off; what a shell would do more with is refused. */
+static int
+unquote(struct text *t, char *value)
+{
+	size_t len = strlen(value);
+	char quote = value[0];
+
+	if (len >= 2 && (quote == '"' || quote == '\'') &&
+	    value[len - 1] == quote) {
+		len -= 2;
+		memmove(value, value + 1, len);
+		value[len] = '\0';
+	}
+	if (strpbrk(value, "\"'\\$`#;&|<>()") != NULL)
+		return text_complain(t,
+		    "a value is names with blanks between, in quotes or not");
+	return 0;
+}
+
+int
+conf_parse(const char *name, const char *data, size_t len,
+    struct remote_conf *c, char *err, size_t errsize)
+{
+	struct text t = { .name = name, .p = data, .end = data + len,
+		.err = err, .errsize = errsize };
+	unsigned int i, lines[VARIABLES + 1] = { 0 };
+	struct text_pair pair;
+	int got;
+
+	while ((got = text_next(&t, &pair)) == 1) {
+		i = variable(pair.key);
+		if (i < VARIABLES && lines[i] != 0) {
+			return text_complain(&t, "%s again: line %u has it",
+			    pair.key, lines[i]);
+		}
+		lines[i] = t.line;
+		if (unquote(&t, pair.value) == -1 ||
+		    set(&t, c, pair.key, pair.value) == -1)
+			return -1;
+	}
+	next_source(c);
+	return got;
+}
+
+int
+conf_set(struct remote_conf *c, const char *key, const char *value, char *err,
+    size_t errsize)
+{
+	struct text t = { .name = "environment", .err = err,
+		.errsize = errsize };
+
+	return set(&t, c, key, value);
+}
+
+int
+conf_set_vms(struct remote_conf *c, const char *value, char *err,
+    size_t errsize)
+{
+	struct text t = { .name = "--vm", .err = err, .errsize = errsize };
+
+	c->rank[GROUP_LIST] = 0;
+	return set_list(&t, c, value);
+}

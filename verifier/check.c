@@ -1,0 +1,416 @@
+#include "verifier/verifier.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "privsep/log.h"
+#include "verifier/journal.h"
+
+/*
+ * What is checked before a request may wait for its turn, in the order of
+ * DESIGN.md (A request's life, step 4).  The mac comes before anything is
+ * hashed, memory before clocks, and what passed the clocks is remembered with
+ * its answer, a refusal too.
+ */
+
+#define NOT_ACCEPTED "token not accepted"
+#define SEALS	     (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+/* Form, key and mac.  One reason for all three: less helps only a forger. */
+static bool
+token_valid(const struct vm *vm, const char *id, const char *text, uint64_t len,
+    struct token *t)
+{
+	uint8_t mac[SHA256_LEN];
+	const char *why;
+
+	if (len > TOKEN_MAX || token_parse(text, len, t, &why) == -1)
+		return (false);
+	if (!vm->served || strcmp(t->key, vm->key->fingerprint) != 0)
+		return (false);
+	request_mac(vm->key->request, id, text, len - TOKEN_MAC_LINE, mac);
+	return (ct_equal(mac, t->mac, sizeof(mac)));
+}
+
+/* The VM's clock, the key's floor, and the token's own times. */
+static enum receipt_status
+fresh(const struct vm *vm, const struct token *t, int64_t clock, char *reason,
+    size_t size)
+{
+	int64_t now = journal_now(), off = clock - now;
+
+	reason[0] = '\0';
+	if (t->expires <= memory_floor(vm->memory)) {
+		snprintf(reason, size, "this token may have run before");
+		return (RECEIPT_REPLAYED);
+	}
+	if (llabs(off) > CLOCK_SLACK) {
+		snprintf(reason, size, "the VM's clock is %lld s %s dom0's",
+		    llabs(off), off < 0 ? "behind" : "ahead of");
+		return (RECEIPT_REJECTED);
+	}
+	if (t->issued > clock + CLOCK_SLACK) {
+		snprintf(reason, size, "issued in the future");
+		return (RECEIPT_REJECTED);
+	}
+	if (t->issued - off < memory_known_since(vm->memory)) {
+		snprintf(reason, size, "issued before dom0 knew its key");
+		return (RECEIPT_REJECTED);
+	}
+	if (t->expires < clock) {
+		snprintf(reason, size, "expired %lld s ago",
+		    (long long)(clock - t->expires));
+		return (RECEIPT_EXPIRED);
+	}
+	return (RECEIPT_EXITED);
+}
+
+/* Text that no command wrote goes the way of output, in a sealed memfd. */
+static void
+answer_text(struct request *r, const char *text)
+{
+	size_t len = strlen(text);
+
+	r->text_fd = memfd_create("answer", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (r->text_fd == -1 || write(r->text_fd, text, len) != (ssize_t)len ||
+	    fcntl(r->text_fd, F_ADD_SEALS, SEALS) == -1)
+		fatal("answer");
+	r->out = r->answer.out.written = r->answer.out.kept = len;
+	sha256(text, len, r->answer.out.sha256);
+}
+
+static void
+answer_check(struct request *r)
+{
+	char text[512];
+	int n;
+
+	if (r->token.kind == TOKEN_PING)
+		n = snprintf(text, sizeof(text),
+		    "qvm-remote %s in dom0. VM %s: mode shell: every command "
+		    "runs in bash, as root, for at most %d s.\n",
+		    VERSION, r->vm->name, TIMEOUT_DEFAULT);
+	else
+		n = snprintf(text, sizeof(text), "would run: mode shell\n");
+	if (n < 0 || (size_t)n >= sizeof(text))
+		fatalx("an answer that is too long");
+	answer_text(r, text);
+	r->answer.status = RECEIPT_CHECKED;
+	r->answer.exit = 0;
+	record_result(r, NULL);
+	request_answered(r);
+}
+
+/* NULL, or what is wrong with the bytes that came. */
+static const char *
+content_rule(int fd, uint64_t len, const uint8_t expected[SHA256_LEN],
+    bool is_body)
+{
+	static char buf[65536];
+	uint8_t digest[SHA256_LEN];
+	struct sha256 sha;
+	const char *rule = NULL, *broken;
+	uint64_t off;
+	ssize_t n;
+
+	sha256_init(&sha);
+	for (off = 0; off < len; off += (uint64_t)n) {
+		n = pread(fd, buf, sizeof(buf), (off_t)off);
+		if (n == -1)
+			fatal("a request's bytes");
+		if (n == 0)
+			return ("bytes are missing");
+		sha256_update(&sha, buf, (size_t)n);
+		broken = is_body ? body_rule(buf, (size_t)n) : NULL;
+		if (rule == NULL)
+			rule = broken;
+	}
+	sha256_final(&sha, digest);
+	if (!ct_equal(digest, expected, sizeof(digest)))
+		return (is_body ? "the command is not what was signed"
+				: "the input is not what was signed");
+	return (rule);
+}
+
+static const char *
+contents(struct request *r)
+{
+	const struct token *t = &r->token;
+	const char *rule;
+
+	rule = content_rule(r->body_fd, t->body_len, t->body_sha256, true);
+	if (rule == NULL && r->input_fd != -1)
+		rule = content_rule(r->input_fd, t->input_len, t->input_sha256,
+		    false);
+	return (rule);
+}
+
+static bool
+was_cancelled(struct vm *vm, const char *id)
+{
+	uint8_t hash[SHA256_LEN];
+	size_t i;
+
+	sha256(id, strlen(id), hash);
+	for (i = 0; i < CANCELS_MAX; i++) {
+		if (vm->cancels[i].expires != 0 &&
+		    memcmp(vm->cancels[i].id, hash, sizeof(hash)) == 0)
+			return (true);
+	}
+	return (false);
+}
+
+/*
+ * It is remembered from here on, so every answer is recorded and signed.
+ * Digests, content, policy; then it waits, or is answered.
+ */
+static void
+judge(struct request *r)
+{
+	const struct token *t = &r->token;
+	const char *rule;
+	char reason[REASON_MAX + 1];
+
+	rule = contents(r);
+	if (rule != NULL) {
+		/* What came is not what was signed: it is not recorded so. */
+		request_drop_body(r);
+		request_refuse(r, RECEIPT_REJECTED, rule);
+		return;
+	}
+	if (t->timeout > TIMEOUT_DEFAULT) {
+		snprintf(reason, sizeof(reason),
+		    "time-out %d s: the policy allows at most %d s",
+		    (int)t->timeout, TIMEOUT_DEFAULT);
+		request_refuse(r, RECEIPT_DENIED, reason);
+		return;
+	}
+	if (was_cancelled(r->vm, r->answer.id)) {
+		request_refuse(r, RECEIPT_CANCELLED, "cancelled by the client");
+		return;
+	}
+	if (t->kind != TOKEN_RUN) {
+		answer_check(r);
+		return;
+	}
+	r->state = REQUEST_WAITING;
+	session_tell(r, TELL_TAKE);
+}
+
+/* The same id is known.  One token has one answer. */
+static void
+known_again(struct request *known, struct request *again, int entry)
+{
+	if (!memory_same_token(entry, again->answer.request)) {
+		request_refuse(again, RECEIPT_REJECTED,
+		    "this id was used with another token");
+		return;
+	}
+	if (known == NULL) {
+		request_refuse(again, RECEIPT_REPLAYED,
+		    "this token was answered before");
+		return;
+	}
+	request_free(again);
+	if (known->state == REQUEST_FINISHED)
+		session_tell(known, TELL_DONE);
+	else
+		session_tell(known, TELL_TAKE | TELL_STATE | TELL_SIZES);
+}
+
+static bool
+remember(struct request *r, int64_t clock)
+{
+	static int64_t swept_ms;
+	int64_t now_ms = now_boottime_ms(), left = r->token.expires - clock;
+
+	if (now_ms - swept_ms > 60 * 1000) {
+		memory_sweep(journal_now(), now_ms / 1000);
+		swept_ms = now_ms;
+	}
+	r->memory = memory_add(r->vm->memory, r->answer.id, r->answer.request,
+	    r->token.expires, now_ms / 1000 + left + MEMORY_KEEP + 1);
+	/* To the end of the second that it names. */
+	r->deadline_ms = now_ms + (left + 1) * 1000;
+	return (r->memory != -1);
+}
+
+/* Descriptors belong to the request from here on. */
+static bool
+take_fds(struct request *r, const struct msg_request *untrusted, int body_fd,
+    int input_fd)
+{
+	const struct token *t = &r->token;
+	int seals;
+
+	if (body_fd == -1 || untrusted->body_len != t->body_len ||
+	    untrusted->input_len != t->input_len ||
+	    (input_fd != -1) != t->has_input)
+		return (false);
+	seals = fcntl(body_fd, F_GET_SEALS);
+	if (seals == -1 || (seals & SEALS) != SEALS)
+		return (false);
+	if (input_fd != -1) {
+		seals = fcntl(input_fd, F_GET_SEALS);
+		if (seals == -1 || (seals & SEALS) != SEALS)
+			return (false);
+	}
+	r->body_fd = body_fd;
+	r->input_fd = input_fd;
+	r->vm->bytes += t->body_len + t->input_len;
+	return (true);
+}
+
+/* Steps up to and with freshness; true when the request is remembered. */
+static bool
+admit(struct vm *vm, struct request *r, const struct msg_request *untrusted)
+{
+	enum receipt_status status;
+	char reason[REASON_MAX + 1];
+	struct request *known;
+	int entry;
+
+	if (!token_valid(vm, untrusted->id, untrusted->token,
+		untrusted->token_len, &r->token) ||
+	    r->token.kind == TOKEN_CANCEL) {
+		memset(&r->token, 0, sizeof(r->token));
+		request_refuse(r, RECEIPT_REJECTED, NOT_ACCEPTED);
+		return (false);
+	}
+	entry = memory_find(vm->memory, untrusted->id);
+	if (entry != -1) {
+		known = request_find(vm, untrusted->id, r->token.key);
+		known_again(known, r, entry);
+		return (false);
+	}
+	status = fresh(vm, &r->token, untrusted->clock, reason, sizeof(reason));
+	if (status != RECEIPT_EXITED) {
+		request_refuse(r, status, reason);
+		return (false);
+	}
+	if (!remember(r, untrusted->clock)) {
+		request_refuse(r, RECEIPT_REJECTED, "dom0's memory is full");
+		return (false);
+	}
+	return (true);
+}
+
+static void
+close_both(int a, int b)
+{
+	if (a != -1)
+		close(a);
+	if (b != -1)
+		close(b);
+}
+
+void
+check_request(struct vm *vm, const struct msg_request *untrusted, int body_fd,
+    int input_fd, uint64_t body_len, uint64_t input_len)
+{
+	struct frame f = {.token_len = untrusted->token_len,
+	    .body_len = untrusted->body_len,
+	    .input_len = untrusted->input_len};
+	struct request *r;
+	const char *rule;
+
+	r = request_new(vm, untrusted->id);
+	rule = frame_lengths_rule(&f, INPUT_MAX);
+	if (rule != NULL || untrusted->token_len > TOKEN_MAX) {
+		close_both(body_fd, input_fd);
+		request_refuse(r, RECEIPT_REJECTED,
+		    rule != NULL ? rule : NOT_ACCEPTED);
+		return;
+	}
+	sha256(untrusted->token, untrusted->token_len, r->answer.request);
+	r->answer.has_request = true;
+	if (!admit(vm, r, untrusted)) {
+		close_both(body_fd, input_fd);
+		return;
+	}
+	if ((body_fd != -1 && body_len != untrusted->body_len) ||
+	    (input_fd != -1 && input_len != untrusted->input_len) ||
+	    !take_fds(r, untrusted, body_fd, input_fd)) {
+		close_both(body_fd, input_fd);
+		request_refuse(r, RECEIPT_REJECTED,
+		    "the command is not what was signed");
+		return;
+	}
+	judge(r);
+}
+
+/* A cancel that came before its request is remembered until it expires. */
+static void
+remember_cancel(struct vm *vm, const char *id, const struct token *t,
+    int64_t clock)
+{
+	int64_t now_ms = now_boottime_ms(), now = journal_now();
+	struct cancel *c, *place = NULL;
+
+	for (c = vm->cancels; c < vm->cancels + CANCELS_MAX; c++) {
+		if (c->expires != 0 && c->expires < now && c->until_ms < now_ms)
+			memset(c, 0, sizeof(*c));
+		if (c->expires == 0 && place == NULL)
+			place = c;
+	}
+	if (place == NULL)
+		return;
+	sha256(id, strlen(id), place->id);
+	place->expires = t->expires;
+	place->until_ms = now_ms + (t->expires - clock + 1) * 1000;
+}
+
+static void
+record_cancel(struct vm *vm, const char *id, const struct token *t,
+    const char *effect)
+{
+	uint8_t hash[SHA256_LEN];
+	struct record *rec;
+
+	if (!journal_room(JOURNAL_RESULT))
+		return;
+	rec = journal_begin("cancel", vm->name, id);
+	record_str(rec, "key", t->key);
+	record_i64(rec, "issued", t->issued);
+	record_i64(rec, "expires", t->expires);
+	record_str(rec, "effect", effect);
+	journal_end(hash);
+}
+
+void
+check_cancel(struct vm *vm, const struct msg_cancel *untrusted)
+{
+	char reason[REASON_MAX + 1];
+	struct request *r;
+	struct token t;
+
+	if (!token_valid(vm, untrusted->id, untrusted->token,
+		untrusted->token_len, &t) ||
+	    t.kind != TOKEN_CANCEL ||
+	    fresh(vm, &t, untrusted->clock, reason, sizeof(reason)) !=
+		RECEIPT_EXITED) {
+		/* Nothing answers a cancel: counted and recorded only. */
+		r = request_new(vm, untrusted->id);
+		snprintf(r->answer.reason, sizeof(r->answer.reason),
+		    "a cancel that is not valid");
+		r->answer.status = RECEIPT_REJECTED;
+		record_refused(r);
+		request_free(r);
+		return;
+	}
+	r = request_find(vm, untrusted->id, t.key);
+	if (r != NULL) {
+		record_cancel(vm, untrusted->id, &t, "cancelled");
+		request_cancel(r, "cancelled by the client");
+	} else if (memory_find(vm->memory, untrusted->id) != -1)
+		record_cancel(vm, untrusted->id, &t, "too late");
+	else {
+		record_cancel(vm, untrusted->id, &t, "before its request");
+		remember_cancel(vm, untrusted->id, &t, untrusted->clock);
+	}
+}

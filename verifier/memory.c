@@ -1,0 +1,276 @@
+#include "verifier/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypto/crypto.h"
+
+#define BUCKETS (1u << 18)
+#define NONE	UINT32_MAX
+
+_Static_assert(sizeof(struct memory_entry) == 32, "an entry has 32 bytes");
+
+/* What the running process needs beside an entry; no snapshot holds it. */
+struct link {
+	uint32_t next; /* in its bucket, or in the free list */
+	uint16_t key;
+	bool used, pinned;
+};
+
+struct key {
+	char fingerprint[FINGERPRINT_HEX + 1]; /* "" : free */
+	int64_t known_since, floor;
+	uint64_t last_served; /* a counter: who falls out first */
+	uint32_t count;
+	bool served;
+};
+
+static struct memory_entry *entries;
+static struct link *links;
+static uint32_t *buckets;
+static struct key keys[MEMORY_KEYS];
+static uint32_t free_list;
+static uint64_t clock_of_serving;
+
+int
+memory_init(void)
+{
+	uint32_t i;
+
+	entries = calloc(MEMORY_ENTRIES, sizeof(*entries));
+	links = calloc(MEMORY_ENTRIES, sizeof(*links));
+	buckets = calloc(BUCKETS, sizeof(*buckets));
+	if (entries == NULL || links == NULL || buckets == NULL)
+		return (-1);
+	for (i = 0; i < BUCKETS; i++)
+		buckets[i] = NONE;
+	for (i = 0; i < MEMORY_ENTRIES; i++)
+		links[i].next = i + 1 < MEMORY_ENTRIES ? i + 1 : NONE;
+	free_list = 0;
+	memset(keys, 0, sizeof(keys));
+	return (0);
+}
+
+/*
+ * A VM that looks for ids which share a bucket makes only its own ids slow:
+ * another's meet that bucket once in 2^18.
+ */
+static uint32_t
+bucket_of(const uint8_t id[16])
+{
+	uint32_t v;
+
+	memcpy(&v, id, sizeof(v));
+	return (v & (BUCKETS - 1));
+}
+
+static void
+id_hash(int key, const char *id, uint8_t out[16])
+{
+	struct sha256 ctx;
+	uint8_t digest[SHA256_LEN];
+
+	sha256_init(&ctx);
+	sha256_update(&ctx, keys[key].fingerprint, FINGERPRINT_HEX);
+	sha256_update(&ctx, "\n", 1);
+	sha256_update(&ctx, id, strlen(id));
+	sha256_final(&ctx, digest);
+	memcpy(out, digest, 16);
+}
+
+static void
+forget(uint32_t n)
+{
+	uint32_t *p;
+
+	for (p = &buckets[bucket_of(entries[n].id)]; *p != n;
+	     p = &links[*p].next)
+		continue;
+	*p = links[n].next;
+	keys[links[n].key].count--;
+	memset(&entries[n], 0, sizeof(entries[n]));
+	memset(&links[n], 0, sizeof(links[n]));
+	links[n].next = free_list;
+	free_list = n;
+}
+
+static void
+forget_key(int key)
+{
+	uint32_t n;
+
+	for (n = 0; n < MEMORY_ENTRIES; n++) {
+		if (links[n].used && links[n].key == key)
+			forget(n);
+	}
+	memset(&keys[key], 0, sizeof(keys[key]));
+}
+
+/* The key that is not served, has a fingerprint, and was served longest ago. */
+static int
+oldest_unserved(void)
+{
+	int i, best = -1;
+
+	for (i = 0; i < MEMORY_KEYS; i++) {
+		if (keys[i].served || keys[i].fingerprint[0] == '\0')
+			continue;
+		if (best == -1 || keys[i].last_served < keys[best].last_served)
+			best = i;
+	}
+	return (best);
+}
+
+static uint32_t
+common_used(void)
+{
+	uint32_t sum = 0;
+	int i;
+
+	for (i = 0; i < MEMORY_KEYS; i++) {
+		if (!keys[i].served)
+			sum += keys[i].count;
+		else if (keys[i].count > MEMORY_OWN)
+			sum += keys[i].count - MEMORY_OWN;
+	}
+	return (sum);
+}
+
+int
+memory_key_find(const char *fingerprint)
+{
+	int i;
+
+	for (i = 0; i < MEMORY_KEYS; i++) {
+		if (strcmp(keys[i].fingerprint, fingerprint) == 0)
+			return (i);
+	}
+	return (-1);
+}
+
+int
+memory_key_add(const char *fingerprint, int64_t known_since)
+{
+	int i;
+
+	i = memory_key_find("");
+	if (i == -1) {
+		i = oldest_unserved();
+		if (i == -1)
+			return (-1);
+		forget_key(i);
+	}
+	memcpy(keys[i].fingerprint, fingerprint, FINGERPRINT_HEX);
+	keys[i].known_since = known_since;
+	keys[i].floor = INT64_MIN;
+	keys[i].last_served = ++clock_of_serving;
+	return (i);
+}
+
+void
+memory_key_serve(int key, bool served)
+{
+	int oldest;
+
+	keys[key].served = served;
+	keys[key].last_served = ++clock_of_serving;
+	/* What it had to itself now counts among the common ones. */
+	while (common_used() > MEMORY_COMMON) {
+		oldest = oldest_unserved();
+		if (oldest == -1)
+			break;
+		forget_key(oldest);
+	}
+}
+
+int64_t
+memory_known_since(int key)
+{
+	return (keys[key].known_since);
+}
+
+int64_t
+memory_floor(int key)
+{
+	return (keys[key].floor);
+}
+
+bool
+memory_room(int key)
+{
+	if (free_list == NONE || keys[key].count >= MEMORY_PER_KEY)
+		return (false);
+	return (keys[key].count < MEMORY_OWN || common_used() < MEMORY_COMMON);
+}
+
+int
+memory_find(int key, const char *id)
+{
+	uint8_t hash[16];
+	uint32_t n;
+
+	id_hash(key, id, hash);
+	for (n = buckets[bucket_of(hash)]; n != NONE; n = links[n].next) {
+		if (memcmp(entries[n].id, hash, sizeof(hash)) == 0)
+			return ((int)n);
+	}
+	return (-1);
+}
+
+bool
+memory_same_token(int entry, const uint8_t sha256_of[32])
+{
+	return (memcmp(entries[entry].token, sha256_of,
+		    sizeof(entries[entry].token)) == 0);
+}
+
+int
+memory_add(int key, const char *id, const uint8_t sha256_of[32],
+    int64_t expires, int64_t until_boot)
+{
+	struct memory_entry *e;
+	uint32_t n, b;
+
+	if (!memory_room(key))
+		return (-1);
+	n = free_list;
+	free_list = links[n].next;
+	e = &entries[n];
+	id_hash(key, id, e->id);
+	memcpy(e->token, sha256_of, sizeof(e->token));
+	e->expires = (uint32_t)expires;
+	e->until = (uint32_t)until_boot;
+	b = bucket_of(e->id);
+	links[n] = (struct link){.next = buckets[b],
+	    .key = (uint16_t)key,
+	    .used = true,
+	    .pinned = true};
+	buckets[b] = n;
+	keys[key].count++;
+	return ((int)n);
+}
+
+void
+memory_unpin(int entry)
+{
+	links[entry].pinned = false;
+}
+
+void
+memory_sweep(int64_t now, int64_t now_boot)
+{
+	struct key *k;
+	uint32_t n;
+
+	for (n = 0; n < MEMORY_ENTRIES; n++) {
+		if (!links[n].used || links[n].pinned)
+			continue;
+		if ((int64_t)entries[n].expires + MEMORY_KEEP >= now ||
+		    (int64_t)entries[n].until >= now_boot)
+			continue;
+		k = &keys[links[n].key];
+		if (k->floor < (int64_t)entries[n].expires)
+			k->floor = entries[n].expires;
+		forget(n);
+	}
+}

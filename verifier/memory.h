@@ -1,0 +1,64 @@
+#ifndef VERIFIER_MEMORY_H
+#define VERIFIER_MEMORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * The replay memory: which ids a key has used, with which token, and the
+ * floor below which a key's tokens are refused unseen.  An entry is what a
+ * log segment's snapshot will hold: 32 bytes.
+ */
+
+#define MEMORY_KEYS    1024   /* keys remembered, served or not */
+#define MEMORY_OWN     2048   /* entries that a served key has to itself */
+#define MEMORY_COMMON  131072 /* beyond those, for all */
+#define MEMORY_PER_KEY 65536
+#define MEMORY_SERVED  64
+#define MEMORY_ENTRIES (MEMORY_SERVED * MEMORY_OWN + MEMORY_COMMON)
+#define MEMORY_KEEP    300 /* seconds after a token's expires */
+
+struct memory_entry {
+	uint8_t id[16];	  /* of SHA-256(fingerprint LF id) */
+	uint8_t token[8]; /* of the token's SHA-256 */
+	uint32_t expires; /* Unix seconds */
+	uint32_t until;	  /* seconds on CLOCK_BOOTTIME */
+};
+
+/* Allocates all that it will ever use: 0, or -1. */
+int memory_init(void);
+
+/*
+ * The index of a key, by fingerprint; -1 when it was never seen.  An index
+ * stays valid while the key is served.
+ */
+int memory_key_find(const char *fingerprint);
+/*
+ * Makes one, known since the given second.  Where all are taken, the key that
+ * has not been served for longest falls out whole.  -1: all are served.
+ */
+int memory_key_add(const char *fingerprint, int64_t known_since);
+void memory_key_serve(int key, bool served);
+int64_t memory_known_since(int key);
+int64_t memory_floor(int key);
+
+/* Whether the key may remember one more. */
+bool memory_room(int key);
+
+/*
+ * Entries by number; -1 is none.  A new one is pinned: it stays until
+ * memory_unpin() and then until both of its times have passed.
+ */
+int memory_find(int key, const char *id);
+bool memory_same_token(int entry, const uint8_t sha256[32]);
+int memory_add(int key, const char *id, const uint8_t sha256[32],
+    int64_t expires, int64_t until_boot);
+void memory_unpin(int entry);
+
+/*
+ * Forgets what has passed by both clocks and raises the floors to it.  It
+ * looks at every entry: call it at most once a minute.
+ */
+void memory_sweep(int64_t now, int64_t now_boot);
+
+#endif

@@ -1,0 +1,154 @@
+#include <atf-c.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "crypto/crypto.h"
+#include "verifier/memory.h"
+
+static const uint8_t token_a[32] = {1}, token_b[32] = {2};
+
+static int
+served_key(unsigned n)
+{
+	char fingerprint[FINGERPRINT_HEX + 1];
+	int key;
+
+	snprintf(fingerprint, sizeof(fingerprint), "%016x", n);
+	key = memory_key_add(fingerprint, 1000);
+	ATF_REQUIRE(key != -1);
+	memory_key_serve(key, true);
+	return (key);
+}
+
+static int
+add(int key, unsigned n, int64_t expires)
+{
+	char id[32];
+
+	snprintf(id, sizeof(id), "id-%u", n);
+	return (memory_add(key, id, token_a, expires, 500));
+}
+
+static void
+fill(int key, unsigned n)
+{
+	while (n-- > 0)
+		ATF_REQUIRE(add(key, n, 2000) != -1);
+}
+
+ATF_TC_WITHOUT_HEAD(an_id_is_found_with_its_token_and_no_other);
+ATF_TC_BODY(an_id_is_found_with_its_token_and_no_other, tc)
+{
+	int key, e;
+
+	ATF_REQUIRE_EQ(memory_init(), 0);
+	key = served_key(1);
+	ATF_REQUIRE_EQ(memory_find(key, "a"), -1);
+	e = memory_add(key, "a", token_a, 2000, 500);
+	ATF_REQUIRE(e != -1);
+	ATF_REQUIRE_EQ(memory_find(key, "a"), e);
+	ATF_CHECK(memory_same_token(e, token_a));
+	ATF_CHECK(!memory_same_token(e, token_b));
+}
+
+ATF_TC_WITHOUT_HEAD(keys_do_not_share_ids);
+ATF_TC_BODY(keys_do_not_share_ids, tc)
+{
+	int a, b;
+
+	ATF_REQUIRE_EQ(memory_init(), 0);
+	a = served_key(1);
+	b = served_key(2);
+	ATF_REQUIRE(memory_add(a, "x", token_a, 2000, 500) != -1);
+	ATF_CHECK_EQ(memory_find(b, "x"), -1);
+}
+
+ATF_TC_WITHOUT_HEAD(forgetting_needs_both_clocks_and_no_pin);
+ATF_TC_BODY(forgetting_needs_both_clocks_and_no_pin, tc)
+{
+	int key, e;
+
+	ATF_REQUIRE_EQ(memory_init(), 0);
+	key = served_key(1);
+	e = memory_add(key, "x", token_a, 2000, 500);
+	memory_sweep(9999, 9999);
+	ATF_CHECK_EQ(memory_find(key, "x"), e);
+	memory_unpin(e);
+	memory_sweep(2000 + MEMORY_KEEP, 9999);
+	ATF_CHECK_EQ(memory_find(key, "x"), e);
+	memory_sweep(9999, 500);
+	ATF_CHECK_EQ(memory_find(key, "x"), e);
+	memory_sweep(2001 + MEMORY_KEEP, 501);
+	ATF_CHECK_EQ(memory_find(key, "x"), -1);
+}
+
+ATF_TC_WITHOUT_HEAD(forgetting_raises_the_floor_and_never_lowers_it);
+ATF_TC_BODY(forgetting_raises_the_floor_and_never_lowers_it, tc)
+{
+	int key;
+
+	ATF_REQUIRE_EQ(memory_init(), 0);
+	key = served_key(1);
+	ATF_CHECK_EQ(memory_floor(key), INT64_MIN);
+	memory_unpin(add(key, 1, 2000));
+	memory_sweep(9999, 9999);
+	ATF_CHECK_EQ(memory_floor(key), 2000);
+	memory_unpin(add(key, 2, 1500));
+	memory_sweep(9999, 9999);
+	ATF_CHECK_EQ(memory_floor(key), 2000);
+}
+
+ATF_TC_WITHOUT_HEAD(a_full_memory_leaves_each_served_key_its_own);
+ATF_TC_BODY(a_full_memory_leaves_each_served_key_its_own, tc)
+{
+	int a, b, c;
+
+	ATF_REQUIRE_EQ(memory_init(), 0);
+	a = served_key(1);
+	b = served_key(2);
+	c = served_key(3);
+	fill(a, MEMORY_PER_KEY);
+	ATF_CHECK(!memory_room(a));
+	ATF_CHECK_EQ(add(a, 99999, 2000), -1);
+	fill(b, MEMORY_PER_KEY);
+	/* Both took 2,048 of their own: 4,096 of the common ones are left. */
+	fill(c, MEMORY_OWN + 2 * MEMORY_OWN);
+	ATF_CHECK(!memory_room(c));
+	fill(served_key(4), MEMORY_OWN);
+	ATF_CHECK(memory_find(a, "id-7") != -1);
+}
+
+ATF_TC_WITHOUT_HEAD(a_key_outlives_revocation_until_it_falls_out_whole);
+ATF_TC_BODY(a_key_outlives_revocation_until_it_falls_out_whole, tc)
+{
+	char fingerprint[FINGERPRINT_HEX + 1];
+	unsigned i;
+	int key;
+
+	ATF_REQUIRE_EQ(memory_init(), 0);
+	key = served_key(1);
+	fill(key, 10);
+	memory_key_serve(key, false);
+	ATF_CHECK_EQ(memory_key_find("0000000000000001"), key);
+	ATF_CHECK(memory_find(key, "id-3") != -1);
+	for (i = 2; i <= MEMORY_KEYS; i++) {
+		snprintf(fingerprint, sizeof(fingerprint), "%016x", i);
+		ATF_REQUIRE(memory_key_add(fingerprint, 1) != -1);
+	}
+	ATF_CHECK(memory_key_find("0000000000000001") != -1);
+	ATF_REQUIRE(memory_key_add("ffffffffffffffff", 1) != -1);
+	ATF_CHECK_EQ(memory_key_find("0000000000000001"), -1);
+	key = memory_key_find("ffffffffffffffff");
+	ATF_CHECK_EQ(memory_find(key, "id-3"), -1);
+}
+
+ATF_TP_ADD_TCS(tp)
+{
+	ATF_TP_ADD_TC(tp, an_id_is_found_with_its_token_and_no_other);
+	ATF_TP_ADD_TC(tp, keys_do_not_share_ids);
+	ATF_TP_ADD_TC(tp, forgetting_needs_both_clocks_and_no_pin);
+	ATF_TP_ADD_TC(tp, forgetting_raises_the_floor_and_never_lowers_it);
+	ATF_TP_ADD_TC(tp, a_full_memory_leaves_each_served_key_its_own);
+	ATF_TP_ADD_TC(tp, a_key_outlives_revocation_until_it_falls_out_whole);
+	return (atf_no_error());
+}

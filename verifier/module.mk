@@ -1,0 +1,13 @@
+LIBS += verifier
+verifier_OMIT := verifier/verifier.c
+
+PROGS += $(B)/verifier/verifier
+$(B)/verifier/verifier: $(B)/verifier/verifier.o $(B)/verifier.a \
+	$(B)/privsep.a $(B)/imsg.a $(B)/wire.a $(B)/policy.a $(B)/audit.a \
+	$(B)/crypto.a
+$(B)/verifier/verifier: LDLIBS += -lseccomp -lcap-ng -lbearssl
+
+TESTS += $(B)/verifier/memory_test
+$(B)/verifier/memory_test: $(B)/verifier/memory_test.o \
+	$(B)/verifier/memory.o $(B)/crypto.a
+$(B)/verifier/memory_test: LDLIBS += -lbearssl

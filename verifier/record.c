@@ -1,0 +1,222 @@
+#include "verifier/verifier.h"
+
+#include <string.h>
+
+#include "privsep/log.h"
+#include "verifier/journal.h"
+
+/* What was asked: everything that the token says, and the body whole. */
+static void
+add_token(struct record *rec, const struct request *r)
+{
+	const struct token *t = &r->token;
+
+	record_hex(rec, "request", r->answer.request, SHA256_LEN);
+	record_str(rec, "kind", token_kind_name(t->kind));
+	record_str(rec, "key", t->key);
+	record_i64(rec, "issued", t->issued);
+	record_i64(rec, "expires", t->expires);
+	if (t->timeout != TOKEN_TIMEOUT_POLICY)
+		record_i64(rec, "timeout", t->timeout);
+	record_str(rec, "order", t->queue ? "queue" : "now");
+	if (t->note[0] != '\0')
+		record_str(rec, "note", t->note);
+	record_u64(rec, "body_length", t->body_len);
+	record_hex(rec, "body_sha256", t->body_sha256, SHA256_LEN);
+	if (t->has_input) {
+		record_u64(rec, "input_length", t->input_len);
+		record_hex(rec, "input_sha256", t->input_sha256, SHA256_LEN);
+	}
+}
+
+static void
+add_body(struct record *rec, const struct request *r)
+{
+	if (r->body_fd != -1 &&
+	    record_bytes_fd(rec, "body", r->body_fd, r->token.body_len) == -1)
+		fatalx("a body cannot be read");
+}
+
+bool
+record_intent(struct request *r)
+{
+	uint8_t hash[SHA256_LEN];
+	struct record *rec;
+
+	if (!journal_room(record_bound(r->token.body_len) +
+		record_bound(r->token.input_len) + JOURNAL_RESULT))
+		return (false);
+	rec = journal_begin("intent", r->vm->name, r->answer.id);
+	add_token(rec, r);
+	add_body(rec, r);
+	if (r->input_fd != -1 &&
+	    record_bytes_fd(rec, "input", r->input_fd, r->token.input_len) ==
+		-1)
+		fatalx("an input cannot be read");
+	r->seq = r->spool_seq = journal_end(hash);
+	journal_reserve();
+	r->reserved = true;
+	return (true);
+}
+
+static void
+add_stream(struct record *rec, const char *name, const struct receipt_stream *s,
+    const char *head, size_t head_len)
+{
+	char field[16];
+	int i;
+	static const char *const suffix[] = {"written", "kept", "sha256",
+	    "head"};
+
+	for (i = 0; i < 4; i++) {
+		memset(field, 0, sizeof(field));
+		strncat(field, name, 3);
+		strncat(field, "_", 2);
+		strncat(field, suffix[i], 8);
+		if (i == 0)
+			record_u64(rec, field, s->written);
+		else if (i == 1)
+			record_u64(rec, field, s->kept);
+		else if (i == 2)
+			record_hex(rec, field, s->sha256, SHA256_LEN);
+		else if (head_len > 0)
+			record_bytes(rec, field, head, head_len);
+	}
+}
+
+static void
+add_answer(struct record *rec, const struct request *r)
+{
+	const struct receipt *a = &r->answer;
+
+	record_str(rec, "status", receipt_status_name(a->status));
+	record_u64(rec, "exit", a->exit);
+	if (a->reason[0] != '\0')
+		record_str(rec, "reason", a->reason);
+	if (a->has_times) {
+		record_i64(rec, "started", a->started_us);
+		record_i64(rec, "ended", a->ended_us);
+	}
+}
+
+/*
+ * The result of a command (ended), or of a request that had a valid token and
+ * never ran.  Where the log has no room for the latter, the answer stays
+ * unsigned; room for the former was set aside before it ran.
+ */
+void
+record_result(struct request *r, const struct msg_ended *ended)
+{
+	struct record *rec;
+
+	if (r->reserved) {
+		journal_release();
+		r->reserved = false;
+	} else if (!journal_room(
+		       record_bound(r->token.body_len) + JOURNAL_RESULT))
+		return;
+	rec = journal_begin("result", r->vm->name, r->answer.id);
+	record_u64(rec, "intent", r->seq);
+	if (r->seq == 0) {
+		add_token(rec, r);
+		add_body(rec, r);
+	} else
+		record_hex(rec, "request", r->answer.request, SHA256_LEN);
+	add_answer(rec, r);
+	add_stream(rec, "out", &r->answer.out,
+	    ended != NULL ? ended->out_head : "",
+	    ended != NULL ? ended->out_head_len : 0);
+	add_stream(rec, "err", &r->answer.err,
+	    ended != NULL ? ended->err_head : "",
+	    ended != NULL ? ended->err_head_len : 0);
+	r->answer.log_seq = journal_end(r->answer.log_hash);
+	r->answer.has_log = true;
+}
+
+/* Ten refusals a minute are recorded; more end the session and are counted. */
+static bool
+refused_counts(struct vm *vm)
+{
+	int64_t now = now_boottime_ms();
+
+	if (now - vm->refused_since_ms >= 60 * 1000) {
+		record_refused_summary(vm);
+		vm->refused_since_ms = now;
+		vm->refused = 0;
+	}
+	if (vm->refused < REFUSED_MAX) {
+		vm->refused++;
+		return (true);
+	}
+	vm->refused_more++;
+	session_end(vm, 60);
+	return (false);
+}
+
+/* Without a valid token, late, or a replay: sizes and the reason only. */
+void
+record_refused(struct request *r)
+{
+	uint8_t hash[SHA256_LEN];
+	struct record *rec;
+
+	if (!refused_counts(r->vm) || !journal_room(JOURNAL_RESULT))
+		return;
+	rec = journal_begin("refused", r->vm->name, r->answer.id);
+	if (r->answer.has_request)
+		record_hex(rec, "request", r->answer.request, SHA256_LEN);
+	record_str(rec, "status", receipt_status_name(r->answer.status));
+	record_str(rec, "reason", r->answer.reason);
+	record_u64(rec, "body_length", r->token.body_len);
+	record_u64(rec, "input_length", r->token.input_len);
+	journal_end(hash);
+}
+
+void
+record_refused_summary(struct vm *vm)
+{
+	uint8_t hash[SHA256_LEN];
+	struct record *rec;
+
+	if (vm->refused_more == 0 || !journal_room(JOURNAL_RESULT))
+		return;
+	rec = journal_begin("refused-summary", vm->name, NULL);
+	record_u64(rec, "count", vm->refused_more);
+	journal_end(hash);
+	vm->refused_more = 0;
+}
+
+void
+record_problem(struct vm *vm, const struct msg_problem *p)
+{
+	static const char *const events[] = {"violation", "silent",
+	    "session-end"};
+	uint8_t hash[SHA256_LEN];
+	struct record *rec;
+
+	if (!journal_room(JOURNAL_RESULT))
+		return;
+	rec = journal_begin(events[p->problem], vm->name, NULL);
+	if (p->rule[0] != '\0')
+		record_str(rec, "rule", p->rule);
+	if (p->status != -1)
+		record_i64(rec, "exit", p->status);
+	if (p->stderr_text[0] != '\0')
+		record_str(rec, "stderr", p->stderr_text);
+	journal_end(hash);
+}
+
+void
+record_event(struct vm *vm, const char *event, const char *field,
+    const char *value)
+{
+	uint8_t hash[SHA256_LEN];
+	struct record *rec;
+
+	if (!journal_room(JOURNAL_RESULT))
+		return;
+	rec = journal_begin(event, vm == NULL ? NULL : vm->name, NULL);
+	if (field != NULL)
+		record_str(rec, field, value);
+	journal_end(hash);
+}

@@ -1,0 +1,257 @@
+#include "verifier/verifier.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "privsep/log.h"
+#include "verifier/journal.h"
+
+/* The channel to the executor: what is to run, and what became of it. */
+
+static void
+copy_stream(struct receipt_stream *to, const struct msg_ended_stream *from)
+{
+	to->written = from->written;
+	to->kept = from->kept;
+	memcpy(to->sha256, from->sha256, SHA256_LEN);
+}
+
+static void
+set_status(struct receipt *a, enum receipt_status status, uint8_t own,
+    const char *reason)
+{
+	a->status = status;
+	a->exit = receipt_status_exit(status, own);
+	snprintf(a->reason, sizeof(a->reason), "%s", reason);
+}
+
+static void
+set_end(struct request *r, const struct msg_ended *e)
+{
+	struct receipt *a = &r->answer;
+	char reason[REASON_MAX + 1] = "";
+
+	switch (e->how) {
+	case END_EXITED:
+		set_status(a, RECEIPT_EXITED, (uint8_t)e->value, "");
+		break;
+	case END_SIGNALED:
+		set_status(a, RECEIPT_SIGNALED, (uint8_t)(128 + e->value), "");
+		break;
+	case END_TIMEOUT:
+		snprintf(reason, sizeof(reason),
+		    "ended after its time-out of %d s",
+		    (int)(r->token.timeout == TOKEN_TIMEOUT_POLICY
+			    ? TIMEOUT_DEFAULT
+			    : r->token.timeout));
+		set_status(a, RECEIPT_TIMEOUT, 0, reason);
+		break;
+	case END_KILLED:
+		set_status(a, RECEIPT_CANCELLED, 0, r->why);
+		break;
+	case END_FAILED:
+		snprintf(reason, sizeof(reason), "bash did not start: %s",
+		    strerror((int)e->value));
+		set_status(a, RECEIPT_REJECTED, 0, reason);
+		break;
+	default:
+		fatalx("executor: an end that is none: %u", e->how);
+	}
+}
+
+static void
+command_over(struct request *r)
+{
+	struct vm *vm = r->vm;
+
+	vm->running--;
+	if (r->token.queue)
+		vm->running_queue--;
+	vm->spool_bytes -= r->spool_bytes;
+	r->spool_bytes = r->answer.out.kept + r->answer.err.kept;
+	vm->spool_bytes += r->spool_bytes;
+	r->exec &= ~(EXEC_RUN | EXEC_INPUT | EXEC_KILL);
+}
+
+static void
+handle_ended(struct imsg *m)
+{
+	struct msg_ended e;
+	struct request *r;
+
+	if (imsg_payload(m, &e, sizeof(e)) == -1 ||
+	    e.out_head_len > sizeof(e.out_head) ||
+	    e.err_head_len > sizeof(e.err_head))
+		fatalx("executor: a bad end");
+	r = request_by_seq(e.seq);
+	if (r == NULL || r->state != REQUEST_RUNNING)
+		fatalx("executor: the end of what does not run");
+	r->answer.has_times = true;
+	r->answer.started_us = e.started_us;
+	r->answer.ended_us = e.ended_us;
+	copy_stream(&r->answer.out, &e.out);
+	copy_stream(&r->answer.err, &e.err);
+	set_end(r, &e);
+	r->out = r->answer.out.kept;
+	r->err = r->answer.err.kept;
+	command_over(r);
+	record_result(r, &e);
+	request_answered(r);
+}
+
+static void
+handle_grown(struct imsg *m)
+{
+	struct msg_sizes s;
+	struct request *r;
+
+	if (imsg_payload(m, &s, sizeof(s)) == -1)
+		fatalx("executor: bad sizes");
+	r = request_by_seq(s.seq);
+	if (r == NULL || r->state != REQUEST_RUNNING || s.out < r->out ||
+	    s.err < r->err)
+		fatalx("executor: sizes of what does not run");
+	r->out = s.out;
+	r->err = s.err;
+	session_tell(r, TELL_SIZES);
+}
+
+static void
+handle_started(struct imsg *m)
+{
+	struct msg_started s;
+	struct request *r;
+
+	if (imsg_payload(m, &s, sizeof(s)) == -1)
+		fatalx("executor: a bad start");
+	r = request_by_seq(s.seq);
+	if (r == NULL || r->state != REQUEST_RUNNING)
+		fatalx("executor: the start of what does not run");
+	r->started_ms = now_boottime_ms();
+}
+
+static void
+handle_spool(struct imsg *m)
+{
+	struct msg_stream s;
+	struct request *r;
+
+	if (imsg_payload(m, &s, sizeof(s)) == -1 || s.stream < 1 ||
+	    s.stream > 2)
+		fatalx("executor: a bad spool");
+	r = request_by_seq(s.seq);
+	/* The session that it was for may have ended. */
+	if (r == NULL || r->state == REQUEST_GONE || !r->spool_asked)
+		return;
+	if (r->spool_fd[s.stream - 1] != -1)
+		fatalx("executor: a spool file twice");
+	r->spool_fd[s.stream - 1] = imsg_take_fd(m);
+	session_tell(r, TELL_SIZES);
+}
+
+void
+run_dispatch(struct channel *ch, struct imsg *m)
+{
+	(void)ch;
+	switch (m->hdr.type) {
+	case IMSG_STARTED:
+		handle_started(m);
+		break;
+	case IMSG_GROWN:
+		handle_grown(m);
+		break;
+	case IMSG_SPOOL:
+		handle_spool(m);
+		break;
+	case IMSG_ENDED:
+		handle_ended(m);
+		break;
+	default:
+		fatalx("executor: unexpected message %u", m->hdr.type);
+	}
+}
+
+static int
+send_run(struct channel *ch, struct request *r)
+{
+	struct msg_run run = {.seq = r->seq, .output_limit = OUTPUT_DEFAULT};
+
+	memcpy(run.vm, r->vm->name, sizeof(r->vm->name));
+	memcpy(run.id, r->answer.id, sizeof(r->answer.id));
+	run.timeout = r->token.timeout == TOKEN_TIMEOUT_POLICY
+	    ? TIMEOUT_DEFAULT
+	    : (uint32_t)r->token.timeout;
+	run.has_input = r->input_fd != -1;
+	return (channel_send(ch, IMSG_RUN, 0, &run, sizeof(run), r->body_fd));
+}
+
+/* Told to die before it was told to run: it never ran. */
+static void
+cancelled_unstarted(struct request *r)
+{
+	set_status(&r->answer, RECEIPT_CANCELLED, 0, r->why);
+	command_over(r);
+	record_result(r, NULL);
+	r->spool_seq = 0;
+	request_answered(r);
+}
+
+static int
+send_seq(struct channel *ch, enum imsg_type type, struct request *r,
+    uint32_t bit, int fd)
+{
+	struct msg_seq seq = {.seq = r->spool_seq};
+
+	if ((r->exec & bit) == 0)
+		return (0);
+	if (channel_send(ch, type, 0, &seq, sizeof(seq), fd) == -1)
+		return (-1);
+	r->exec &= ~bit;
+	return (0);
+}
+
+/* -1: the channel takes no more now. */
+static int
+pump_request(struct channel *ch, struct request *r)
+{
+	if (r->exec & EXEC_RUN) {
+		if (r->cancelled) {
+			cancelled_unstarted(r);
+			return (0);
+		}
+		if (send_run(ch, r) == -1)
+			return (-1);
+		r->exec &= ~EXEC_RUN;
+		if (r->input_fd != -1)
+			r->exec |= EXEC_INPUT;
+		r->state = REQUEST_RUNNING;
+		r->started_ms = now_boottime_ms();
+	}
+	if (send_seq(ch, IMSG_RUN_INPUT, r, EXEC_INPUT, r->input_fd) == -1 ||
+	    send_seq(ch, IMSG_KILL, r,
+		r->state == REQUEST_RUNNING ? EXEC_KILL : 0, -1) == -1 ||
+	    send_seq(ch, IMSG_SPOOL_OPEN, r, EXEC_OPEN, -1) == -1 ||
+	    send_seq(ch, IMSG_SPOOL_REMOVE, r, EXEC_REMOVE, -1) == -1)
+		return (-1);
+	return (0);
+}
+
+void
+run_pump(struct channel *ch)
+{
+	struct request *r, *next;
+	struct vm *vm;
+
+	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+		if (vm->name[0] == '\0')
+			continue;
+		for (r = TAILQ_FIRST(&vm->requests); r != NULL; r = next) {
+			next = TAILQ_NEXT(r, entry);
+			if (r->exec != 0 && pump_request(ch, r) == -1)
+				return;
+			if (r->state == REQUEST_GONE && r->exec == 0)
+				request_free(r);
+		}
+	}
+}

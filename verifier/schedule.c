@@ -1,0 +1,117 @@
+#include "verifier/verifier.h"
+
+#include <string.h>
+
+#include "verifier/journal.h"
+
+/*
+ * Whose turn it is.  VMs take turns; within a VM, requests that somebody waits
+ * for run side by side, queued ones one after another, both in order of
+ * arrival.
+ */
+
+static unsigned turn; /* the VM that is looked at first */
+
+static unsigned
+common_running(void)
+{
+	unsigned sum = 0;
+	struct vm *vm;
+
+	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+		if (vm->running > 1)
+			sum += vm->running - 1;
+	}
+	return (sum);
+}
+
+static bool
+may_run(const struct vm *vm, const struct request *r)
+{
+	unsigned attached = vm->running - vm->running_queue;
+
+	if (r->state != REQUEST_WAITING)
+		return (false);
+	if (r->token.queue ? vm->running_queue > 0 : attached >= JOBS_DEFAULT)
+		return (false);
+	return (vm->spool_bytes + 2 * OUTPUT_DEFAULT <= SPOOL_BYTES);
+}
+
+/*
+ * Its turn has come: everything that may have changed since it was checked
+ * is checked again (its expiry by request_deadlines, just before; a cancel
+ * took it out of WAITING), then the intent is appended.
+ */
+static bool
+start(struct vm *vm, struct request *r)
+{
+	if (!vm->served || strcmp(vm->key->fingerprint, r->token.key) != 0) {
+		request_refuse(r, RECEIPT_REJECTED, "its key was revoked");
+		return (false);
+	}
+	if (!record_intent(r)) {
+		request_refuse(r, RECEIPT_REJECTED,
+		    "dom0's log has no room: nothing runs");
+		return (false);
+	}
+	r->state = REQUEST_RECORDED;
+	r->spool_bytes = 2 * OUTPUT_DEFAULT;
+	vm->spool_bytes += r->spool_bytes;
+	vm->running++;
+	if (r->token.queue)
+		vm->running_queue++;
+	return (true);
+}
+
+/* Starts at most one of the VM's requests. */
+static bool
+start_one(struct vm *vm)
+{
+	struct request *r;
+
+	if (vm->running > 0 && common_running() >= COMMON_RUNNING)
+		return (false);
+	TAILQ_FOREACH (r, &vm->requests, entry) {
+		if (may_run(vm, r) && start(vm, r))
+			return (true);
+	}
+	return (false);
+}
+
+/* Tells who waits his place, and who runs that he runs. */
+static void
+tell_places(struct vm *vm)
+{
+	struct request *r;
+	uint32_t n = 0;
+
+	TAILQ_FOREACH (r, &vm->requests, entry) {
+		if (r->state == REQUEST_WAITING) {
+			if (r->told_state != STATE_QUEUED || r->told_n != n)
+				session_tell(r, TELL_STATE);
+			n++;
+		} else if (r->state == REQUEST_RUNNING &&
+		    r->told_state != STATE_RUNNING)
+			session_tell(r, TELL_STATE);
+	}
+}
+
+void
+schedule(void)
+{
+	unsigned i, idle = 0;
+	struct vm *vm;
+
+	for (i = turn; !stopping && idle < VM_TABLE; i = (i + 1) % VM_TABLE) {
+		vm = &vms[i];
+		if (vm->name[0] != '\0' && start_one(vm)) {
+			idle = 0;
+			turn = (i + 1) % VM_TABLE;
+		} else
+			idle++;
+	}
+	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+		if (vm->name[0] != '\0')
+			tell_places(vm);
+	}
+}

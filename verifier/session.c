@@ -1,0 +1,516 @@
+#include "verifier/verifier.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "privsep/log.h"
+#include "wire/id.h"
+#include "verifier/journal.h"
+
+/*
+ * The channel to one VM's poller.  The poller reads a VM's bytes and may be
+ * in the VM's hands: whatever it says is checked here as if the VM had said
+ * it, and costs its own VM only.
+ */
+
+#define ENTRIES_MAX (JOBS_DEFAULT + 1) /* of the poller, in use at a time */
+
+static void
+close_fd(int *fd)
+{
+	if (*fd != -1)
+		close(*fd);
+	*fd = -1;
+}
+
+static struct vm *
+vm_of(struct channel *ch)
+{
+	return (ch->arg);
+}
+
+/* A request that is told anew in the VM's next session. */
+static void
+forget_session(struct request *r)
+{
+	r->entered = r->done_sent = r->spool_asked = false;
+	r->spool_sent[0] = r->spool_sent[1] = false;
+	close_fd(&r->spool_fd[0]);
+	close_fd(&r->spool_fd[1]);
+	r->exec &= ~EXEC_OPEN;
+	r->tell = 0;
+}
+
+static void
+session_reset(struct vm *vm)
+{
+	struct session *s = &vm->session;
+	struct request *r, *next;
+
+	close_fd(&s->body_fd);
+	close_fd(&s->input_fd);
+	for (r = TAILQ_FIRST(&vm->requests); r != NULL; r = next) {
+		next = TAILQ_NEXT(r, entry);
+		forget_session(r);
+		/* An answer that proves nothing is not kept for anybody. */
+		if (r->state == REQUEST_FINISHED && r->memory == -1)
+			request_free(r);
+	}
+	s->entries = s->standing = 0;
+	s->opened = s->delivered = s->bye = s->bye_sent = false;
+	s->any_standing = false;
+	record_refused_summary(vm);
+}
+
+static void
+session_closed(struct channel *ch, const char *why)
+{
+	struct vm *vm = vm_of(ch);
+
+	if (why != NULL)
+		log_warn("%s: %s", ch->name, why);
+	session_reset(vm);
+}
+
+void
+session_open(struct vm *vm, int fd)
+{
+	struct session *s = &vm->session;
+	char name[64];
+
+	if (channel_is_open(&s->ch)) {
+		channel_close(&s->ch);
+		session_reset(vm);
+	}
+	snprintf(name, sizeof(name), "poller [%s]", vm->name);
+	s->body_fd = s->input_fd = -1;
+	s->ch.dispatch = session_dispatch;
+	s->ch.pump = session_pump;
+	s->ch.closed = session_closed;
+	s->ch.arg = vm;
+	channel_open(&s->ch, fd, ROLE_VERIFIER, ROLE_POLLER, ST_SERVING, name);
+}
+
+void
+session_end(struct vm *vm, uint32_t hold_seconds)
+{
+	vm->session.bye = true;
+	if (hold_seconds > vm->tell_hold)
+		vm->tell_hold = hold_seconds;
+}
+
+/* The poller did what ours never does: it is not ours any more. */
+static void
+distrust(struct vm *vm, const char *what)
+{
+	log_warn("%s: %s: its session ends", vm->session.ch.name, what);
+	record_event(vm, "violation", "rule", what);
+	channel_close(&vm->session.ch);
+	session_reset(vm);
+	vm->tell_hold = 1;
+}
+
+void
+session_tell(struct request *r, uint32_t what)
+{
+	if (r->vm->session.opened)
+		r->tell |= what;
+}
+
+bool
+vm_owes(const struct vm *vm)
+{
+	const struct request *r;
+
+	TAILQ_FOREACH (r, &vm->requests, entry) {
+		if (r->state != REQUEST_WAITING && r->state != REQUEST_GONE)
+			return (true);
+	}
+	return (false);
+}
+
+/* What the poller says. */
+
+static void
+handle_open(struct vm *vm, struct imsg *m)
+{
+	struct request *r;
+	struct msg_open o;
+
+	if (imsg_payload(m, &o, sizeof(o)) == -1 ||
+	    !imsg_text_ok(o.program, sizeof(o.program)) || vm->session.opened) {
+		distrust(vm, "a bad opening");
+		return;
+	}
+	vm->session.opened = true;
+	record_event(vm, "session", "program", o.program);
+	TAILQ_FOREACH (r, &vm->requests, entry) {
+		if (r->state == REQUEST_FINISHED)
+			session_tell(r, TELL_DONE);
+		else if (r->state != REQUEST_GONE)
+			session_tell(r, TELL_TAKE | TELL_STATE | TELL_SIZES);
+	}
+}
+
+static void
+handle_memfd(struct vm *vm, struct imsg *m, int *fd, uint64_t *len,
+    uint64_t limit)
+{
+	struct msg_memfd b;
+	struct stat st;
+
+	if (imsg_payload(m, &b, sizeof(b)) == -1 || *fd != -1 ||
+	    b.length > limit) {
+		distrust(vm, "a descriptor that was not asked for");
+		return;
+	}
+	*fd = imsg_take_fd(m);
+	*len = b.length;
+	if (fstat(*fd, &st) == -1 || !S_ISREG(st.st_mode) ||
+	    (uint64_t)st.st_size != b.length)
+		distrust(vm, "a descriptor of another size");
+}
+
+/* One `next` is answered. */
+static void
+answered(struct session *s)
+{
+	if (--s->standing > 0)
+		return;
+	s->any_standing = false;
+	imsg_set_state(&s->ch.end, ST_SERVING);
+}
+
+static void
+handle_request(struct vm *vm, struct imsg *m)
+{
+	struct session *s = &vm->session;
+	int body_fd = s->body_fd, input_fd = s->input_fd;
+	struct msg_request q;
+
+	if (imsg_payload(m, &q, sizeof(q)) == -1 ||
+	    !imsg_text_ok(q.id, sizeof(q.id)) ||
+	    !id_valid(q.id, strlen(q.id)) || !s->any_standing) {
+		distrust(vm, "a bad request");
+		return;
+	}
+	s->body_fd = s->input_fd = -1;
+	answered(s);
+	check_request(vm, &q, body_fd, input_fd, s->body_len, s->input_len);
+}
+
+static void
+handle_cancel(struct vm *vm, struct imsg *m)
+{
+	struct msg_cancel c;
+
+	if (imsg_payload(m, &c, sizeof(c)) == -1 ||
+	    !imsg_text_ok(c.id, sizeof(c.id)) ||
+	    !id_valid(c.id, strlen(c.id)) || vm->session.body_fd != -1) {
+		distrust(vm, "a bad cancel");
+		return;
+	}
+	answered(&vm->session);
+	check_cancel(vm, &c);
+}
+
+static void
+handle_kept(struct vm *vm, struct imsg *m)
+{
+	struct request *r;
+
+	r = request_by_serial(vm, m->hdr.id);
+	if (r == NULL || !r->done_sent) {
+		distrust(vm, "something kept that was not done");
+		return;
+	}
+	if (!vm->session.delivered)
+		vm->tell_delivered = true;
+	vm->session.delivered = true;
+	request_kept(r);
+}
+
+static void
+handle_problem(struct vm *vm, struct imsg *m)
+{
+	struct msg_problem p;
+
+	if (imsg_payload(m, &p, sizeof(p)) == -1 || p.problem > PROBLEM_ENDED ||
+	    !imsg_text_ok(p.rule, sizeof(p.rule)) ||
+	    !imsg_text_ok(p.stderr_text, sizeof(p.stderr_text))) {
+		distrust(vm, "a bad report");
+		return;
+	}
+	record_problem(vm, &p);
+	if (p.problem == PROBLEM_VIOLATION) {
+		log_warn("VM %s broke a rule: %s", vm->name, p.rule);
+		session_end(vm, 1);
+	}
+}
+
+void
+session_dispatch(struct channel *ch, struct imsg *m)
+{
+	struct vm *vm = vm_of(ch);
+	struct session *s = &vm->session;
+
+	switch (m->hdr.type) {
+	case IMSG_OPEN:
+		handle_open(vm, m);
+		break;
+	case IMSG_BODY:
+		handle_memfd(vm, m, &s->body_fd, &s->body_len, BODY_MAX);
+		break;
+	case IMSG_INPUT:
+		handle_memfd(vm, m, &s->input_fd, &s->input_len,
+		    s->last.input_limit);
+		break;
+	case IMSG_REQUEST:
+		handle_request(vm, m);
+		break;
+	case IMSG_CANCEL:
+		handle_cancel(vm, m);
+		break;
+	case IMSG_NONE:
+		answered(s);
+		break;
+	case IMSG_KEPT:
+		handle_kept(vm, m);
+		break;
+	case IMSG_PROBLEM:
+		handle_problem(vm, m);
+		break;
+	default:
+		distrust(vm, "a message that is none of its own");
+	}
+}
+
+/* What the poller is told.  Each returns -1 when the channel is full. */
+
+static int
+send_id(struct channel *ch, enum imsg_type type, const struct request *r)
+{
+	struct msg_id id = {0};
+
+	memcpy(id.id, r->answer.id, sizeof(r->answer.id));
+	return (channel_send(ch, type, r->serial, &id, sizeof(id), -1));
+}
+
+static int
+send_state(struct channel *ch, struct request *r)
+{
+	struct msg_state st = {.state = r->told_state, .n = r->told_n};
+
+	memcpy(st.id, r->answer.id, sizeof(r->answer.id));
+	if (r->told_state == STATE_RUNNING)
+		st.n = (uint32_t)((now_boottime_ms() - r->started_ms) / 1000);
+	return (channel_send(ch, IMSG_STATE, r->serial, &st, sizeof(st), -1));
+}
+
+/* One of the poller's few entries, for as long as the request is there. */
+static bool
+enter(struct session *s, struct request *r)
+{
+	if (!r->entered && s->entries >= ENTRIES_MAX)
+		return (false);
+	if (!r->entered)
+		s->entries++;
+	r->entered = true;
+	return (true);
+}
+
+/*
+ * Hands one spool file (or the text that was made here) over, once.  1: it is
+ * there; 0: it is still to come from the executor; -1: the channel is full.
+ */
+static int
+send_stream(struct channel *ch, struct request *r, uint32_t stream)
+{
+	struct msg_stream st = {.stream = stream, .seq = r->spool_seq};
+	int *fd = &r->spool_fd[stream - 1];
+
+	if (r->spool_sent[stream - 1])
+		return (1);
+	if (r->text_fd != -1 && stream == 1)
+		fd = &r->text_fd;
+	if (*fd == -1) {
+		if (!r->spool_asked)
+			r->exec |= EXEC_OPEN;
+		r->spool_asked = true;
+		return (0);
+	}
+	memcpy(st.id, r->answer.id, sizeof(r->answer.id));
+	if (channel_send(ch, IMSG_OUTPUT, r->serial, &st, sizeof(st), *fd) ==
+	    -1)
+		return (-1);
+	r->spool_sent[stream - 1] = true;
+	if (fd != &r->text_fd)
+		close_fd(fd);
+	return (1);
+}
+
+/* Both streams as far as they have bytes: as send_stream. */
+static int
+send_streams(struct channel *ch, struct request *r)
+{
+	int there = 1, n;
+
+	if (r->out > 0) {
+		n = send_stream(ch, r, 1);
+		if (n != 1)
+			there = n;
+	}
+	if (r->err > 0 && there != -1) {
+		n = send_stream(ch, r, 2);
+		if (n != 1)
+			there = n;
+	}
+	return (there);
+}
+
+static int
+send_sizes(struct channel *ch, struct request *r)
+{
+	struct msg_sizes s = {.seq = r->spool_seq,
+	    .out = r->out,
+	    .err = r->err};
+
+	return (channel_send(ch, IMSG_SIZES, r->serial, &s, sizeof(s), -1));
+}
+
+static int
+send_done(struct channel *ch, struct request *r)
+{
+	struct msg_done d = {.out = r->out, .err = r->err};
+
+	memcpy(d.id, r->answer.id, sizeof(r->answer.id));
+	d.exit = r->answer.exit;
+	d.receipt_len = (uint32_t)request_receipt(r, d.receipt);
+	if (channel_send(ch, IMSG_DONE, r->serial, &d, sizeof(d), -1) == -1)
+		return (-1);
+	r->done_sent = true;
+	return (0);
+}
+
+/* Bytes and the end: both need an entry and the spool's descriptors. */
+static int
+tell_output(struct channel *ch, struct request *r)
+{
+	struct vm *vm = vm_of(ch);
+	bool done = (r->tell & TELL_DONE) != 0;
+	int there;
+
+	if (r->done_sent) {
+		r->tell &= ~(TELL_SIZES | TELL_DONE);
+		return (0);
+	}
+	if (!done && r->out == 0 && r->err == 0) {
+		r->tell &= ~TELL_SIZES;
+		return (0);
+	}
+	if (!enter(&vm->session, r))
+		return (0);
+	there = send_streams(ch, r);
+	if (there != 1)
+		return (there);
+	if ((done ? send_done(ch, r) : send_sizes(ch, r)) == -1)
+		return (-1);
+	r->tell &= ~(TELL_SIZES | TELL_DONE);
+	return (0);
+}
+
+static int
+tell(struct channel *ch, struct request *r)
+{
+	if (r->tell & TELL_TAKE) {
+		if (send_id(ch, IMSG_TAKE, r) == -1)
+			return (-1);
+		r->tell &= ~TELL_TAKE;
+	}
+	if (r->tell & TELL_STATE) {
+		if (send_state(ch, r) == -1)
+			return (-1);
+		r->tell &= ~TELL_STATE;
+	}
+	if (r->tell & (TELL_SIZES | TELL_DONE))
+		return (tell_output(ch, r));
+	return (0);
+}
+
+/* Bodies and inputs of all VMs, beyond each one's first maximal request. */
+static uint64_t
+common_bytes(void)
+{
+	const uint64_t first = BODY_MAX + INPUT_MAX;
+	uint64_t sum = 0;
+	struct vm *vm;
+
+	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+		if (vm->bytes > first)
+			sum += vm->bytes - first;
+	}
+	return (sum);
+}
+
+/* Whether one maximal request has room, or the word that says why not. */
+static struct msg_next
+room(const struct vm *vm)
+{
+	const uint64_t request = BODY_MAX + INPUT_MAX;
+	struct msg_next n = {.input_limit = INPUT_MAX, .cancel_only = 1};
+
+	if (stopping || !vm->served || vm->count >= REQUESTS_MAX ||
+	    vm->bytes + request > VM_BYTES ||
+	    (vm->bytes > 0 && common_bytes() + request > COMMON_BYTES))
+		n.word = WORD_FULL;
+	else if (!memory_room(vm->memory))
+		n.word = WORD_MEMORY;
+	else if (!journal_room(record_bound(request) + JOURNAL_RESULT))
+		n.word = WORD_DISK;
+	else
+		n.cancel_only = 0;
+	return (n);
+}
+
+static void
+send_next(struct channel *ch)
+{
+	struct vm *vm = vm_of(ch);
+	struct session *s = &vm->session;
+	struct msg_next n;
+
+	if (s->body_fd != -1 || s->standing > 1)
+		return;
+	n = room(vm);
+	if (s->standing == 1 && n.cancel_only == s->last.cancel_only &&
+	    n.word == s->last.word)
+		return;
+	if (channel_send(ch, IMSG_NEXT, 0, &n, sizeof(n), -1) == -1)
+		return;
+	s->last = n;
+	s->standing++;
+	s->any_standing |= !n.cancel_only;
+	imsg_set_state(&ch->end, ST_SERVING | ST_ASKED);
+}
+
+void
+session_pump(struct channel *ch)
+{
+	struct vm *vm = vm_of(ch);
+	struct session *s = &vm->session;
+	struct request *r;
+
+	if (s->bye_sent)
+		return;
+	TAILQ_FOREACH (r, &vm->requests, entry) {
+		if (r->tell != 0 && r->state != REQUEST_GONE &&
+		    tell(ch, r) == -1)
+			return;
+	}
+	if (s->bye)
+		s->bye_sent = channel_send(ch, IMSG_BYE, 0, NULL, 0, -1) == 0;
+	else if (s->opened)
+		send_next(ch);
+}

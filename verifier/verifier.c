@@ -1,0 +1,244 @@
+/*
+ * verifier: keys, checks, replay memory and the audit log.
+ * Fed by:  the parent (keys and policies, as descriptors); pollers (requests,
+ * what a VM kept); the executor (ends, spool descriptors) Feeds:   pollers
+ * (verdicts, output, receipts); the executor (what is to run); the log May:
+ * append to the log in its own folder, compute MACs      May not: exec,
+ * sockets, read outside its folder
+ */
+
+#include "verifier/verifier.h"
+
+#include <sys/epoll.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "privsep/log.h"
+#include "privsep/path.h"
+#include "privsep/role.h"
+#include "privsep/sandbox.h"
+#include "verifier/journal.h"
+
+/* Two descriptors for each request, and what the process itself has. */
+#define NOFILE_MAX    (2 * VMS_MAX * REQUESTS_MAX + 256)
+#define STOP_GRACE_MS 2000 /* for what is owed, once nothing runs */
+
+struct vm vms[VM_TABLE];
+struct channel parent, executor;
+bool stopping;
+
+static struct timer deadline;
+static bool stop_recorded, stopped_sent;
+static int64_t stop_until_ms;
+
+struct vm *
+vm_find(const char *name)
+{
+	struct vm *vm;
+
+	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+		if (strcmp(vm->name, name) == 0)
+			return (vm);
+	}
+	return (NULL);
+}
+
+static void
+parent_dispatch(struct channel *ch, struct imsg *m)
+{
+	(void)ch;
+	config_dispatch(m);
+}
+
+/* An orderly end has been through STOPPED; anything else is not one. */
+static void
+peer_closed(struct channel *ch, const char *why)
+{
+	if (ch == &parent && stopped_sent) {
+		journal_close();
+		event_stop();
+		return;
+	}
+	fatalx("%s: %s", ch->name, why != NULL ? why : "is gone");
+}
+
+/*
+ * A VM that is served no more keeps its session until it has what it is owed,
+ * for a minute at most; then its place is free.
+ */
+static int64_t
+retire(struct vm *vm, int64_t now_ms)
+{
+	struct request *r;
+
+	if (vm->served || vm->name[0] == '\0' || vm->next_named)
+		return (-1);
+	if (vm_owes(vm) && now_ms < vm->retire_ms)
+		return (vm->retire_ms);
+	if (channel_is_open(&vm->session.ch)) {
+		vm->session.bye = true;
+		return (-1);
+	}
+	if (vm->running > 0)
+		return (-1);
+	while ((r = TAILQ_FIRST(&vm->requests)) != NULL &&
+	    r->state != REQUEST_GONE)
+		request_kept(r);
+	if (r == NULL)
+		memset(vm->name, 0, sizeof(vm->name));
+	return (-1);
+}
+
+static void look_again(struct timer *);
+
+static void
+set_deadline(int64_t at_ms, int64_t now_ms)
+{
+	timer_stop(&deadline);
+	if (at_ms != -1)
+		timer_start(&deadline, CLOCK_BOOTTIME,
+		    at_ms > now_ms ? at_ms - now_ms : 0, look_again, NULL);
+}
+
+/* The loop's after() does the looking. */
+static void
+look_again(struct timer *t)
+{
+	(void)t;
+}
+
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+	if (a == -1 || (b != -1 && b < a))
+		return (b);
+	return (a);
+}
+
+/* STOP: what runs is killed, what is owed has a moment, then all say bye. */
+static int64_t
+stop(int64_t now_ms)
+{
+	bool running = false, owes = false;
+	struct request *r;
+	struct vm *vm;
+
+	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+		TAILQ_FOREACH (r, &vm->requests, entry)
+			request_cancel(r, "the daemon was stopped");
+		running |= vm->running > 0;
+		owes |= vm->session.opened && vm_owes(vm);
+	}
+	if (running)
+		return (-1);
+	if (stop_until_ms == 0)
+		stop_until_ms = now_ms + STOP_GRACE_MS;
+	if (owes && now_ms < stop_until_ms)
+		return (stop_until_ms);
+	for (vm = vms; vm < vms + VM_TABLE; vm++)
+		vm->session.bye = true;
+	stop_recorded = true;
+	return (-1);
+}
+
+/*
+ * After each turn of the loop: what is due, whose turn it is, one sync for
+ * all that was appended, and only then every message about it.
+ */
+static void
+after_turn(void)
+{
+	int64_t now_ms, next;
+	bool committed;
+	struct vm *vm;
+
+	do {
+		now_ms = now_boottime_ms();
+		next = request_deadlines(now_ms);
+		for (vm = vms; vm < vms + VM_TABLE; vm++)
+			next = earlier(next, retire(vm, now_ms));
+		if (stopping && !stop_recorded)
+			next = earlier(next, stop(now_ms));
+		schedule();
+		committed = journal_dirty();
+		if (committed) {
+			journal_commit();
+			request_committed();
+		}
+		for (vm = vms; vm < vms + VM_TABLE; vm++)
+			channel_wake(&vm->session.ch);
+		channel_wake(&executor);
+	} while (committed || journal_dirty());
+	channel_wake(&parent);
+	set_deadline(next, now_ms);
+}
+
+static void
+parent_pump(struct channel *ch)
+{
+	config_pump();
+	if (stop_recorded && !stopped_sent &&
+	    channel_send(ch, IMSG_STOPPED, 0, NULL, 0, -1) == 0)
+		stopped_sent = true;
+}
+
+static void
+open_channels(int executor_fd)
+{
+	parent.dispatch = parent_dispatch;
+	parent.pump = parent_pump;
+	parent.closed = executor.closed = peer_closed;
+	executor.dispatch = run_dispatch;
+	executor.pump = run_pump;
+	channel_open(&executor, executor_fd, ROLE_VERIFIER, ROLE_EXECUTOR,
+	    ST_SERVING, "executor");
+}
+
+/*
+ * A key that this life sees for the first time refuses what was issued before
+ * this second: let the second of the newest record pass.
+ */
+static void
+pass_newest_second(void)
+{
+	int64_t ahead_us = (journal_now() + 1) * 1000000 - now_realtime_us();
+
+	if (ahead_us > 0 && ahead_us <= 2 * 1000000)
+		poll(NULL, 0, (int)(ahead_us / 1000) + 1);
+}
+
+int
+main(void)
+{
+	struct msg_settings settings;
+	char folder[IMSG_PATH_MAX * 2];
+	struct sandbox box = {.name = "verifier",
+	    .user = USER_VERIFIER,
+	    .nofile = NOFILE_MAX,
+	    .fsize = RLIM_INFINITY,
+	    .writes = true};
+	int executor_fd, folder_fd;
+	uint32_t sandbox;
+
+	role_begin(&parent, ROLE_VERIFIER, &settings);
+	executor_fd = role_await_fd(&parent, IMSG_EXECUTOR_CHANNEL);
+	if (path_join(folder, sizeof(folder), settings.root, PATH_LOG) == -1)
+		fatal("%s", settings.root);
+	box.chroot = folder;
+	config_init();
+	if (memory_init() == -1)
+		fatal("replay memory");
+	sandbox = sandbox_enter(&box);
+	sandbox_no_dump();
+	folder_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (folder_fd == -1)
+		fatal("log: its folder");
+	journal_open(folder_fd);
+	pass_newest_second();
+	open_channels(executor_fd);
+	role_ready(&parent, sandbox);
+	event_loop(after_turn);
+	return (0);
+}

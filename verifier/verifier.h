@@ -1,0 +1,196 @@
+#ifndef VERIFIER_H
+#define VERIFIER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "crypto/crypto.h"
+#include "policy/policy.h"
+#include "privsep/channel.h"
+#include "verifier/memory.h"
+#include "wire/frame.h"
+#include "wire/receipt.h"
+#include "wire/token.h"
+
+/* The verifier's own structures and the calls between its files. */
+
+#define REQUESTS_MAX   64 /* accepted and not delivered, per VM */
+#define VM_BYTES       (8ull * 1024 * 1024)   /* bodies and inputs, per VM */
+#define COMMON_BYTES   (32ull * 1024 * 1024)  /* of all, beyond each first */
+#define SPOOL_BYTES    (256ull * 1024 * 1024) /* per VM */
+#define COMMON_RUNNING 32 /* commands beyond each VM's first */
+#define CANCELS_MAX    64 /* early cancels remembered, per VM */
+#define REFUSED_MAX    10 /* records of refusals per VM and minute */
+#define ANSWER_KEPT_MS (24ll * 3600 * 1000)
+#define VM_TABLE       (2 * VMS_MAX) /* served, and on their way out */
+
+struct vm;
+
+/*
+ * A request's life.  Whatever is appended to the log becomes true for others
+ * one commit later: RECORDED and ANSWERED are the two states that wait for
+ * the disk.
+ */
+enum request_state {
+	REQUEST_WAITING,  /* for its turn */
+	REQUEST_RECORDED, /* intent appended */
+	REQUEST_STARTING, /* intent on disk, executor not told yet */
+	REQUEST_RUNNING,
+	REQUEST_ANSWERED, /* result appended */
+	REQUEST_FINISHED, /* result on disk (or unsigned): to deliver */
+	REQUEST_GONE	  /* kept: its spool is still to be removed */
+};
+
+/* What the poller has to be told. */
+#define TELL_TAKE  0x1u
+#define TELL_STATE 0x2u
+#define TELL_SIZES 0x4u
+#define TELL_DONE  0x8u
+
+/* What the executor has to be told. */
+#define EXEC_RUN    0x1u
+#define EXEC_INPUT  0x2u
+#define EXEC_KILL   0x4u
+#define EXEC_OPEN   0x8u
+#define EXEC_REMOVE 0x10u
+
+struct request {
+	TAILQ_ENTRY(request) entry;
+	struct vm *vm;
+	enum request_state state;
+	uint32_t serial;       /* names it between poller and verifier */
+	struct token token;    /* key "" where it had no valid one */
+	struct receipt answer; /* id and request digest from the start */
+	int memory;	       /* entry, or -1: not remembered */
+	int body_fd, input_fd;
+	int64_t deadline_ms;  /* boottime: WAITING expires, FINISHED goes */
+	uint64_t seq;	      /* of the intent record, 0: none */
+	uint64_t spool_seq;   /* the spool files' name, 0: none */
+	uint64_t spool_bytes; /* counted in its VM's share */
+	int64_t started_ms;   /* boottime */
+	uint32_t tell, exec;
+	bool reserved; /* room for its result is set aside */
+	bool entered;  /* has one of the poller's entries */
+	bool done_sent;
+	bool cancelled;		  /* KILL is on its way */
+	char why[REASON_MAX + 1]; /* why it is being killed */
+	int text_fd;		  /* an answer's text, made here; or -1 */
+	int spool_fd[2];	  /* to be handed to the poller; or -1 */
+	bool spool_asked, spool_sent[2];
+	uint64_t out, err; /* bytes in the spool */
+	enum frame_state told_state;
+	uint32_t told_n;
+};
+TAILQ_HEAD(requests, request);
+
+struct cancel {
+	uint8_t id[32];	  /* SHA-256 of the id */
+	int64_t expires;  /* Unix seconds; 0: free */
+	int64_t until_ms; /* boottime */
+};
+
+struct session {
+	struct channel ch;
+	bool opened;	/* the VM said ready */
+	bool delivered; /* something was kept */
+	bool bye, bye_sent;
+	unsigned standing;     /* `next` without an answer */
+	bool any_standing;     /* one of them was `next any` */
+	struct msg_next last;  /* the newest `next` */
+	unsigned entries;      /* of the poller, in use */
+	int body_fd, input_fd; /* came, their REQUEST not yet */
+	uint64_t body_len, input_len;
+};
+
+struct vm {
+	char name[VM_NAME_MAX + 1]; /* "" : free */
+	bool served;
+	struct derived_keys *key; /* in locked memory; valid if served */
+	int memory;		  /* its key's index, or -1 */
+	struct policy policy;
+	/* What a reload is bringing. */
+	bool next_named, next_key_ok, next_policy_ok;
+	struct derived_keys *next_key;
+	struct policy next_policy;
+	char why[REASON_MAX + 1]; /* not served because */
+	/* Its share. */
+	struct requests requests; /* in order of arrival */
+	unsigned count;
+	uint64_t bytes, spool_bytes;
+	unsigned running, running_queue;
+	struct cancel cancels[CANCELS_MAX];
+	int64_t refused_since_ms;
+	unsigned refused, refused_more;
+	int64_t retire_ms; /* not served: session ends then */
+	struct session session;
+	/* What the parent has to be told. */
+	bool tell_served, tell_delivered;
+	uint32_t tell_hold; /* seconds, 0: nothing */
+};
+
+/* verifier.c */
+extern struct vm vms[VM_TABLE];
+extern struct channel parent, executor;
+extern bool stopping;
+struct vm *vm_find(const char *name);
+int64_t seconds_left_ms(int64_t seconds);
+
+/* config.c: who is served */
+void config_init(void);
+void config_dispatch(struct imsg *);
+void config_pump(void);
+
+/* session.c: the channel to a poller */
+void session_open(struct vm *, int fd);
+void session_end(struct vm *, uint32_t hold_seconds);
+void session_dispatch(struct channel *, struct imsg *);
+void session_pump(struct channel *);
+/* Says what is new about a request, where its VM has a session. */
+void session_tell(struct request *, uint32_t what);
+bool vm_owes(const struct vm *);
+
+/* request.c: a request's states */
+struct request *request_new(struct vm *, const char *id);
+void request_free(struct request *);
+struct request *request_find(struct vm *, const char *id, const char *key);
+struct request *request_by_serial(struct vm *, uint32_t serial);
+struct request *request_by_seq(uint64_t seq);
+/* Answers it; signed and recorded where it passed freshness. */
+void request_refuse(struct request *, enum receipt_status, const char *reason);
+void request_kept(struct request *);
+/* Body and input are no longer needed: their bytes leave the VM's share. */
+void request_drop_body(struct request *);
+/* Its answer is in the log, or cannot be: what follows. */
+void request_answered(struct request *);
+void request_cancel(struct request *, const char *why);
+/* What has reached the disk becomes true. */
+void request_committed(void);
+/* Expiry, retention; returns when to look again, boottime ms, or -1. */
+int64_t request_deadlines(int64_t now_ms);
+
+/* The receipt as text, signed where it may be: its length. */
+size_t request_receipt(const struct request *, char[RECEIPT_MAX]);
+
+/* check.c: DESIGN.md, A request's life, step 4 */
+void check_request(struct vm *, const struct msg_request *, int body_fd,
+    int input_fd, uint64_t body_len, uint64_t input_len);
+void check_cancel(struct vm *, const struct msg_cancel *);
+
+/* record.c: what is appended */
+bool record_intent(struct request *);
+void record_result(struct request *, const struct msg_ended *);
+void record_refused(struct request *);
+void record_refused_summary(struct vm *);
+void record_problem(struct vm *, const struct msg_problem *);
+void record_event(struct vm *, const char *event, const char *field,
+    const char *value);
+
+/* schedule.c: whose turn it is */
+void schedule(void);
+
+/* run.c: the channel to the executor */
+void run_dispatch(struct channel *, struct imsg *);
+void run_pump(struct channel *);
+
+#endif

@@ -1,0 +1,28 @@
+#include "wire/digest.h"
+
+#include <string.h>
+
+bool
+is_digest_of_nothing(const uint8_t digest[32])
+{
+	static const uint8_t nothing[32] = { 0xe3, 0xb0, 0xc4, 0x42, 0x98,
+		0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9,
+		0x24, 0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4,
+		0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55 };
+
+	return (memcmp(digest, nothing, sizeof(nothing)) == 0);
+}
+
+bool
+text_ok(const char *text, size_t size)
+{
+	size_t i, len = strnlen(text, size);
+
+	if (len == size || strcmp(text, "-") == 0)
+		return (false);
+	for (i = 0; i < len; i++) {
+		if (text[i] < 0x20 || text[i] > 0x7e)
+			return (false);
+	}
+	return (true);
+}
