@@ -231,7 +231,6 @@ main(void)
 	if (memory_init() == -1)
 		fatal("replay memory");
 	sandbox = sandbox_enter(&box);
-	sandbox_no_dump();
 	folder_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (folder_fd == -1)
 		fatal("log: its folder");
