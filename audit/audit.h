@@ -19,10 +19,10 @@
  * ,"hash":)
  */
 
-#define AUDIT_SEGMENT_NAME_LEN 24	/* 20 digits and ".log" */
-#define AUDIT_TAIL_HASH	 (9 + 64 + 3)	/* ,"hash":"<64>"}LF */
-#define AUDIT_TAIL_MAC	 (9 + 64 + 1 + 8 + 64 + 3)
-#define AUDIT_LINE_MAX	 (16u * 1024 * 1024)
+#define AUDIT_SEGMENT_NAME_LEN 24	    /* 20 digits and ".log" */
+#define AUDIT_TAIL_HASH	       (9 + 64 + 3) /* ,"hash":"<64>"}LF */
+#define AUDIT_TAIL_MAC	       (9 + 64 + 1 + 8 + 64 + 3)
+#define AUDIT_LINE_MAX	       (16u * 1024 * 1024)
 
 /*
  * Writing.  Bytes go to sink as they are made (a record may be larger than
@@ -30,20 +30,20 @@
  * follows is dropped.
  */
 struct record {
-	int    (*sink)(void *arg, const void *, size_t);
-	void	*arg;
-	bool	 bad;
-	size_t	 used;
-	char	 buf[4096];
+	int (*sink)(void *arg, const void *, size_t);
+	void *arg;
+	bool bad;
+	size_t used;
+	char buf[4096];
 };
 
 struct record_head {
-	uint64_t    seq;
-	int64_t	    time_us;	/* Unix microseconds */
-	uint64_t    run, step;
+	uint64_t seq;
+	int64_t time_us; /* Unix microseconds */
+	uint64_t run, step;
 	const char *event;
-	const char *vm;		/* NULL: none */
-	const char *id;		/* NULL: none */
+	const char *vm; /* NULL: none */
+	const char *id; /* NULL: none */
 };
 
 void record_begin(struct record *, int (*sink)(void *, const void *, size_t),
@@ -61,33 +61,31 @@ void record_hex(struct record *, const char *name, const uint8_t *, size_t);
  */
 void record_bytes(struct record *, const char *name, const void *data,
     size_t len);
-int  record_bytes_fd(struct record *, const char *name, int fd, uint64_t len);
+int record_bytes_fd(struct record *, const char *name, int fd, uint64_t len);
 /* Flushes all that hash covers: 0, or -1 when the sink failed. */
-int  record_covered(struct record *);
+int record_covered(struct record *);
 /* Appends hash, and mac where not NULL, and the end of the line: 0, or -1. */
-int  record_end(struct record *, const uint8_t hash[32],
-    const uint8_t *mac);
+int record_end(struct record *, const uint8_t hash[32], const uint8_t *mac);
 /* At most this many bytes for a record with len bytes of VM data in it. */
 uint64_t record_bound(uint64_t len);
 
 /* Reading. */
 struct line_head {
 	uint64_t seq, run, step;
-	int64_t	 time_us;
-	char	 event[32];
-	char	 vm[VM_NAME_MAX + 1];	/* "" where there is none */
-	char	 id[ID_MAX + 1];
-	size_t	 covered;		/* bytes that hash covers */
-	uint8_t	 hash[32];
-	bool	 has_mac;
-	uint8_t	 mac[32];
+	int64_t time_us;
+	char event[32];
+	char vm[VM_NAME_MAX + 1]; /* "" where there is none */
+	char id[ID_MAX + 1];
+	size_t covered; /* bytes that hash covers */
+	uint8_t hash[32];
+	bool has_mac;
+	uint8_t mac[32];
 };
 /*
  * One line with its LF, exactly as the writer makes it (field order too): 0,
  * or -1 with *why.
  */
-int line_parse(const char *, size_t len, struct line_head *,
-    const char **why);
+int line_parse(const char *, size_t len, struct line_head *, const char **why);
 /*
  * A field's value.  Strings are unescaped (UTF-8) or decoded from
  * <name>_b64 into out; the length, which may be more than size, or -1 when
@@ -99,6 +97,6 @@ int line_u64(const char *, size_t len, const char *name, uint64_t *);
 
 /* <first sequence, 20 digits>.log */
 void segment_name(char out[AUDIT_SEGMENT_NAME_LEN + 1], uint64_t first);
-int  segment_name_parse(const char *, uint64_t *first);
+int segment_name_parse(const char *, uint64_t *first);
 
 #endif

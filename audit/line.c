@@ -14,10 +14,10 @@ enum value {
 
 struct field {
 	const char *name;
-	size_t	    name_len;
-	enum value  type;
-	const char *value;	/* a string's without its quotes */
-	size_t	    len;
+	size_t name_len;
+	enum value type;
+	const char *value; /* a string's without its quotes */
+	size_t len;
 };
 
 struct cursor {
@@ -251,7 +251,7 @@ base_len(const struct field *f)
 static int
 check_base64(struct cursor *c, const struct field *f)
 {
-	struct utf8 u = { 0 };
+	struct utf8 u = {0};
 	bool is_text = true;
 	uint8_t bytes[3];
 	size_t i, k, n;
@@ -278,7 +278,7 @@ check_base64(struct cursor *c, const struct field *f)
 /* The fields of one line so far: none may come twice. */
 struct seen {
 	struct field fields[FIELDS_MAX];
-	size_t	     count;
+	size_t count;
 };
 
 static int
@@ -419,7 +419,7 @@ tail_fields(struct cursor *c, struct line_head *h)
 static int
 parse(struct cursor *c, struct line_head *h)
 {
-	struct seen seen = { .count = 0 };
+	struct seen seen = {.count = 0};
 	const char *start = c->p;
 	struct field f;
 
@@ -443,7 +443,7 @@ parse(struct cursor *c, struct line_head *h)
 int
 line_parse(const char *line, size_t len, struct line_head *h, const char **why)
 {
-	struct cursor c = { .p = line, .end = line + len };
+	struct cursor c = {.p = line, .end = line + len};
 
 	memset(h, 0, sizeof(*h));
 	if (len > AUDIT_LINE_MAX) {
@@ -461,7 +461,7 @@ line_parse(const char *line, size_t len, struct line_head *h, const char **why)
 static int
 find(const char *line, size_t len, const char *name, struct field *f)
 {
-	struct cursor c = { .p = line, .end = line + len };
+	struct cursor c = {.p = line, .end = line + len};
 
 	if (expect(&c, "{") == -1)
 		return -1;
@@ -477,8 +477,8 @@ find(const char *line, size_t len, const char *name, struct field *f)
 
 /* Where a value goes: what does not fit is counted. */
 struct out {
-	char   *buf;
-	size_t	size, len;
+	char *buf;
+	size_t size, len;
 };
 
 static void
@@ -494,7 +494,7 @@ out_put(struct out *o, const void *data, size_t len)
 static void
 decode_string(const struct field *f, struct out *o)
 {
-	struct cursor c = { .p = f->value, .end = f->value + f->len };
+	struct cursor c = {.p = f->value, .end = f->value + f->len};
 	uint32_t cp;
 	char utf8[4];
 
@@ -505,7 +505,7 @@ decode_string(const struct field *f, struct out *o)
 static int
 decode_base64(const struct field *f, struct out *o)
 {
-	struct cursor c = { .p = NULL };
+	struct cursor c = {.p = NULL};
 	uint8_t bytes[3];
 	size_t i;
 
@@ -519,7 +519,7 @@ decode_base64(const struct field *f, struct out *o)
 ssize_t
 line_str(const char *line, size_t len, const char *name, char *buf, size_t size)
 {
-	struct out o = { .buf = buf, .size = size > 0 ? size - 1 : 0 };
+	struct out o = {.buf = buf, .size = size > 0 ? size - 1 : 0};
 	struct field f;
 
 	if (find(line, len, name, &f) == -1 || f.type != VALUE_STRING)

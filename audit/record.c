@@ -66,7 +66,7 @@ put_name(struct record *r, const char *name, const char *suffix)
 static void
 put_unit(struct record *r, uint32_t unit)
 {
-	uint8_t bytes[2] = { (uint8_t)(unit >> 8), (uint8_t)unit };
+	uint8_t bytes[2] = {(uint8_t)(unit >> 8), (uint8_t)unit};
 
 	put_str(r, "\\u");
 	put_hex(r, bytes, sizeof(bytes));
@@ -133,7 +133,8 @@ record_begin(struct record *r, int (*sink)(void *, const void *, size_t),
 	put_str(r, text);
 	record_u64(r, "run", h->run);
 	record_u64(r, "step", h->step);
-	put_plain(r, "event", h->event, sizeof(((struct line_head *)0)->event) - 1);
+	put_plain(r, "event", h->event,
+	    sizeof(((struct line_head *)0)->event) - 1);
 	if (h->vm != NULL)
 		put_plain(r, "vm", h->vm, VM_NAME_MAX);
 	if (h->id != NULL)
@@ -185,9 +186,9 @@ record_hex(struct record *r, const char *name, const uint8_t *data, size_t len)
 /* Bytes in memory (data) or in a file, read twice: what are they, and then. */
 struct source {
 	const uint8_t *data;
-	int	 fd;
+	int fd;
 	uint64_t len;
-	uint8_t	 buf[3072];	/* whole groups of base64 */
+	uint8_t buf[3072]; /* whole groups of base64 */
 };
 
 /* The next piece from off on, or NULL where it cannot be read whole. */
@@ -218,7 +219,7 @@ piece(struct source *s, uint64_t off, size_t *len)
 static int
 walk_text(struct source *s, struct record *r, bool *is_text)
 {
-	struct utf8 u = { 0 };
+	struct utf8 u = {0};
 	const uint8_t *p;
 	uint64_t off;
 	uint32_t cp;
@@ -287,7 +288,7 @@ put_source(struct record *r, const char *name, struct source *s)
 void
 record_bytes(struct record *r, const char *name, const void *data, size_t len)
 {
-	struct source s = { .data = data, .fd = -1, .len = len };
+	struct source s = {.data = data, .fd = -1, .len = len};
 
 	put_source(r, name, &s);
 }
@@ -295,7 +296,7 @@ record_bytes(struct record *r, const char *name, const void *data, size_t len)
 int
 record_bytes_fd(struct record *r, const char *name, int fd, uint64_t len)
 {
-	struct source s = { .fd = fd, .len = len };
+	struct source s = {.fd = fd, .len = len};
 
 	return put_source(r, name, &s);
 }

@@ -54,7 +54,7 @@ size_t
 utf8_encode(char out[4], uint32_t cp)
 {
 	size_t i, n;
-	static const uint8_t lead[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
+	static const uint8_t lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
 
 	if (cp < 0x80) {
 		out[0] = (char)cp;
@@ -140,8 +140,8 @@ year_start(int64_t year)
 static int64_t
 month_days(int64_t year, int month)
 {
-	static const uint8_t days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31,
-		30, 31 };
+	static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31,
+	    30, 31};
 
 	if (month == 1)
 		return 28 + leap_days(year) - leap_days(year - 1);

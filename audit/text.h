@@ -13,11 +13,11 @@
 /* UTF-8, RFC 3629: no overlong forms, no surrogates, nothing over U+10FFFF. */
 struct utf8 {
 	uint32_t cp;
-	uint8_t	 left;		/* continuation bytes to come */
-	uint8_t	 low, high;	/* what the next one may be */
+	uint8_t left;	   /* continuation bytes to come */
+	uint8_t low, high; /* what the next one may be */
 };
 /* 1: *cp is a code point; 0: more bytes are needed; -1: not UTF-8. */
-int    utf8_feed(struct utf8 *, uint8_t, uint32_t *cp);
+int utf8_feed(struct utf8 *, uint8_t, uint32_t *cp);
 /* One to four bytes; cp is a code point that utf8_feed gives. */
 size_t utf8_encode(char out[4], uint32_t cp);
 
@@ -25,7 +25,7 @@ size_t utf8_encode(char out[4], uint32_t cp);
 bool text_allowed(uint32_t cp);
 
 /* Four characters from one to three bytes, padded.  RFC 4648. */
-void   base64_encode(char out[4], const uint8_t *, size_t len);
+void base64_encode(char out[4], const uint8_t *, size_t len);
 /* One to three bytes from four characters; 0: not what base64_encode gives. */
 size_t base64_decode(uint8_t out[3], const char in[4]);
 

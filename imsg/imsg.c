@@ -21,38 +21,37 @@
 
 struct rule {
 	const char *name;
-	uint32_t    from, to, state;
-	size_t	    size;
-	bool	    fd;
+	uint32_t from, to, state;
+	size_t size;
+	bool fd;
 };
 
 static const struct rule rules[IMSG_COUNT] = {
 #define X(name, from, to, state, payload, fd) \
-	[IMSG_##name] \
-	    = { #name, from, to, state, sizeof(struct payload), fd },
-	IMSG_TABLE(X)
+	[IMSG_##name] = {#name, from, to, state, sizeof(struct payload), fd},
+    IMSG_TABLE(X)
 #undef X
 };
 
-#define X(name, from, to, state, payload, fd) \
-	_Static_assert(sizeof(struct payload) \
-		<= IMSG_MAX - sizeof(struct imsg_hdr), \
+#define X(name, from, to, state, payload, fd)       \
+	_Static_assert(sizeof(struct payload) <=    \
+		IMSG_MAX - sizeof(struct imsg_hdr), \
 	    #name " is larger than a message");
 IMSG_TABLE(X)
 #undef X
 _Static_assert(sizeof(struct imsg_hdr) == 12, "header with padding");
 
 static const char *const role_names[ROLE_COUNT] = {
-	[ROLE_PARENT] = "parent",
-	[ROLE_POLLER] = "poller",
-	[ROLE_VERIFIER] = "verifier",
-	[ROLE_EXECUTOR] = "executor",
+    [ROLE_PARENT] = "parent",
+    [ROLE_POLLER] = "poller",
+    [ROLE_VERIFIER] = "verifier",
+    [ROLE_EXECUTOR] = "executor",
 };
 
 /* CMSG_SPACE would have room for a second descriptor. */
 union control {
 	struct cmsghdr align;
-	char	       buf[CMSG_SPACE(sizeof(int))];
+	char buf[CMSG_SPACE(sizeof(int))];
 };
 #define CONTROL_LEN CMSG_LEN(sizeof(int))
 
@@ -164,8 +163,8 @@ attach_fd(struct msghdr *msg, union control *control, int fd)
 static int
 send_error(struct imsg_end *end)
 {
-	end->no_room = errno == ETOOMANYREFS || errno == ENOBUFS
-	    || errno == ENOMEM;
+	end->no_room =
+	    errno == ETOOMANYREFS || errno == ENOBUFS || errno == ENOMEM;
 	if (end->no_room)
 		errno = EAGAIN;
 	return -1;
@@ -216,8 +215,8 @@ take_control(struct msghdr *msg, int *fd)
 
 	for (cmsg = CMSG_FIRSTHDR(msg); cmsg != NULL;
 	     cmsg = CMSG_NXTHDR(msg, cmsg)) {
-		if (cmsg->cmsg_level != SOL_SOCKET
-		    || cmsg->cmsg_type != SCM_RIGHTS) {
+		if (cmsg->cmsg_level != SOL_SOCKET ||
+		    cmsg->cmsg_type != SCM_RIGHTS) {
 			why = "foreign control data";
 			continue;
 		}

@@ -17,12 +17,12 @@
 
 static const struct {
 	uint32_t from, to, state;
-	size_t	 size;
-	bool	 fd;
+	size_t size;
+	bool fd;
 } table[] = {
 #define X(name, from, to, state, payload, fd) \
-	{ from, to, state, sizeof(struct payload), fd },
-	IMSG_TABLE(X)
+	{from, to, state, sizeof(struct payload), fd},
+    IMSG_TABLE(X)
 #undef X
 };
 
@@ -80,7 +80,7 @@ send_raw(const void *p, size_t len, size_t nfds, size_t ncmsgs)
 		struct cmsghdr align;
 		char buf[256];
 	} control;
-	struct iovec iov = { (void *)(uintptr_t)p, len };
+	struct iovec iov = {(void *)(uintptr_t)p, len};
 	struct msghdr msg;
 	struct cmsghdr *cmsg;
 	int fds[8];
@@ -127,8 +127,8 @@ packet(uint16_t type, size_t stated)
 static void
 send_typed(uint16_t type, size_t payload, size_t nfds)
 {
-	send_raw(packet(type, payload),
-	    sizeof(struct imsg_hdr) + payload, nfds, 1);
+	send_raw(packet(type, payload), sizeof(struct imsg_hdr) + payload, nfds,
+	    1);
 }
 
 /* What was sent is refused, for this reason, and leaves no descriptor. */
@@ -156,7 +156,7 @@ open_row(size_t i, uint32_t state)
 	open_pair(first_role(table[i].from), first_role(table[i].to), state);
 }
 
-#define BODY_CASE(name) \
+#define BODY_CASE(name)            \
 	ATF_TC_WITHOUT_HEAD(name); \
 	ATF_TC_BODY(name, tc)
 
@@ -192,10 +192,11 @@ BODY_CASE(every_row_is_accepted_in_its_states)
 	for (i = 0; i < IMSG_COUNT; i++)
 		for (from = 0; from < ROLE_COUNT; from++)
 			for (to = 0; to < ROLE_COUNT; to++)
-				for (state = 1; state <= ST_STOPPING; state *= 2)
-					if ((table[i].from & 1u << from) != 0
-					    && (table[i].to & 1u << to) != 0
-					    && (table[i].state & state) != 0)
+				for (state = 1; state <= ST_STOPPING;
+				     state *= 2)
+					if ((table[i].from & 1u << from) != 0 &&
+					    (table[i].to & 1u << to) != 0 &&
+					    (table[i].state & state) != 0)
 						accept_row(i, from, to, state);
 }
 
@@ -289,8 +290,7 @@ BODY_CASE(a_descriptor_that_got_lost_is_refused)
 	open_pair(ROLE_VERIFIER, ROLE_EXECUTOR, ST_SERVING);
 	send_typed(IMSG_RUN_INPUT, sizeof(struct msg_seq), 1);
 	before = count_fds();
-	ATF_REQUIRE_EQ(0, setrlimit(RLIMIT_NOFILE,
-			      &(struct rlimit){ 64, 64 }));
+	ATF_REQUIRE_EQ(0, setrlimit(RLIMIT_NOFILE, &(struct rlimit){64, 64}));
 	while (n < 1024 && (fds[n] = dup(0)) != -1)
 		n++;
 	ATF_REQUIRE_EQ(IMSG_REFUSED, imsg_recv(&b, &m, &why));
@@ -302,8 +302,8 @@ BODY_CASE(a_descriptor_that_got_lost_is_refused)
 BODY_CASE(a_packet_that_is_too_large_is_refused)
 {
 	open_pair(ROLE_VERIFIER, ROLE_EXECUTOR, ST_SERVING);
-	send_raw(packet(IMSG_RUN, IMSG_MAX - sizeof(struct imsg_hdr)),
-	    IMSG_MAX, 1, 1);
+	send_raw(packet(IMSG_RUN, IMSG_MAX - sizeof(struct imsg_hdr)), IMSG_MAX,
+	    1, 1);
 	refused("wrong size");
 	send_raw(packet(IMSG_RUN, IMSG_MAX - sizeof(struct imsg_hdr)),
 	    IMSG_MAX + 1, 1, 1);
@@ -328,11 +328,11 @@ BODY_CASE(a_length_that_is_not_the_packets_is_refused)
 	size_t size = sizeof(struct msg_seq);
 
 	open_pair(ROLE_VERIFIER, ROLE_EXECUTOR, ST_SERVING);
-	send_raw(packet(IMSG_KILL, size + 1),
-	    sizeof(struct imsg_hdr) + size, 0, 0);
+	send_raw(packet(IMSG_KILL, size + 1), sizeof(struct imsg_hdr) + size, 0,
+	    0);
 	refused("its length is not the packet's");
-	send_raw(packet(IMSG_KILL, size),
-	    sizeof(struct imsg_hdr) + size + 1, 0, 0);
+	send_raw(packet(IMSG_KILL, size), sizeof(struct imsg_hdr) + size + 1, 0,
+	    0);
 	refused("its length is not the packet's");
 	close_pair();
 }
@@ -363,7 +363,7 @@ BODY_CASE(an_empty_packet_is_the_end)
 
 BODY_CASE(the_last_words_of_a_peer_that_did_not_read_are_heard)
 {
-	struct msg_seq seq = { .seq = 9 };
+	struct msg_seq seq = {.seq = 9};
 
 	open_pair(ROLE_VERIFIER, ROLE_EXECUTOR, ST_SERVING);
 	ATF_REQUIRE_EQ(IMSG_AGAIN, imsg_recv(&b, &m, &why));
@@ -373,8 +373,9 @@ BODY_CASE(the_last_words_of_a_peer_that_did_not_read_are_heard)
 	ATF_REQUIRE_EQ(IMSG_OK, imsg_recv(&b, &m, &why));
 	ATF_REQUIRE_EQ(IMSG_KILL, m.hdr.type);
 	ATF_REQUIRE_EQ(IMSG_EOF, imsg_recv(&b, &m, &why));
-	ATF_REQUIRE_EQ(-1, imsg_send(&b, IMSG_STARTED, 0, zeros,
-			       sizeof(struct msg_started), -1));
+	ATF_REQUIRE_EQ(-1,
+	    imsg_send(&b, IMSG_STARTED, 0, zeros, sizeof(struct msg_started),
+		-1));
 	ATF_REQUIRE_EQ(EPIPE, errno);
 }
 
@@ -383,8 +384,8 @@ BODY_CASE(a_full_channel_is_again_and_takes_more_once_read)
 	size_t n = 0, got = 0;
 
 	open_pair(ROLE_VERIFIER, ROLE_EXECUTOR, ST_SERVING);
-	while (imsg_send(&a, IMSG_KILL, 0, zeros, sizeof(struct msg_seq), -1)
-	    == 0)
+	while (
+	    imsg_send(&a, IMSG_KILL, 0, zeros, sizeof(struct msg_seq), -1) == 0)
 		n++;
 	ATF_REQUIRE_EQ(EAGAIN, errno);
 	ATF_REQUIRE(!a.no_room);
@@ -398,21 +399,19 @@ BODY_CASE(a_full_channel_is_again_and_takes_more_once_read)
 }
 
 /* As a user without CAP_SYS_RESOURCE, which the sandboxed roles are. */
-static void __attribute__((noreturn))
-send_until_kernel_has_no_room(int fd)
+static void __attribute__((noreturn)) send_until_kernel_has_no_room(int fd)
 {
 	int fds[64][2], i;
 
-	if (setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 160, 160 }) == -1
-	    || setresuid(65533, 65533, 65533) == -1)
+	if (setrlimit(RLIMIT_NOFILE, &(struct rlimit){160, 160}) == -1 ||
+	    setresuid(65533, 65533, 65533) == -1)
 		_exit(2);
 	for (i = 0; i < 64; i++) {
 		if (imsg_pair(fds[i]) == -1)
 			_exit(3);
 		imsg_open(&a, fds[i][0], ROLE_VERIFIER, ROLE_EXECUTOR, ST_ANY);
 		while (imsg_send(&a, IMSG_RUN_INPUT, 0, zeros,
-			   sizeof(struct msg_seq), fd)
-		    == 0)
+			   sizeof(struct msg_seq), fd) == 0)
 			continue;
 		if (a.no_room || errno != EAGAIN)
 			_exit(a.no_room && errno == EAGAIN ? 0 : 4);
@@ -442,7 +441,7 @@ send_wrong(enum imsg_type type, size_t len, int fd)
 	pid = fork();
 	ATF_REQUIRE(pid != -1);
 	if (pid == 0) {
-		setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+		setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
 		imsg_send(&a, type, 0, zeros, len, fd);
 		_exit(0);
 	}
@@ -465,7 +464,7 @@ BODY_CASE(sending_what_the_table_forbids_aborts)
 
 BODY_CASE(readers_are_sticky_and_must_use_every_byte)
 {
-	struct msg_sizes out, in = { 1, 2, 3 };
+	struct msg_sizes out, in = {1, 2, 3};
 	uint64_t v;
 
 	open_pair(ROLE_EXECUTOR, ROLE_VERIFIER, ST_SERVING);
@@ -515,8 +514,9 @@ BODY_CASE(a_taken_descriptor_is_the_takers)
 	int fd = some_fd(), got;
 
 	open_pair(ROLE_VERIFIER, ROLE_EXECUTOR, ST_SERVING);
-	ATF_REQUIRE_EQ(0, imsg_send(&a, IMSG_RUN_INPUT, 0, zeros,
-			      sizeof(struct msg_seq), fd));
+	ATF_REQUIRE_EQ(0,
+	    imsg_send(&a, IMSG_RUN_INPUT, 0, zeros, sizeof(struct msg_seq),
+		fd));
 	ATF_REQUIRE_EQ_MSG(0, close(fd), "sending took it");
 	ATF_REQUIRE_EQ(IMSG_OK, imsg_recv(&b, &m, &why));
 	got = imsg_take_fd(&m);
@@ -543,8 +543,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, a_length_that_is_not_the_packets_is_refused);
 	ATF_TP_ADD_TC(tp, an_unknown_type_is_refused);
 	ATF_TP_ADD_TC(tp, an_empty_packet_is_the_end);
-	ATF_TP_ADD_TC(tp,
-	    the_last_words_of_a_peer_that_did_not_read_are_heard);
+	ATF_TP_ADD_TC(tp, the_last_words_of_a_peer_that_did_not_read_are_heard);
 	ATF_TP_ADD_TC(tp, a_full_channel_is_again_and_takes_more_once_read);
 	ATF_TP_ADD_TC(tp, too_many_descriptors_in_flight_are_again);
 	ATF_TP_ADD_TC(tp, sending_what_the_table_forbids_aborts);

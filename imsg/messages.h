@@ -16,8 +16,8 @@
 
 #include "wire/limits.h"
 
-#define IMSG_TEXT_MAX	512
-#define IMSG_PATH_MAX	256
+#define IMSG_TEXT_MAX 512
+#define IMSG_PATH_MAX 256
 
 enum role {
 	ROLE_PARENT,
@@ -54,54 +54,54 @@ enum role {
 #define FD   1
 
 /*	 name,	       from, to, the receiver's state, payload, descriptor */
-#define IMSG_TABLE(X) \
-	/* a role's start */ \
-	X(SETTINGS, PAR, POL | VER | EXE, ST_SETUP, msg_settings, NOFD) \
-	X(SESSION, PAR, POL, ST_SETUP, msg_session, NOFD) \
-	X(VERIFIER_CHANNEL, PAR, POL | EXE, ST_SETUP, msg_none, FD) \
-	X(EXECUTOR_CHANNEL, PAR, VER, ST_SETUP, msg_none, FD) \
-	X(READY, POL | VER | EXE, PAR, ST_SETUP, msg_ready, NOFD) \
-	X(LOG, POL | VER | EXE, PAR, ST_ANY, msg_log, NOFD) \
-	/* who is served */ \
-	X(CONFIG_BEGIN, PAR, VER, ST_SETUP | ST_SERVING, msg_none, NOFD) \
-	X(CONFIG_VM, PAR, VER, ST_RELOAD, msg_vm, NOFD) \
-	X(CONFIG_KEY, PAR, VER, ST_RELOAD, msg_vm, FD) \
-	X(CONFIG_POLICY, PAR, VER, ST_RELOAD, msg_vm, FD) \
-	X(CONFIG_END, PAR, VER, ST_RELOAD, msg_none, NOFD) \
-	X(SERVED, VER, PAR, ST_ANY, msg_served, NOFD) \
-	/* sessions */ \
-	X(POLLER_CHANNEL, PAR, VER, ST_SERVING, msg_vm, FD) \
-	X(DELIVERED, VER, PAR, ST_ANY, msg_vm, NOFD) \
-	X(HOLD, VER, PAR, ST_ANY, msg_hold, NOFD) \
-	/* the end */ \
-	X(STOP, PAR, VER, ST_SERVING, msg_none, NOFD) \
-	X(STOPPED, VER, PAR, ST_STOPPING, msg_none, NOFD) \
-	/* what the VM said */ \
-	X(OPEN, POL, VER, ST_SERVING, msg_open, NOFD) \
-	X(BODY, POL, VER, ST_ASKED, msg_memfd, FD) \
-	X(INPUT, POL, VER, ST_ASKED, msg_memfd, FD) \
-	X(REQUEST, POL, VER, ST_ASKED, msg_request, NOFD) \
-	X(CANCEL, POL, VER, ST_ASKED, msg_cancel, NOFD) \
-	X(NONE, POL, VER, ST_ASKED, msg_none, NOFD) \
-	X(KEPT, POL, VER, ST_SERVING | ST_ASKED, msg_none, NOFD) \
-	X(PROBLEM, POL, VER, ST_SERVING | ST_ASKED, msg_problem, NOFD) \
-	/* what the VM is told */ \
-	X(NEXT, VER, POL, ST_SERVING, msg_next, NOFD) \
-	X(TAKE, VER, POL, ST_SERVING, msg_id, NOFD) \
-	X(STATE, VER, POL, ST_SERVING, msg_state, NOFD) \
-	X(OUTPUT, VER, POL, ST_SERVING, msg_stream, FD) \
-	X(SIZES, VER, POL, ST_SERVING, msg_sizes, NOFD) \
-	X(DONE, VER, POL, ST_SERVING, msg_done, NOFD) \
-	X(BYE, VER, POL, ST_SERVING, msg_none, NOFD) \
-	/* commands */ \
-	X(RUN, VER, EXE, ST_SERVING, msg_run, FD) \
-	X(RUN_INPUT, VER, EXE, ST_SERVING, msg_seq, FD) \
-	X(KILL, VER, EXE, ST_SERVING, msg_seq, NOFD) \
-	X(SPOOL_OPEN, VER, EXE, ST_SERVING, msg_seq, NOFD) \
-	X(SPOOL_REMOVE, VER, EXE, ST_SERVING, msg_seq, NOFD) \
+#define IMSG_TABLE(X)                                                     \
+	/* a role's start */                                              \
+	X(SETTINGS, PAR, POL | VER | EXE, ST_SETUP, msg_settings, NOFD)   \
+	X(SESSION, PAR, POL, ST_SETUP, msg_session, NOFD)                 \
+	X(VERIFIER_CHANNEL, PAR, POL | EXE, ST_SETUP, msg_none, FD)       \
+	X(EXECUTOR_CHANNEL, PAR, VER, ST_SETUP, msg_none, FD)             \
+	X(READY, POL | VER | EXE, PAR, ST_SETUP, msg_ready, NOFD)         \
+	X(LOG, POL | VER | EXE, PAR, ST_ANY, msg_log, NOFD)               \
+	/* who is served */                                               \
+	X(CONFIG_BEGIN, PAR, VER, ST_SETUP | ST_SERVING, msg_none, NOFD)  \
+	X(CONFIG_VM, PAR, VER, ST_RELOAD, msg_vm, NOFD)                   \
+	X(CONFIG_KEY, PAR, VER, ST_RELOAD, msg_vm, FD)                    \
+	X(CONFIG_POLICY, PAR, VER, ST_RELOAD, msg_vm, FD)                 \
+	X(CONFIG_END, PAR, VER, ST_RELOAD, msg_none, NOFD)                \
+	X(SERVED, VER, PAR, ST_ANY, msg_served, NOFD)                     \
+	/* sessions */                                                    \
+	X(POLLER_CHANNEL, PAR, VER, ST_SERVING, msg_vm, FD)               \
+	X(DELIVERED, VER, PAR, ST_ANY, msg_vm, NOFD)                      \
+	X(HOLD, VER, PAR, ST_ANY, msg_hold, NOFD)                         \
+	/* the end */                                                     \
+	X(STOP, PAR, VER, ST_SERVING, msg_none, NOFD)                     \
+	X(STOPPED, VER, PAR, ST_STOPPING, msg_none, NOFD)                 \
+	/* what the VM said */                                            \
+	X(OPEN, POL, VER, ST_SERVING, msg_open, NOFD)                     \
+	X(BODY, POL, VER, ST_ASKED, msg_memfd, FD)                        \
+	X(INPUT, POL, VER, ST_ASKED, msg_memfd, FD)                       \
+	X(REQUEST, POL, VER, ST_ASKED, msg_request, NOFD)                 \
+	X(CANCEL, POL, VER, ST_ASKED, msg_cancel, NOFD)                   \
+	X(NONE, POL, VER, ST_ASKED, msg_none, NOFD)                       \
+	X(KEPT, POL, VER, ST_SERVING | ST_ASKED, msg_none, NOFD)          \
+	X(PROBLEM, POL, VER, ST_SERVING | ST_ASKED, msg_problem, NOFD)    \
+	/* what the VM is told */                                         \
+	X(NEXT, VER, POL, ST_SERVING, msg_next, NOFD)                     \
+	X(TAKE, VER, POL, ST_SERVING, msg_id, NOFD)                       \
+	X(STATE, VER, POL, ST_SERVING, msg_state, NOFD)                   \
+	X(OUTPUT, VER, POL, ST_SERVING, msg_stream, FD)                   \
+	X(SIZES, VER, POL, ST_SERVING, msg_sizes, NOFD)                   \
+	X(DONE, VER, POL, ST_SERVING, msg_done, NOFD)                     \
+	X(BYE, VER, POL, ST_SERVING, msg_none, NOFD)                      \
+	/* commands */                                                    \
+	X(RUN, VER, EXE, ST_SERVING, msg_run, FD)                         \
+	X(RUN_INPUT, VER, EXE, ST_SERVING, msg_seq, FD)                   \
+	X(KILL, VER, EXE, ST_SERVING, msg_seq, NOFD)                      \
+	X(SPOOL_OPEN, VER, EXE, ST_SERVING, msg_seq, NOFD)                \
+	X(SPOOL_REMOVE, VER, EXE, ST_SERVING, msg_seq, NOFD)              \
 	X(STARTED, EXE, VER, ST_SERVING | ST_STOPPING, msg_started, NOFD) \
-	X(GROWN, EXE, VER, ST_SERVING | ST_STOPPING, msg_sizes, NOFD) \
-	X(SPOOL, EXE, VER, ST_SERVING | ST_STOPPING, msg_stream, FD) \
+	X(GROWN, EXE, VER, ST_SERVING | ST_STOPPING, msg_sizes, NOFD)     \
+	X(SPOOL, EXE, VER, ST_SERVING | ST_STOPPING, msg_stream, FD)      \
 	X(ENDED, EXE, VER, ST_SERVING | ST_STOPPING, msg_ended, NOFD)
 
 enum imsg_type {
@@ -117,28 +117,28 @@ struct msg_none {
 
 /* For every role: what precedes each path, and where cgroups are made. */
 struct msg_settings {
-	char	 root[IMSG_PATH_MAX];	/* "" outside a bed */
-	char	 cgroup[IMSG_PATH_MAX];	/* the folder above all of ours */
+	char root[IMSG_PATH_MAX];   /* "" outside a bed */
+	char cgroup[IMSG_PATH_MAX]; /* the folder above all of ours */
 	uint32_t verbose;
 };
 
 /* For a poller: whom qvm-run runs as, and which VM it asks. */
 struct msg_session {
-	char	 vm[VM_NAME_MAX + 1];
-	char	 user[VM_NAME_MAX + 1];	/* in the VM */
-	uint32_t uid, gid;		/* who runs qvm-run in dom0 */
+	char vm[VM_NAME_MAX + 1];
+	char user[VM_NAME_MAX + 1]; /* in the VM */
+	uint32_t uid, gid;	    /* who runs qvm-run in dom0 */
 	uint32_t qubes_gid;
 };
 
 #define SANDBOX_SECCOMP	 0x1u
 #define SANDBOX_LANDLOCK 0x2u
 struct msg_ready {
-	uint32_t sandbox;	/* SANDBOX_* that are in force */
+	uint32_t sandbox; /* SANDBOX_* that are in force */
 };
 
 struct msg_log {
-	uint32_t level;		/* enum log_level */
-	char	 text[IMSG_TEXT_MAX]; /* the parent escapes it again */
+	uint32_t level;		  /* enum log_level */
+	char text[IMSG_TEXT_MAX]; /* the parent escapes it again */
 };
 
 struct msg_vm {
@@ -146,14 +146,14 @@ struct msg_vm {
 };
 
 struct msg_served {
-	char	 vm[VM_NAME_MAX + 1];
+	char vm[VM_NAME_MAX + 1];
 	uint32_t served;
-	char	 reason[REASON_MAX + 1 + 3]; /* where it is not */
+	char reason[REASON_MAX + 1 + 3]; /* where it is not */
 };
 
 struct msg_hold {
-	char	 vm[VM_NAME_MAX + 1];
-	uint32_t seconds;	/* before its next session */
+	char vm[VM_NAME_MAX + 1];
+	uint32_t seconds; /* before its next session */
 };
 
 struct msg_open {
@@ -162,7 +162,7 @@ struct msg_open {
 };
 
 struct msg_memfd {
-	uint64_t length;	/* bytes; the receiver compares with fstat */
+	uint64_t length; /* bytes; the receiver compares with fstat */
 };
 
 /*
@@ -170,35 +170,35 @@ struct msg_memfd {
  * came, token_len is as announced and the token is empty.
  */
 struct msg_request {
-	char	 id[ID_MAX + 8];
-	int64_t	 clock;		/* the VM's, Unix seconds */
+	char id[ID_MAX + 8];
+	int64_t clock;				 /* the VM's, Unix seconds */
 	uint64_t token_len, body_len, input_len; /* as announced */
-	char	 token[TOKEN_MAX];
+	char token[TOKEN_MAX];
 };
 
 struct msg_cancel {
-	char	 id[ID_MAX + 8];
-	int64_t	 clock;
+	char id[ID_MAX + 8];
+	int64_t clock;
 	uint64_t token_len;
-	char	 token[TOKEN_MAX];
+	char token[TOKEN_MAX];
 };
 
 enum problem {
-	PROBLEM_VIOLATION,	/* the VM broke a rule */
-	PROBLEM_SILENT,		/* it said nothing for too long */
-	PROBLEM_ENDED		/* qvm-run ended */
+	PROBLEM_VIOLATION, /* the VM broke a rule */
+	PROBLEM_SILENT,	   /* it said nothing for too long */
+	PROBLEM_ENDED	   /* qvm-run ended */
 };
 struct msg_problem {
 	uint32_t problem;
-	int32_t	 status;	/* qvm-run's exit status, or -1 */
-	char	 rule[128];
-	char	 stderr_text[1024]; /* escaped; the first of its stderr */
+	int32_t status; /* qvm-run's exit status, or -1 */
+	char rule[128];
+	char stderr_text[1024]; /* escaped; the first of its stderr */
 };
 
 struct msg_next {
 	uint64_t input_limit;
 	uint32_t cancel_only;
-	uint32_t word;		/* enum frame_word, where cancel_only */
+	uint32_t word; /* enum frame_word, where cancel_only */
 };
 
 struct msg_id {
@@ -206,8 +206,8 @@ struct msg_id {
 };
 
 struct msg_state {
-	char	 id[ID_MAX + 8];
-	uint32_t state;		/* enum frame_state */
+	char id[ID_MAX + 8];
+	uint32_t state; /* enum frame_state */
 	uint32_t n;
 };
 
@@ -217,31 +217,31 @@ struct msg_state {
  */
 struct msg_stream {
 	uint64_t seq;
-	char	 id[ID_MAX + 8]; /* for the poller's frames; else empty */
-	uint32_t stream;	/* 1 or 2 */
+	char id[ID_MAX + 8]; /* for the poller's frames; else empty */
+	uint32_t stream;     /* 1 or 2 */
 	uint32_t zero;
 };
 
 struct msg_sizes {
 	uint64_t seq;
-	uint64_t out, err;	/* bytes in the spool so far */
+	uint64_t out, err; /* bytes in the spool so far */
 };
 
 struct msg_done {
-	char	 id[ID_MAX + 8];
-	uint64_t out, err;	/* bytes to deliver before it */
+	char id[ID_MAX + 8];
+	uint64_t out, err; /* bytes to deliver before it */
 	uint32_t exit;
 	uint32_t receipt_len;
-	char	 receipt[RECEIPT_MAX];
+	char receipt[RECEIPT_MAX];
 };
 
 struct msg_run {
 	uint64_t seq;
-	char	 vm[VM_NAME_MAX + 1];
-	char	 id[ID_MAX + 8];
-	uint64_t output_limit;	/* bytes kept of each stream */
-	uint32_t timeout;	/* seconds */
-	uint32_t has_input;	/* RUN_INPUT follows */
+	char vm[VM_NAME_MAX + 1];
+	char id[ID_MAX + 8];
+	uint64_t output_limit; /* bytes kept of each stream */
+	uint32_t timeout;      /* seconds */
+	uint32_t has_input;    /* RUN_INPUT follows */
 };
 
 struct msg_seq {
@@ -250,28 +250,28 @@ struct msg_seq {
 
 struct msg_started {
 	uint64_t seq;
-	int64_t	 started_us;	/* Unix microseconds */
+	int64_t started_us; /* Unix microseconds */
 };
 
 enum end_how {
 	END_EXITED,
 	END_SIGNALED,
 	END_TIMEOUT,
-	END_KILLED,		/* after KILL */
-	END_FAILED		/* bash did not start; value is errno */
+	END_KILLED, /* after KILL */
+	END_FAILED  /* bash did not start; value is errno */
 };
 struct msg_ended_stream {
 	uint64_t written, kept;
-	uint8_t	 sha256[32];
+	uint8_t sha256[32];
 };
 struct msg_ended {
 	uint64_t seq;
-	uint32_t how;		/* enum end_how */
-	uint32_t value;		/* exit status, signal or errno */
-	int64_t	 started_us, ended_us;
+	uint32_t how;	/* enum end_how */
+	uint32_t value; /* exit status, signal or errno */
+	int64_t started_us, ended_us;
 	struct msg_ended_stream out, err;
 	uint32_t out_head_len, err_head_len;
-	char	 out_head[512], err_head[512]; /* the beginning, raw */
+	char out_head[512], err_head[512]; /* the beginning, raw */
 };
 
 #endif

@@ -66,13 +66,13 @@ static const struct variable {
 	const char *name;
 	enum group group;
 } variables[] = {
-	{ "QVM_REMOTE_VMS", GROUP_LIST },
-	{ "QUBES_REMOTE_VMS", GROUP_LIST },
-	{ "QVM_REMOTE_VM", GROUP_LIST },
-	{ "QUBES_REMOTE_VM", GROUP_LIST },
-	{ "QVM_REMOTE_VM_USER", GROUP_VM_USER },
-	{ "QUBES_REMOTE_VM_USER", GROUP_VM_USER },
-	{ "QVM_REMOTE_DOM0_USER", GROUP_DOM0_USER },
+    {"QVM_REMOTE_VMS", GROUP_LIST},
+    {"QUBES_REMOTE_VMS", GROUP_LIST},
+    {"QVM_REMOTE_VM", GROUP_LIST},
+    {"QUBES_REMOTE_VM", GROUP_LIST},
+    {"QVM_REMOTE_VM_USER", GROUP_VM_USER},
+    {"QUBES_REMOTE_VM_USER", GROUP_VM_USER},
+    {"QVM_REMOTE_DOM0_USER", GROUP_DOM0_USER},
 };
 #define VARIABLES (sizeof(variables) / sizeof(variables[0]))
 
@@ -115,8 +115,8 @@ set(struct text *t, struct remote_conf *c, const char *key, const char *value)
 		c->rank[group] = i;
 	if (group == GROUP_LIST)
 		return set_list(t, c, value);
-	return set_user(t,
-	    group == GROUP_VM_USER ? c->vm_user : c->dom0_user, key, value);
+	return set_user(t, group == GROUP_VM_USER ? c->vm_user : c->dom0_user,
+	    key, value);
 }
 
 void
@@ -150,9 +150,12 @@ int
 conf_parse(const char *name, const char *data, size_t len,
     struct remote_conf *c, char *err, size_t errsize)
 {
-	struct text t = { .name = name, .p = data, .end = data + len,
-		.err = err, .errsize = errsize };
-	unsigned int i, lines[VARIABLES + 1] = { 0 };
+	struct text t = {.name = name,
+	    .p = data,
+	    .end = data + len,
+	    .err = err,
+	    .errsize = errsize};
+	unsigned int i, lines[VARIABLES + 1] = {0};
 	struct text_pair pair;
 	int got;
 
@@ -175,8 +178,7 @@ int
 conf_set(struct remote_conf *c, const char *key, const char *value, char *err,
     size_t errsize)
 {
-	struct text t = { .name = "environment", .err = err,
-		.errsize = errsize };
+	struct text t = {.name = "environment", .err = err, .errsize = errsize};
 
 	return set(&t, c, key, value);
 }
@@ -185,7 +187,7 @@ int
 conf_set_vms(struct remote_conf *c, const char *value, char *err,
     size_t errsize)
 {
-	struct text t = { .name = "--vm", .err = err, .errsize = errsize };
+	struct text t = {.name = "--vm", .err = err, .errsize = errsize};
 
 	c->rank[GROUP_LIST] = 0;
 	return set_list(&t, c, value);

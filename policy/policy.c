@@ -31,8 +31,8 @@ static const struct key {
 	const char *name;
 	int (*set)(struct text *, struct policy *, const char *value);
 } keys[] = {
-	{ "mode", set_mode },
-	{ "uuid", set_uuid },
+    {"mode", set_mode},
+    {"uuid", set_uuid},
 };
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
 
@@ -58,9 +58,12 @@ int
 policy_parse(const char *name, const char *data, size_t len, struct policy *p,
     char *err, size_t errsize)
 {
-	struct text t = { .name = name, .p = data, .end = data + len,
-		.err = err, .errsize = errsize };
-	unsigned int lines[KEYS] = { 0 };
+	struct text t = {.name = name,
+	    .p = data,
+	    .end = data + len,
+	    .err = err,
+	    .errsize = errsize};
+	unsigned int lines[KEYS] = {0};
 	struct text_pair pair;
 	int got;
 

@@ -18,7 +18,7 @@ enum policy_mode {
 
 struct policy {
 	enum policy_mode mode;
-	char uuid[UUID_LEN + 1];	/* "" where the file has none */
+	char uuid[UUID_LEN + 1]; /* "" where the file has none */
 };
 
 /*
@@ -32,20 +32,20 @@ int policy_parse(const char *name, const char *, size_t len, struct policy *,
 
 /* remote.conf, the seed's variables. */
 struct remote_conf {
-	bool vms_set;			/* some list is set, even if empty */
+	bool vms_set; /* some list is set, even if empty */
 	unsigned int vm_count;
 	char vms[VMS_MAX][VM_NAME_MAX + 1];
-	char vm_user[VM_NAME_MAX + 1];	/* default "user" */
+	char vm_user[VM_NAME_MAX + 1];	 /* default "user" */
 	char dom0_user[VM_NAME_MAX + 1]; /* "" : first of group qubes */
-	unsigned int rank[3];		/* conf.c's: what has set each */
+	unsigned int rank[3];		 /* conf.c's: what has set each */
 };
 void conf_default(struct remote_conf *);
 /*
  * KEY=VALUE, # comments, optional quotes; no shell.  As policy_parse.  Comes
  * first: what conf_set sets afterwards stands above the file.
  */
-int conf_parse(const char *name, const char *, size_t len,
-    struct remote_conf *, char *err, size_t errsize);
+int conf_parse(const char *name, const char *, size_t len, struct remote_conf *,
+    char *err, size_t errsize);
 /*
  * One variable of the environment: 0, or -1 with err.  In any order: of the
  * old and the new names, the one that comes first in the manual counts.

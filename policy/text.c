@@ -86,8 +86,9 @@ take_line(struct text *t, const char *p, size_t len, struct text_pair *pair)
 	}
 	equals = memchr(p, '=', len);
 	if (equals == NULL)
-		return text_complain(t, "no `=`: a line is `key = value`, or "
-					"begins with #");
+		return text_complain(t,
+		    "no `=`: a line is `key = value`, or "
+		    "begins with #");
 	key_len = (size_t)(equals - p);
 	if (copy(t, pair->key, sizeof(pair->key), p, key_len, "key") == -1 ||
 	    copy(t, pair->value, sizeof(pair->value), equals + 1,

@@ -10,11 +10,11 @@
  */
 
 struct text {
-	const char *name;	/* the file's, for complaints */
+	const char *name; /* the file's, for complaints */
 	const char *p, *end;
 	unsigned int line;
-	char	   *err;
-	size_t	    errsize;
+	char *err;
+	size_t errsize;
 };
 
 #define TEXT_KEY_MAX   31

@@ -159,7 +159,7 @@ channel_ready(struct event *ev, uint32_t revents)
 void
 channel_await(struct channel *c, struct imsg *m)
 {
-	struct pollfd pfd = { .fd = c->end.fd, .events = POLLIN };
+	struct pollfd pfd = {.fd = c->end.fd, .events = POLLIN};
 	int64_t left, deadline = now_monotonic_ms() + STALL_MS;
 	const char *why;
 

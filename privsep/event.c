@@ -14,22 +14,22 @@
 #include "privsep/event.h"
 #include "privsep/log.h"
 
-#define BATCH	64
+#define BATCH	  64
 #define NS_PER_MS 1000000
-#define MS_MAX	(INT64_C(10) * 366 * 86400 * 1000)
+#define MS_MAX	  (INT64_C(10) * 366 * 86400 * 1000)
 
 /* One clock's timers, earliest first, and the timerfd that stands for them. */
 struct clock_queue {
-	clockid_t     clock;
-	int	      fd;
-	int64_t	      armed_ns; /* 0: not armed */
+	clockid_t clock;
+	int fd;
+	int64_t armed_ns; /* 0: not armed */
 	struct timer *first;
-	struct event  ev;
+	struct event ev;
 };
 
 static struct clock_queue queues[] = {
-	{ .clock = CLOCK_BOOTTIME, .fd = -1 },
-	{ .clock = CLOCK_MONOTONIC, .fd = -1 },
+    {.clock = CLOCK_BOOTTIME, .fd = -1},
+    {.clock = CLOCK_MONOTONIC, .fd = -1},
 };
 #define QUEUES (sizeof(queues) / sizeof(queues[0]))
 
@@ -199,8 +199,8 @@ run_timers(struct event *ev, uint32_t revents)
 	int64_t now = clock_ns(q->clock);
 
 	(void)revents;
-	if (read(q->fd, &count, sizeof(count)) == -1 && errno != EAGAIN
-	    && errno != EINTR)
+	if (read(q->fd, &count, sizeof(count)) == -1 && errno != EAGAIN &&
+	    errno != EINTR)
 		fatal("timerfd: read");
 	q->armed_ns = 0;
 	while ((t = q->first) != NULL && t->at_ns <= now) {
@@ -235,8 +235,8 @@ event_init(void)
 	if (epoll_fd == -1)
 		fatal("epoll_create1");
 	for (i = 0; i < QUEUES; i++) {
-		queues[i].fd = timerfd_create(queues[i].clock,
-		    TFD_CLOEXEC | TFD_NONBLOCK);
+		queues[i].fd =
+		    timerfd_create(queues[i].clock, TFD_CLOEXEC | TFD_NONBLOCK);
 		if (queues[i].fd == -1)
 			fatal("timerfd_create");
 		event_add(&queues[i].ev, queues[i].fd, EPOLLIN, run_timers,

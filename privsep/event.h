@@ -13,10 +13,10 @@
  */
 
 struct event {
-	int	 fd;
-	uint32_t events;	/* EPOLLIN, EPOLLOUT, EPOLLPRI */
-	void   (*fn)(struct event *, uint32_t revents); /* NULL: not added */
-	void	*arg;
+	int fd;
+	uint32_t events; /* EPOLLIN, EPOLLOUT, EPOLLPRI */
+	void (*fn)(struct event *, uint32_t revents); /* NULL: not added */
+	void *arg;
 };
 
 /* Before anything else; fatal on failure.  Blocks SIGPIPE. */
@@ -24,7 +24,7 @@ void event_init(void);
 void event_add(struct event *, int fd, uint32_t events,
     void (*fn)(struct event *, uint32_t), void *arg);
 void event_change(struct event *, uint32_t events);
-/* Takes it out of the loop, if it is in it; the descriptor stays open. */
+/* Out of the loop, if it is in it; the descriptor stays open till then. */
 void event_remove(struct event *);
 
 /*
@@ -32,12 +32,12 @@ void event_remove(struct event *);
  * run while the machine sleeps) or CLOCK_MONOTONIC (silence: they do not).
  */
 struct timer {
-	struct timer *next;	/* NULL-terminated list while set */
-	int64_t	 at_ns;
+	struct timer *next; /* NULL-terminated list while set */
+	int64_t at_ns;
 	clockid_t clock;
-	bool	 set;
-	void   (*fn)(struct timer *);
-	void	*arg;
+	bool set;
+	void (*fn)(struct timer *);
+	void *arg;
 };
 void timer_start(struct timer *, clockid_t, int64_t ms,
     void (*fn)(struct timer *), void *arg);

@@ -41,32 +41,27 @@ struct ruleset {
 
 /* What each version of the ABI added. */
 static const struct {
-	int	       abi;
+	int abi;
 	struct ruleset adds;
 } versions[] = {
-	{ 1, { FS_ABI_1, 0, 0 } },
-	{ 2, { LANDLOCK_ACCESS_FS_REFER, 0, 0 } },
-	{ 3, { LANDLOCK_ACCESS_FS_TRUNCATE, 0, 0 } },
-	{ 4,
-	    { 0,
-		LANDLOCK_ACCESS_NET_BIND_TCP | LANDLOCK_ACCESS_NET_CONNECT_TCP,
-		0 } },
-	{ 5, { LANDLOCK_ACCESS_FS_IOCTL_DEV, 0, 0 } },
-	{ 6,
-	    { 0, 0,
-		LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | LANDLOCK_SCOPE_SIGNAL } },
+    {1, {FS_ABI_1, 0, 0}},
+    {2, {LANDLOCK_ACCESS_FS_REFER, 0, 0}},
+    {3, {LANDLOCK_ACCESS_FS_TRUNCATE, 0, 0}},
+    {4, {0, LANDLOCK_ACCESS_NET_BIND_TCP | LANDLOCK_ACCESS_NET_CONNECT_TCP, 0}},
+    {5, {LANDLOCK_ACCESS_FS_IOCTL_DEV, 0, 0}},
+    {6, {0, 0, LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | LANDLOCK_SCOPE_SIGNAL}},
 };
 
 /* What the verifier does with the files of its log. */
-#define FS_WRITES \
-	(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR \
-	    | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_TRUNCATE \
-	    | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE)
+#define FS_WRITES                                                         \
+	(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |     \
+	    LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_TRUNCATE | \
+	    LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE)
 
 static struct ruleset
 all_that_abi_has(int abi)
 {
-	struct ruleset all = { 0, 0, 0 };
+	struct ruleset all = {0, 0, 0};
 	size_t i;
 
 	for (i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
@@ -90,8 +85,7 @@ allow_root_folder(int ruleset, uint64_t access)
 	if (beneath.parent_fd == -1)
 		fatal("landlock: open /");
 	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH,
-		&beneath, 0)
-	    == -1)
+		&beneath, 0) == -1)
 		fatal("landlock: add a rule");
 	close(beneath.parent_fd);
 }
@@ -128,8 +122,8 @@ landlock_enter(bool writes)
 	if (abi < 1)
 		fatal("landlock: version");
 	rules = all_that_abi_has((int)abi);
-	fd = (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules),
-	    0);
+	fd =
+	    (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0);
 	if (fd == -1)
 		fatal("landlock: create a ruleset");
 	if (writes)

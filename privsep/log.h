@@ -15,7 +15,7 @@ enum log_level {
 	LOG_LEVEL_ERROR,
 	LOG_LEVEL_WARN,
 	LOG_LEVEL_INFO,
-	LOG_LEVEL_DEBUG		/* only with -v */
+	LOG_LEVEL_DEBUG /* only with -v */
 };
 
 /* role: what stands in front.  parent: NULL in the parent itself. */
@@ -24,11 +24,9 @@ void log_info(const char *, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *, ...) __attribute__((format(printf, 1, 2)));
 /* Logs with ": " and strerror(errno), then ends the process, status 1. */
-void fatal(const char *, ...)
-    __attribute__((noreturn, format(printf, 1, 2)));
+void fatal(const char *, ...) __attribute__((noreturn, format(printf, 1, 2)));
 /* The same without errno. */
-void fatalx(const char *, ...)
-    __attribute__((noreturn, format(printf, 1, 2)));
+void fatalx(const char *, ...) __attribute__((noreturn, format(printf, 1, 2)));
 /* The parent: a line that a role sent. */
 void log_relay(const char *from, enum log_level, const char *text);
 

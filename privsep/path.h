@@ -7,22 +7,22 @@
  * Where everything is.  --root DIR stands before each of them; nothing else
  * moves them.
  */
-#define PATH_ETC	"/etc/qubes"
-#define PATH_CONF	"/etc/qubes/remote.conf"
-#define PATH_KEYS	"/etc/qubes/remote.d"
-#define PATH_LOG	"/var/log/qvm-remote"
-#define PATH_SPOOL	"/var/lib/qvm-remote/spool"
-#define PATH_RUN	"/run/qvm-remote"
-#define PATH_WORK	"/run/qvm-remote/work"
-#define PATH_EMPTY	"/run/qvm-remote/empty"
-#define PATH_CGROUP	"/run/qvm-remote/cgroup"
-#define PATH_QUBES_RUN	"/run/qubes"
-#define PATH_QVM_RUN	"/usr/bin/qvm-run"
-#define PATH_LIBEXEC	PREFIX "/libexec/qvm-remote"
+#define PATH_ETC       "/etc/qubes"
+#define PATH_CONF      "/etc/qubes/remote.conf"
+#define PATH_KEYS      "/etc/qubes/remote.d"
+#define PATH_LOG       "/var/log/qvm-remote"
+#define PATH_SPOOL     "/var/lib/qvm-remote/spool"
+#define PATH_RUN       "/run/qvm-remote"
+#define PATH_WORK      "/run/qvm-remote/work"
+#define PATH_EMPTY     "/run/qvm-remote/empty"
+#define PATH_CGROUP    "/run/qvm-remote/cgroup"
+#define PATH_QUBES_RUN "/run/qubes"
+#define PATH_QVM_RUN   "/usr/bin/qvm-run"
+#define PATH_LIBEXEC   PREFIX "/libexec/qvm-remote"
 
-#define USER_POLLER	"qvm-remote-poll"
-#define USER_VERIFIER	"qvm-remote-key"
-#define USER_LOG	"qvm-remote-log"
+#define USER_POLLER   "qvm-remote-poll"
+#define USER_VERIFIER "qvm-remote-key"
+#define USER_LOG      "qvm-remote-log"
 
 /* root || path into out; -1 with ENAMETOOLONG when it does not fit. */
 int path_join(char *out, size_t size, const char *root, const char *path);

@@ -55,8 +55,8 @@ drop_groups(size_t ngroups, const gid_t *groups)
 	n = getgroups(GROUPS_MAX, now);
 	if (n == -1)
 		return "getgroups";
-	if ((size_t)n != ngroups
-	    || memcmp(now, groups, ngroups * sizeof(*now)) != 0)
+	if ((size_t)n != ngroups ||
+	    memcmp(now, groups, ngroups * sizeof(*now)) != 0)
 		return not_so("other supplementary groups than set");
 	return NULL;
 }
@@ -95,8 +95,7 @@ ambient_is_empty(void)
 	int held;
 
 	for (cap = 0; (held = prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap,
-			   0, 0))
-	     != -1;
+			   0, 0)) != -1;
 	     cap++) {
 		if (held != 0)
 			return not_so("ambient set still holds something");
@@ -117,8 +116,8 @@ sets_are_empty(void)
 	if (syscall(SYS_capget, &header, data) == -1)
 		return "capget";
 	for (i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
-		if (data[i].effective != 0 || data[i].permitted != 0
-		    || data[i].inheritable != 0)
+		if (data[i].effective != 0 || data[i].permitted != 0 ||
+		    data[i].inheritable != 0)
 			return not_so("capabilities are still there");
 	}
 	return NULL;
@@ -165,14 +164,13 @@ drop_new_privs(void)
 }
 
 /* Nobody but who reads standard error is left to tell. */
-static void __attribute__((noreturn))
-give_up(const char *step)
+static void __attribute__((noreturn)) give_up(const char *step)
 {
 	static const char head[] = "qvm-remote: cannot drop privileges: ";
 
-	if (write(STDERR_FILENO, head, sizeof(head) - 1) == -1
-	    || write(STDERR_FILENO, step, strlen(step)) == -1
-	    || write(STDERR_FILENO, "\n", 1) == -1)
+	if (write(STDERR_FILENO, head, sizeof(head) - 1) == -1 ||
+	    write(STDERR_FILENO, step, strlen(step)) == -1 ||
+	    write(STDERR_FILENO, "\n", 1) == -1)
 		_exit(126);
 	_exit(126);
 }
@@ -200,12 +198,11 @@ sandbox_setup_caps(void)
 {
 	capng_clear(CAPNG_SELECT_BOTH);
 	if (capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED,
-		CAP_SETPCAP, CAP_SETUID, CAP_SETGID, CAP_SYS_CHROOT, -1)
-		!= 0
-	    || capng_apply(CAPNG_SELECT_CAPS) != 0)
+		CAP_SETPCAP, CAP_SETUID, CAP_SETGID, CAP_SYS_CHROOT, -1) != 0 ||
+	    capng_apply(CAPNG_SELECT_CAPS) != 0)
 		fatal("sandbox: drop what setup does not need");
-	if (capng_get_caps_process() != 0
-	    || capng_have_capability(CAPNG_PERMITTED, CAP_SYS_ADMIN) != 0
-	    || capng_have_capability(CAPNG_PERMITTED, CAP_DAC_OVERRIDE) != 0)
+	if (capng_get_caps_process() != 0 ||
+	    capng_have_capability(CAPNG_PERMITTED, CAP_SYS_ADMIN) != 0 ||
+	    capng_have_capability(CAPNG_PERMITTED, CAP_DAC_OVERRIDE) != 0)
 		fatalx("sandbox: capabilities that were dropped are there");
 }

@@ -21,8 +21,8 @@ check_parent_fd(void)
 	socklen_t len = sizeof(int);
 	int type = 0;
 
-	if (getsockopt(PARENT_FD, SOL_SOCKET, SO_TYPE, &type, &len) == -1
-	    || type != SOCK_SEQPACKET)
+	if (getsockopt(PARENT_FD, SOL_SOCKET, SO_TYPE, &type, &len) == -1 ||
+	    type != SOCK_SEQPACKET)
 		fatalx("started by qvm-remote-dom0, not by hand");
 	if (fcntl(PARENT_FD, F_SETFD, FD_CLOEXEC) == -1)
 		fatal("fcntl");
@@ -42,8 +42,8 @@ role_begin(struct channel *parent, enum role me, struct msg_settings *s)
 	channel_open(parent, PARENT_FD, me, ROLE_PARENT, ST_SETUP, "parent");
 	log_init(role_name(me), false, parent);
 	role_await_payload(parent, IMSG_SETTINGS, s, sizeof(*s));
-	if (!imsg_text_ok(s->root, sizeof(s->root))
-	    || !imsg_text_ok(s->cgroup, sizeof(s->cgroup)))
+	if (!imsg_text_ok(s->root, sizeof(s->root)) ||
+	    !imsg_text_ok(s->cgroup, sizeof(s->cgroup)))
 		fatalx("settings: bad text");
 	log_init(role_name(me), s->verbose != 0, parent);
 }
@@ -81,10 +81,10 @@ role_await_fd(struct channel *parent, enum imsg_type type)
 void
 role_ready(struct channel *parent, uint32_t sandbox)
 {
-	struct msg_ready ready = { .sandbox = sandbox };
+	struct msg_ready ready = {.sandbox = sandbox};
 
-	if (channel_send(parent, IMSG_READY, 0, &ready, sizeof(ready), -1)
-	    == -1)
+	if (channel_send(parent, IMSG_READY, 0, &ready, sizeof(ready), -1) ==
+	    -1)
 		fatalx("READY: the channel is full or closed");
 	imsg_set_state(&parent->end, ST_SERVING);
 }

@@ -60,8 +60,8 @@ is_empty(int dirfd)
 		fatal("sandbox: read the folder");
 	errno = 0;
 	while ((de = readdir(dir)) != NULL) {
-		if (strcmp(de->d_name, ".") != 0
-		    && strcmp(de->d_name, "..") != 0)
+		if (strcmp(de->d_name, ".") != 0 &&
+		    strcmp(de->d_name, "..") != 0)
 			n++;
 	}
 	if (errno != 0)
@@ -94,8 +94,8 @@ enter_folder(const struct sandbox *s, uid_t uid)
 	check_folder(fd, s, uid, &want);
 	if (fchdir(fd) == -1 || chroot(".") == -1 || chdir("/") == -1)
 		fatal("sandbox: chroot to %s", s->chroot);
-	if (stat("/", &have) == -1 || have.st_dev != want.st_dev
-	    || have.st_ino != want.st_ino)
+	if (stat("/", &have) == -1 || have.st_dev != want.st_dev ||
+	    have.st_ino != want.st_ino)
 		fatalx("sandbox: the root folder is not %s", s->chroot);
 	close(fd);
 }
@@ -113,8 +113,8 @@ limit(__rlimit_resource_t resource, const char *name, rlim_t value)
 	rl.rlim_cur = rl.rlim_max = value;
 	if (setrlimit(resource, &rl) == -1)
 		fatal("sandbox: set limit %s", name);
-	if (getrlimit(resource, &rl) == -1 || rl.rlim_cur != value
-	    || rl.rlim_max != value)
+	if (getrlimit(resource, &rl) == -1 || rl.rlim_cur != value ||
+	    rl.rlim_max != value)
 		fatalx("sandbox: limit %s is not what was set", name);
 }
 
@@ -168,7 +168,7 @@ sandbox_close_from(int low)
 void
 sandbox_no_dump(void)
 {
-	struct rlimit none = { 0, 0 };
+	struct rlimit none = {0, 0};
 
 	if (setrlimit(RLIMIT_CORE, &none) == -1)
 		fatal("setrlimit CORE");

@@ -12,12 +12,12 @@
  * capabilities, rlimits, no-new-privileges, Landlock, seccomp.
  */
 struct sandbox {
-	const char *name;	/* "poller": names the seccomp table */
-	const char *user;	/* whose uid and gid it gets */
-	const char *chroot;	/* opened before, absolute */
-	rlim_t	    nofile;
-	rlim_t	    fsize;	/* RLIM_INFINITY: as it is */
-	bool	    writes;	/* Landlock: its root folder may be written */
+	const char *name;   /* "poller": names the seccomp table */
+	const char *user;   /* whose uid and gid it gets */
+	const char *chroot; /* opened before, absolute */
+	rlim_t nofile;
+	rlim_t fsize; /* RLIM_INFINITY: as it is */
+	bool writes;  /* Landlock: its root folder may be written */
 };
 
 /*

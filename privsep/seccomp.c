@@ -12,15 +12,14 @@
 #include "privsep/syscalls.h"
 
 static const struct {
-	const char		   *name;
+	const char *name;
 	const struct syscall_table *table;
 } roles[] = {
-	{ "poller", &syscalls_poller },
-	{ "verifier", &syscalls_verifier },
+    {"poller", &syscalls_poller},
+    {"verifier", &syscalls_verifier},
 };
 
-static void __attribute__((noreturn))
-fail(int rc, const char *what)
+static void __attribute__((noreturn)) fail(int rc, const char *what)
 {
 	errno = -rc;
 	fatal("seccomp: %s", what);

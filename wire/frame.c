@@ -275,7 +275,7 @@ scan_frame(struct scan *s, enum frame_side from, struct frame *f)
 		scan_text(s, " ");
 		scan_one(s, &fields[*name], f);
 	}
-	scan_rule(s, "more fields than the frame has");
+	scan_rule(s, "more than the fields of the frame");
 	scan_text(s, "\n");
 }
 

@@ -1,0 +1,95 @@
+#ifndef ADMIN_H
+#define ADMIN_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "crypto/crypto.h"
+#include "policy/policy.h"
+#include "wire/limits.h"
+
+/* qvm-remote-dom0's own structures and the calls between its files. */
+
+#define EXIT_USAGE 2
+
+/* main.c */
+int command_authorize(int argc, char **argv);
+int command_revoke(int argc, char **argv);
+int command_keys(int argc, char **argv);
+int command_log(int argc, char **argv);
+
+/* say.c: what people read.  No byte but printable ASCII leaves. */
+/* `qvm-remote-dom0: error: …`, and exit status 1. */
+void fail(const char *, ...) __attribute__((noreturn, format(printf, 1, 2)));
+/* The same with ": " and strerror(errno). */
+void fail_errno(const char *, ...)
+    __attribute__((noreturn, format(printf, 1, 2)));
+/* `qvm-remote-dom0: …` and where help is, and exit status 2. */
+void usage_error(const char *, ...)
+    __attribute__((noreturn, format(printf, 1, 2)));
+void warn(const char *, ...) __attribute__((format(printf, 1, 2)));
+/* Bytes as they may be shown: \t, \n, \r, \\ or \xHH where needed.  Cuts. */
+void escape(char *out, size_t size, const void *, size_t len);
+/* A JSON string of printable ASCII, quotes included; the rest becomes ?. */
+void print_json(const char *);
+/* Standard output has taken all of it; fatal otherwise. */
+void finish_output(void);
+
+/* files.c */
+/* --root DIR, or "". */
+extern const char *root;
+void at_root(char out[PATH_MAX], const char *path);
+/*
+ * The folder of keys, root's alone; flock(2)ed where it is to be changed, and
+ * then made where it is not there.  -1: there is none.  Fatal on failure.
+ */
+int keys_folder(bool change);
+/*
+ * A regular file's bytes, at most size: their count; -1 with errno, or with
+ * errno 0 and what is wrong in *why.  private: root's, and nobody else may
+ * read it.
+ */
+ssize_t read_file(int dir, const char *name, void *, size_t size, bool private,
+    const char **why);
+/* Atomically, 0600, on disk when it returns.  Fatal on failure. */
+void write_file(int dir, const char *name, const void *, size_t len);
+void sync_folder(int dir);
+
+/* keyfile.c */
+#define KEYFILE_NAME_MAX (VM_NAME_MAX + (int)sizeof(".key.next"))
+struct keyfile {
+	char name[KEYFILE_NAME_MAX];
+	char vm[VM_NAME_MAX + 1];
+	bool next;	     /* VM.key.next */
+	const char *problem; /* NULL: key is valid */
+	uint8_t key[KEY_LEN];
+};
+/* Reads all, sorted by name; the caller wipes and frees them. */
+struct keyfile *keyfiles_read(int dir, size_t *count);
+void keyfiles_free(struct keyfile *, size_t count);
+/* 1: read; 0: there is none; -1: err says why it does not hold. */
+int policy_read(int dir, const char *vm, struct policy *, char *err,
+    size_t errsize);
+
+/* keyinput.c: the key, as a person or a pipe gives it.  Fatal on failure. */
+void key_input(const char *vm, const char *argument, uint8_t key[KEY_LEN],
+    char text[2 * KEY_LEN + 1]);
+
+/* uuid.c: the VM's UUID, of the running one or from qvm-prefs. */
+bool vm_uuid(const char *vm, char uuid[UUID_LEN + 1]);
+
+/* daemon.c */
+/* The lock file, or -1 where there is none; fatal on failure. */
+int lock_open(void);
+/* Who holds it: 0 where nobody does. */
+pid_t lock_holder(int lock);
+/* Has a running daemon read everything again, and says what follows. */
+void daemon_reload(void);
+/* The daemon in the foreground; does not return. */
+void daemon_start(char *const options[], size_t count)
+    __attribute__((noreturn));
+
+#endif

@@ -1,0 +1,124 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "admin/admin.h"
+#include "privsep/path.h"
+#include "wire/id.h"
+
+#define KEYFILES_MAX 4096
+
+/* VM.key or VM.key.next, with a VM's name. */
+static bool
+keyfile_name(const char *name, struct keyfile *k)
+{
+	static const char *const suffixes[] = {".key", ".key.next"};
+	size_t i, len, suffix, all = strlen(name);
+
+	for (i = 0; i < 2; i++) {
+		suffix = strlen(suffixes[i]);
+		if (all <= suffix ||
+		    strcmp(name + all - suffix, suffixes[i]) != 0)
+			continue;
+		len = all - suffix;
+		if (!vm_name_valid(name, len))
+			return false;
+		memset(k, 0, sizeof(*k));
+		memcpy(k->name, name, all);
+		memcpy(k->vm, name, len);
+		k->next = i == 1;
+		return true;
+	}
+	return false;
+}
+
+static void
+keyfile_read(int dir, struct keyfile *k)
+{
+	char text[2 * KEY_LEN + 2];
+	ssize_t n;
+
+	n = read_file(dir, k->name, text, sizeof(text), true, &k->problem);
+	if (n == -1 && errno != 0)
+		k->problem =
+		    errno == ELOOP ? "a symbolic link" : strerrordesc_np(errno);
+	else if (n != -1 && key_parse(text, (size_t)n, k->key) == -1)
+		k->problem = "not 64 hex digits";
+	explicit_bzero(text, sizeof(text));
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	return strcmp(((const struct keyfile *)a)->name,
+	    ((const struct keyfile *)b)->name);
+}
+
+struct keyfile *
+keyfiles_read(int dir, size_t *count)
+{
+	struct keyfile one, *list;
+	struct dirent *e;
+	DIR *d;
+	int fd;
+
+	*count = 0;
+	list = calloc(KEYFILES_MAX, sizeof(*list));
+	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (list == NULL || fd == -1 || (d = fdopendir(fd)) == NULL)
+		fail_errno("the folder of keys");
+	while ((errno = 0, e = readdir(d)) != NULL) {
+		if (!keyfile_name(e->d_name, &one))
+			continue;
+		if (*count == KEYFILES_MAX)
+			fail("more than %d keys", KEYFILES_MAX);
+		keyfile_read(dir, &one);
+		list[(*count)++] = one;
+	}
+	if (errno != 0)
+		fail_errno("the folder of keys");
+	closedir(d);
+	explicit_bzero(&one, sizeof(one));
+	qsort(list, *count, sizeof(*list), compare);
+	return list;
+}
+
+void
+keyfiles_free(struct keyfile *list, size_t count)
+{
+	explicit_bzero(list, count * sizeof(*list));
+	free(list);
+}
+
+int
+policy_read(int dir, const char *vm, struct policy *p, char *err,
+    size_t errsize)
+{
+	static char text[65536];
+	char name[VM_NAME_MAX + sizeof(".conf")];
+	char path[PATH_MAX + sizeof(name)], keys[PATH_MAX];
+	const char *why = NULL;
+	ssize_t n;
+
+	at_root(keys, PATH_KEYS);
+	snprintf(name, sizeof(name), "%s.conf", vm);
+	snprintf(path, sizeof(path), "%s/%s", keys, name);
+	n = read_file(dir, name, text, sizeof(text), false, &why);
+	if (n == -1 && errno == ENOENT)
+		return 0;
+	if (n == -1) {
+		snprintf(err, errsize, "%s: %s", path,
+		    errno != 0 ? strerror(errno) : why);
+		return -1;
+	}
+	if (n == (ssize_t)sizeof(text)) {
+		snprintf(err, errsize, "%s: too long", path);
+		return -1;
+	}
+	return policy_parse(path, text, (size_t)n, p, err, errsize) == -1 ? -1
+									  : 1;
+}

@@ -1,0 +1,130 @@
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin/admin.h"
+
+struct row {
+	const char *vm;
+	const char *fingerprint; /* NULL: its key does not hold */
+	const char *key_problem;
+	const char *uuid; /* NULL: bound to the name alone */
+	const char *policy_problem;
+};
+
+static void
+print_row(const struct row *r)
+{
+	printf("%-16s  %-16s  %-36s  ", r->vm,
+	    r->fingerprint != NULL ? r->fingerprint : "-",
+	    r->uuid != NULL ? r->uuid : "name only");
+	if (r->key_problem != NULL)
+		printf("key: %s; ", r->key_problem);
+	if (r->policy_problem != NULL)
+		printf("policy: %s\n", r->policy_problem);
+	else
+		printf("policy ok\n");
+}
+
+static void
+print_field(const char *name, const char *value)
+{
+	printf("\"%s\":", name);
+	if (value != NULL)
+		print_json(value);
+	else
+		printf("null");
+}
+
+static void
+print_row_json(const struct row *r)
+{
+	putchar('{');
+	print_field("vm", r->vm);
+	putchar(',');
+	print_field("fingerprint", r->fingerprint);
+	putchar(',');
+	print_field("key_problem", r->key_problem);
+	putchar(',');
+	print_field("uuid", r->uuid);
+	putchar(',');
+	print_field("policy_problem", r->policy_problem);
+	printf("}\n");
+}
+
+/* What keeps a key that can be read from being served. */
+static const char *
+key_problem(const struct keyfile *list, size_t count, size_t self)
+{
+	size_t i;
+
+	if (list[self].problem != NULL)
+		return list[self].problem;
+	if (key_is_weak(list[self].key))
+		return "weak";
+	for (i = 0; i < count; i++) {
+		if (i != self && list[i].problem == NULL &&
+		    ct_equal(list[i].key, list[self].key, KEY_LEN))
+			return "another VM has the same";
+	}
+	return NULL;
+}
+
+static void
+show(int dir, const struct keyfile *list, size_t count, size_t self, bool json)
+{
+	struct derived_keys derived;
+	struct row row = {.vm = list[self].vm};
+	struct policy policy;
+	char err[512];
+	int got;
+
+	row.key_problem = key_problem(list, count, self);
+	if (list[self].problem == NULL) {
+		derive_keys(list[self].key, &derived);
+		row.fingerprint = derived.fingerprint;
+	}
+	got = policy_read(dir, list[self].vm, &policy, err, sizeof(err));
+	if (got == 1 && policy.uuid[0] != '\0')
+		row.uuid = policy.uuid;
+	else if (got == 0)
+		row.policy_problem = "there is none";
+	else if (got == -1)
+		row.policy_problem = err;
+	if (json)
+		print_row_json(&row);
+	else
+		print_row(&row);
+	explicit_bzero(&derived, sizeof(derived));
+}
+
+int
+command_keys(int argc, char **argv)
+{
+	static const struct option options[] = {
+	    {"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+	struct keyfile *list;
+	bool json = false;
+	size_t i, count;
+	int c, dir;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c != 'j')
+			exit(EXIT_USAGE);
+		json = true;
+	}
+	if (optind < argc)
+		usage_error("keys: too many words");
+	dir = keys_folder(false);
+	if (dir == -1)
+		return 0;
+	list = keyfiles_read(dir, &count);
+	for (i = 0; i < count; i++) {
+		if (!list[i].next)
+			show(dir, list, count, i, json);
+	}
+	keyfiles_free(list, count);
+	finish_output();
+	return 0;
+}

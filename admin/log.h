@@ -1,0 +1,51 @@
+#ifndef ADMIN_LOG_H
+#define ADMIN_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "audit/audit.h"
+
+/* Reading the log: what `log` and `log verify` share. */
+
+struct segment {
+	uint64_t first; /* sequence number that its name says */
+	int fd;
+};
+struct log {
+	struct segment *segments; /* in order */
+	size_t count;
+	int lock; /* lock_open() */
+};
+
+/*
+ * Opens the folder, its segments and the lock as root, then becomes the user
+ * that may read nothing else.  Fatal on failure.
+ */
+void log_open(struct log *);
+
+/* A segment's lines.  Zeroed before its first use; its buffer is kept. */
+struct reader {
+	int fd;
+	char *buf;
+	size_t pos, scanned, len; /* in buf */
+	off_t base;		  /* of buf in the file */
+	size_t torn;		  /* bytes that have no LF */
+};
+void reader_start(struct reader *, int fd, off_t offset);
+/*
+ * The next line with its LF, valid until the next call.  False at the first
+ * NUL, at the end of the file, and at a line that is too long.
+ */
+bool reader_line(struct reader *, const char **, size_t *len);
+/* Where the next line begins. */
+off_t reader_offset(const struct reader *);
+/* Up to size bytes at an offset, 0 at the end.  Fatal on failure. */
+size_t segment_read(int fd, void *, size_t size, off_t offset);
+
+/* log verify: its exit status */
+int log_verify(const struct log *);
+
+#endif

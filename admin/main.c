@@ -1,0 +1,166 @@
+/*
+ * qvm-remote-dom0: what is typed in dom0.
+ * Fed by:  the administrator; the files of keys and policies; the log
+ * Feeds:   the administrator; the daemon (files, then SIGHUP)
+ * May:     all that root may      May not: parse the log as root
+ */
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "admin/admin.h"
+#include "imsg/messages.h"
+
+static const struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *args;
+	const char *help;
+} commands[] = {
+    {"authorize", command_authorize, "VM [KEY]",
+	"lets VM run commands; asks for its key"},
+    {"revoke", command_revoke, "VM", "removes VM's key"},
+    {"keys", command_keys, "[--json]",
+	"lists keys by fingerprint, and policies"},
+    {"log", command_log, "[-n N] [--vm VM] [--id ID] [--json]",
+	"shows the last requests"},
+    {"log verify", NULL /* log.c's */, "", "checks the log's chain"},
+};
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static const struct command *
+command_find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < COMMANDS; i++) {
+		if (commands[i].run != NULL &&
+		    strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	}
+	return NULL;
+}
+
+static void
+help(void)
+{
+	size_t i;
+
+	printf("usage: qvm-remote-dom0 [--root DIR] [-v] [--vm NAME]...\n"
+	       "       qvm-remote-dom0 [--root DIR] COMMAND [ARG]...\n\n"
+	       "Without a command: the daemon, in the foreground.\n\n"
+	       "  -v, --verbose  says more\n"
+	       "  --vm NAME      serves this VM (and others named so) only\n"
+	       "  --root DIR     everything lies below DIR\n"
+	       "  -h, --help     this\n"
+	       "  --version      the version\n\n");
+	for (i = 0; i < COMMANDS; i++)
+		printf("  %-10s %s\n%14s%s\n", commands[i].name,
+		    commands[i].args, "", commands[i].help);
+}
+
+/* What stands before the command, and what of it the daemon gets. */
+struct given {
+	char *options[2 * VMS_MAX + 8];
+	size_t count;
+	bool vm;
+};
+
+static void
+pass_on(struct given *g, char *option, char *value)
+{
+	if (g->count + 2 > sizeof(g->options) / sizeof(g->options[0]))
+		usage_error("too many options");
+	g->options[g->count++] = option;
+	if (value != NULL)
+		g->options[g->count++] = value;
+}
+
+/* One place for the daemon's paths: absolute, without a slash at its end. */
+static void
+set_root(struct given *g, char *dir)
+{
+	static char option[] = "--root";
+	size_t len = strlen(dir);
+
+	if (dir[0] != '/' || len >= IMSG_PATH_MAX)
+		usage_error("--root: an absolute path, less than %d bytes",
+		    IMSG_PATH_MAX);
+	while (len > 0 && dir[len - 1] == '/')
+		dir[--len] = '\0';
+	root = dir;
+	if (len > 0)
+		pass_on(g, option, dir);
+}
+
+static void
+parse_options(int argc, char **argv, struct given *g)
+{
+	enum {
+		OPT_ROOT = 256,
+		OPT_VM,
+		OPT_VERSION
+	};
+	static const struct option options[] = {
+	    {"help", no_argument, NULL, 'h'},
+	    {"version", no_argument, NULL, OPT_VERSION},
+	    {"verbose", no_argument, NULL, 'v'},
+	    {"vm", required_argument, NULL, OPT_VM},
+	    {"root", required_argument, NULL, OPT_ROOT}, {NULL, 0, NULL, 0}};
+	static char verbose[] = "-v", vm[] = "--vm";
+	int c;
+
+	while ((c = getopt_long(argc, argv, "+hv", options, NULL)) != -1) {
+		switch (c) {
+		case 'h':
+			help();
+			finish_output();
+			exit(0);
+		case OPT_VERSION:
+			printf("qvm-remote-dom0 %s\n", VERSION);
+			finish_output();
+			exit(0);
+		case 'v':
+			pass_on(g, verbose, NULL);
+			break;
+		case OPT_VM:
+			g->vm = true;
+			pass_on(g, vm, optarg);
+			break;
+		case OPT_ROOT:
+			set_root(g, optarg);
+			break;
+		default:
+			/* getopt_long has said what is wrong. */
+			exit(EXIT_USAGE);
+		}
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct command *command = NULL;
+	struct given given = { .count = 0 };
+	int first;
+
+	parse_options(argc, argv, &given);
+	first = optind;
+	if (first < argc) {
+		command = command_find(argv[first]);
+		if (command == NULL)
+			usage_error("unknown command %s", argv[first]);
+		if (given.vm)
+			usage_error("--vm before a command: it is the daemon's");
+	}
+	if (geteuid() != 0)
+		fail("must be run as root");
+	if (command == NULL)
+		daemon_start(given.options, given.count);
+	/* The command parses its own words from their beginning. */
+	optind = 0;
+	return command->run(argc - first, argv + first);
+}

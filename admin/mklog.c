@@ -1,0 +1,315 @@
+/*
+ * mklog: makes a log for the tests, with the writer that the daemon has.
+ *
+ *   mklog FOLDER <SCRIPT
+ *
+ * A line of SCRIPT is one word, and what belongs to it:
+ *   start              a new segment, a new run
+ *   segment            a new segment, the same run
+ *   step               what follows is of the next step
+ *   skip, back         leaves a step out; goes one back
+ *   intent VM ID BODY  \xHH is a byte of BODY
+ *   result SEQ VM ID STATUS EXIT MS [REASON]
+ *   denied VM ID REASON BODY   a result without an intent; REASON is a word
+ *   refused VM ID REASON
+ *   stop
+ *   zeros N            as a segment that is not full has behind its end
+ *   torn TEXT          the beginning of a line that a crash has cut
+ */
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "audit/audit.h"
+#include "crypto/crypto.h"
+
+#define TIME_0	1771425022514000
+#define STARTED 1771425022000000
+
+static struct {
+	int folder, fd;
+	uint64_t seq, run, step, first, previous;
+	uint8_t hash[SHA256_LEN];
+	/* What lies behind the last whole record. */
+	uint64_t good_end, tail;
+	struct sha256 tail_sha;
+	struct record record;
+	struct sha256 sha;
+} m = {.fd = -1, .seq = 1};
+
+static void __attribute__((noreturn)) die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+static int
+sink(void *arg, const void *data, size_t len)
+{
+	(void)arg;
+	sha256_update(&m.sha, data, len);
+	m.good_end += len;
+	return write(m.fd, data, len) == (ssize_t)len ? 0 : -1;
+}
+
+static struct record *
+begin(const char *event, const char *vm, const char *id)
+{
+	struct record_head head = {.seq = m.seq,
+	    .time_us = TIME_0 + (int64_t)m.seq * 1000000,
+	    .run = m.run,
+	    .step = m.step,
+	    .event = event,
+	    .vm = vm,
+	    .id = id};
+
+	sha256_init(&m.sha);
+	sha256_update(&m.sha, m.hash, sizeof(m.hash));
+	record_begin(&m.record, sink, NULL, &head);
+	return &m.record;
+}
+
+static void
+end(void)
+{
+	if (record_covered(&m.record) == -1)
+		die("record");
+	sha256_final(&m.sha, m.hash);
+	if (record_end(&m.record, m.hash, NULL) == -1)
+		die("record");
+	m.seq++;
+	m.tail = 0;
+	sha256_init(&m.tail_sha);
+}
+
+static void
+open_segment(void)
+{
+	char name[AUDIT_SEGMENT_NAME_LEN + 1];
+
+	if (m.fd != -1 && close(m.fd) == -1)
+		die("close");
+	m.previous = m.first;
+	m.first = m.seq;
+	segment_name(name, m.first);
+	m.fd = openat(m.folder, name, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	if (m.fd == -1)
+		die(name);
+}
+
+static void
+op_start(void)
+{
+	uint8_t before[SHA256_LEN], tail[SHA256_LEN];
+	uint64_t good_end = m.good_end, length = m.tail;
+	struct record *r;
+
+	sha256_final(&m.tail_sha, tail);
+	memcpy(before, m.hash, sizeof(before));
+	open_segment();
+	m.good_end = 0;
+	m.run++;
+	m.step = 0;
+	r = begin("start", NULL, NULL);
+	record_str(r, "version", VERSION);
+	record_hex(r, "previous_hash", before, sizeof(before));
+	if (m.previous != 0) {
+		record_u64(r, "previous", m.previous);
+		record_u64(r, "good_end", good_end);
+		record_u64(r, "tail_length", length);
+		record_hex(r, "tail_sha256", tail, sizeof(tail));
+	}
+	end();
+	m.step++;
+}
+
+static void
+op_segment(void)
+{
+	uint8_t before[SHA256_LEN];
+	struct record *r;
+
+	memcpy(before, m.hash, sizeof(before));
+	open_segment();
+	m.good_end = 0;
+	r = begin("segment", NULL, NULL);
+	record_u64(r, "previous", m.previous);
+	record_hex(r, "previous_hash", before, sizeof(before));
+	end();
+	m.step++;
+}
+
+static const char *
+word(char **rest)
+{
+	const char *w = strsep(rest, " ");
+
+	return w != NULL ? w : "";
+}
+
+static uint64_t
+number(char **rest)
+{
+	return strtoull(word(rest), NULL, 10);
+}
+
+/* The rest of the line, with \xHH made bytes: its length. */
+static size_t
+bytes(char *s)
+{
+	size_t n = 0;
+	char *p;
+
+	for (p = s; p != NULL && *p != '\0'; n++) {
+		if (p[0] == '\\' && p[1] == 'x' && p[2] != '\0' &&
+		    p[3] != '\0') {
+			char hex[3] = {p[2], p[3], '\0'};
+
+			s[n] = (char)strtoul(hex, NULL, 16);
+			p += 4;
+		} else
+			s[n] = *p++;
+	}
+	return n;
+}
+
+static void
+op_intent(char *rest)
+{
+	const char *vm = word(&rest), *id = word(&rest);
+	struct record *r = begin("intent", vm, id);
+
+	record_str(r, "kind", "run");
+	record_bytes(r, "body", rest, bytes(rest));
+	end();
+}
+
+static void
+op_result(char *rest)
+{
+	uint64_t intent = number(&rest);
+	const char *vm = word(&rest), *id = word(&rest);
+	struct record *r = begin("result", vm, id);
+
+	record_u64(r, "intent", intent);
+	record_str(r, "status", word(&rest));
+	record_u64(r, "exit", number(&rest));
+	record_i64(r, "started", STARTED);
+	record_i64(r, "ended", STARTED + (int64_t)number(&rest) * 1000);
+	if (rest != NULL)
+		record_str(r, "reason", rest);
+	end();
+}
+
+static void
+op_denied(char *rest)
+{
+	const char *vm = word(&rest), *id = word(&rest);
+	struct record *r = begin("result", vm, id);
+
+	record_u64(r, "intent", 0);
+	record_str(r, "kind", "run");
+	record_str(r, "status", "denied");
+	record_u64(r, "exit", 126);
+	record_str(r, "reason", word(&rest));
+	record_bytes(r, "body", rest, bytes(rest));
+	end();
+}
+
+static void
+op_refused(char *rest)
+{
+	const char *vm = word(&rest), *id = word(&rest);
+	struct record *r = begin("refused", vm, id);
+
+	record_str(r, "status", "rejected");
+	record_str(r, "reason", rest);
+	end();
+}
+
+static void
+append(const char *data, size_t len)
+{
+	if (write(m.fd, data, len) != (ssize_t)len)
+		die("write");
+}
+
+static void
+op_torn(const char *text)
+{
+	append(text, strlen(text));
+	sha256_update(&m.tail_sha, text, strlen(text));
+	m.tail += strlen(text);
+}
+
+static void
+op_zeros(uint64_t count)
+{
+	while (count-- > 0)
+		append("", 1);
+}
+
+static void
+run_line(char *line)
+{
+	char *rest = line;
+	const char *op = word(&rest);
+
+	if (strcmp(op, "start") == 0)
+		op_start();
+	else if (strcmp(op, "segment") == 0)
+		op_segment();
+	else if (strcmp(op, "step") == 0)
+		m.step++;
+	else if (strcmp(op, "skip") == 0)
+		m.step += 2;
+	else if (strcmp(op, "back") == 0)
+		m.step--;
+	else if (strcmp(op, "intent") == 0)
+		op_intent(rest);
+	else if (strcmp(op, "result") == 0)
+		op_result(rest);
+	else if (strcmp(op, "denied") == 0)
+		op_denied(rest);
+	else if (strcmp(op, "refused") == 0)
+		op_refused(rest);
+	else if (strcmp(op, "zeros") == 0)
+		op_zeros(number(&rest));
+	else if (strcmp(op, "torn") == 0)
+		op_torn(rest);
+	else if (strcmp(op, "stop") == 0) {
+		begin("stop", NULL, NULL);
+		end();
+	} else {
+		fprintf(stderr, "mklog: %s?\n", op);
+		exit(1);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	char *line = NULL;
+	size_t size = 0;
+	ssize_t len;
+
+	if (argc != 2) {
+		fprintf(stderr, "usage: mklog FOLDER <SCRIPT\n");
+		return 2;
+	}
+	m.folder = open(argv[1], O_RDONLY | O_DIRECTORY);
+	if (m.folder == -1)
+		die(argv[1]);
+	sha256_init(&m.tail_sha);
+	while ((len = getline(&line, &size, stdin)) > 0) {
+		if (line[len - 1] == '\n')
+			line[len - 1] = '\0';
+		run_line(line);
+	}
+	free(line);
+	return 0;
+}

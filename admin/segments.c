@@ -1,0 +1,208 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "admin/admin.h"
+#include "admin/log.h"
+#include "privsep/path.h"
+
+#define READ_SIZE (256 * 1024)
+
+/* One descriptor a segment: as many as the hard limit gives. */
+static void
+raise_limit(void)
+{
+	struct rlimit lim;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim) == -1)
+		fail_errno("limits");
+	lim.rlim_cur = lim.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &lim) == -1)
+		fail_errno("limits");
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const struct segment *x = a, *y = b;
+
+	return x->first < y->first ? -1 : x->first > y->first;
+}
+
+static void
+add_segment(struct log *log, int folder, const char *name, uint64_t first)
+{
+	struct segment *s;
+	struct stat st;
+
+	if (log->count % 64 == 0) {
+		s = reallocarray(log->segments, log->count + 64, sizeof(*s));
+		if (s == NULL)
+			fail_errno("log");
+		log->segments = s;
+	}
+	s = &log->segments[log->count++];
+	s->first = first;
+	s->fd = openat(folder, name,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (s->fd == -1 || fstat(s->fd, &st) == -1)
+		fail_errno("log segment %s", name);
+	if (!S_ISREG(st.st_mode))
+		fail("log segment %s: not a regular file", name);
+}
+
+static void
+open_segments(struct log *log)
+{
+	char path[PATH_MAX];
+	struct dirent *e;
+	uint64_t first;
+	DIR *d;
+	int folder;
+
+	at_root(path, PATH_LOG);
+	folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (folder == -1 || (d = fdopendir(folder)) == NULL)
+		fail_errno("%s", path);
+	while ((errno = 0, e = readdir(d)) != NULL) {
+		if (segment_name_parse(e->d_name, &first) == 0)
+			add_segment(log, folder, e->d_name, first);
+	}
+	if (errno != 0)
+		fail_errno("%s", path);
+	closedir(d);
+	if (log->count > 0)
+		qsort(log->segments, log->count, sizeof(*log->segments),
+		    compare);
+}
+
+/* Each step is read back: what parses the log is nobody in particular. */
+static void
+become_nobody(void)
+{
+	const struct passwd *pw;
+	uid_t r, e, s;
+	gid_t rg, eg, sg;
+
+	pw = getpwnam(USER_LOG);
+	if (pw == NULL || pw->pw_uid == 0 || pw->pw_gid == 0)
+		fail("there is no user %s", USER_LOG);
+	if (setgroups(0, NULL) == -1 ||
+	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) == -1 ||
+	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) == -1 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+		fail_errno("becoming %s", USER_LOG);
+	if (getresuid(&r, &e, &s) == -1 || getresgid(&rg, &eg, &sg) == -1)
+		fail_errno("becoming %s", USER_LOG);
+	if (r != pw->pw_uid || e != r || s != r || rg != pw->pw_gid ||
+	    eg != rg || sg != rg || getgroups(0, NULL) != 0 ||
+	    setuid(0) != -1 || setgid(0) != -1)
+		fail("becoming %s: still somebody else", USER_LOG);
+}
+
+void
+log_open(struct log *log)
+{
+	memset(log, 0, sizeof(*log));
+	tzset();
+	raise_limit();
+	log->lock = lock_open();
+	open_segments(log);
+	become_nobody();
+}
+
+size_t
+segment_read(int fd, void *buf, size_t size, off_t offset)
+{
+	ssize_t n;
+
+	do
+		n = pread(fd, buf, size, offset);
+	while (n == -1 && errno == EINTR);
+	if (n == -1)
+		fail_errno("log: read");
+	return (size_t)n;
+}
+
+void
+reader_start(struct reader *r, int fd, off_t offset)
+{
+	if (r->buf == NULL) {
+		r->buf = malloc(AUDIT_LINE_MAX);
+		if (r->buf == NULL)
+			fail_errno("log");
+	}
+	r->fd = fd;
+	r->base = offset;
+	r->pos = r->scanned = r->len = r->torn = 0;
+}
+
+off_t
+reader_offset(const struct reader *r)
+{
+	return r->base + (off_t)r->pos;
+}
+
+/* Makes room and reads on: false when there is nothing more. */
+static bool
+reader_fill(struct reader *r)
+{
+	size_t room;
+
+	if (r->pos > 0) {
+		r->len -= r->pos;
+		r->scanned -= r->pos;
+		memmove(r->buf, r->buf + r->pos, r->len);
+		r->base += (off_t)r->pos;
+		r->pos = 0;
+	}
+	room = AUDIT_LINE_MAX - r->len;
+	if (room > READ_SIZE)
+		room = READ_SIZE;
+	if (room == 0)
+		return false;
+	room =
+	    segment_read(r->fd, r->buf + r->len, room, r->base + (off_t)r->len);
+	r->len += room;
+	return room > 0;
+}
+
+bool
+reader_line(struct reader *r, const char **line, size_t *len)
+{
+	const char *lf, *nul;
+	size_t fresh;
+
+	for (;;) {
+		fresh = r->len - r->scanned;
+		lf = memchr(r->buf + r->scanned, '\n', fresh);
+		if (lf != NULL)
+			fresh = (size_t)(lf - r->buf) - r->scanned;
+		nul = memchr(r->buf + r->scanned, '\0', fresh);
+		if (nul != NULL) {
+			r->torn = (size_t)(nul - r->buf) - r->pos;
+			return false;
+		}
+		r->scanned += fresh;
+		if (lf != NULL)
+			break;
+		if (!reader_fill(r)) {
+			r->torn = r->len - r->pos;
+			return false;
+		}
+	}
+	*line = r->buf + r->pos;
+	*len = (size_t)(lf + 1 - *line);
+	r->pos += *len;
+	r->scanned = r->pos;
+	return true;
+}

@@ -1,0 +1,167 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "admin/admin.h"
+#include "privsep/path.h"
+#include "wire/id.h"
+
+#define PREFIX_UUID "qrexec.uuid:"
+#define PATH_PREFS  "/usr/bin/qvm-prefs"
+#define PREFS_MS    30000
+
+/*
+ * Of a running VM: the link qrexec.uuid:UUID that leads to the same socket as
+ * qrexec.VM.  Two that do are none.
+ */
+static bool
+uuid_of_links(int folder, const struct stat *vm, char uuid[UUID_LEN + 1])
+{
+	const char *name;
+	struct dirent *e;
+	struct stat st;
+	unsigned int found = 0;
+	DIR *d;
+
+	d = fdopendir(folder);
+	if (d == NULL)
+		fail_errno("%s", PATH_QUBES_RUN);
+	while ((errno = 0, e = readdir(d)) != NULL) {
+		if (strncmp(e->d_name, PREFIX_UUID, strlen(PREFIX_UUID)) != 0)
+			continue;
+		name = e->d_name + strlen(PREFIX_UUID);
+		if (!uuid_valid(name, strlen(name)) ||
+		    fstatat(folder, e->d_name, &st, 0) == -1 ||
+		    st.st_dev != vm->st_dev || st.st_ino != vm->st_ino)
+			continue;
+		memcpy(uuid, name, UUID_LEN + 1);
+		found++;
+	}
+	if (errno != 0)
+		fail_errno("%s", PATH_QUBES_RUN);
+	closedir(d);
+	return found == 1;
+}
+
+static bool
+uuid_of_running(const char *vm, char uuid[UUID_LEN + 1])
+{
+	char path[PATH_MAX], name[sizeof("qrexec.") + VM_NAME_MAX];
+	struct stat st;
+	int folder;
+
+	at_root(path, PATH_QUBES_RUN);
+	folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (folder == -1)
+		return false;
+	snprintf(name, sizeof(name), "qrexec.%s", vm);
+	if (fstatat(folder, name, &st, 0) == -1 || !S_ISSOCK(st.st_mode)) {
+		close(folder);
+		return false;
+	}
+	return uuid_of_links(folder, &st, uuid);
+}
+
+static void __attribute__((noreturn))
+exec_prefs(const char *path, const char *vm, int out)
+{
+	static char program[] = "qvm-prefs", property[] = "uuid";
+	static char search[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+	static char locale[] = "LC_ALL=C";
+	char *const env[] = {search, locale, NULL};
+	char name[VM_NAME_MAX + 1];
+	char *const argv[] = {program, name, property, NULL};
+	int null;
+
+	snprintf(name, sizeof(name), "%s", vm);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null != -1 && dup2(null, 0) == 0 && dup2(out, 1) == 1 &&
+	    dup2(null, 2) == 2)
+		execve(path, argv, env);
+	_exit(127);
+}
+
+static int64_t
+monotonic_ms(void)
+{
+	struct timespec ts;
+
+	if (clock_gettime(CLOCK_MONOTONIC, &ts) == -1)
+		fail_errno("clock");
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* At most size bytes until the end of the pipe, or until it takes too long. */
+static size_t
+read_answer(int fd, char *buf, size_t size)
+{
+	int64_t left, until = monotonic_ms() + PREFS_MS;
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	size_t used = 0;
+	ssize_t n;
+
+	while (used < size && (left = until - monotonic_ms()) > 0) {
+		if (poll(&p, 1, (int)left) <= 0)
+			continue;
+		n = read(fd, buf + used, size - used);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return used;
+		used += (size_t)n;
+	}
+	return 0;
+}
+
+static size_t
+run_prefs(const char *vm, char *buf, size_t size)
+{
+	char path[PATH_MAX];
+	int status, fds[2];
+	size_t used;
+	pid_t pid;
+
+	at_root(path, PATH_PREFS);
+	if (access(path, X_OK) == -1)
+		return 0;
+	if (pipe2(fds, O_CLOEXEC) == -1 || (pid = fork()) == -1)
+		fail_errno("%s", path);
+	if (pid == 0)
+		exec_prefs(path, vm, fds[1]);
+	close(fds[1]);
+	used = read_answer(fds[0], buf, size);
+	close(fds[0]);
+	if (used == 0)
+		kill(pid, SIGKILL);
+	while (waitpid(pid, &status, 0) == -1) {
+		if (errno != EINTR)
+			fail_errno("%s", path);
+	}
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? used : 0;
+}
+
+bool
+vm_uuid(const char *vm, char uuid[UUID_LEN + 1])
+{
+	char answer[UUID_LEN + 2];
+	size_t len;
+
+	if (uuid_of_running(vm, uuid))
+		return true;
+	len = run_prefs(vm, answer, sizeof(answer));
+	if (len == UUID_LEN + 1 && answer[UUID_LEN] == '\n')
+		len--;
+	if (len != UUID_LEN || !uuid_valid(answer, len))
+		return false;
+	memcpy(uuid, answer, UUID_LEN);
+	uuid[UUID_LEN] = '\0';
+	return true;
+}

@@ -1,0 +1,326 @@
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin/admin.h"
+#include "admin/log.h"
+
+#define EXIT_ALTERED 1
+#define EXIT_OPEN    3
+
+/* How far the log has been found whole. */
+struct chain {
+	uint64_t seq, run, step; /* seq: of the next record */
+	uint8_t hash[SHA256_LEN];
+	bool stopped; /* the newest record closes its run */
+};
+
+/* A segment, as far as it has been read. */
+struct part {
+	uint64_t first;
+	int fd;
+	off_t good_end;
+	const char *why; /* what is wrong with the line there; or NULL */
+	uint64_t tail;	 /* bytes there, reserved zeros aside */
+	uint8_t tail_sha256[SHA256_LEN];
+};
+
+static struct reader reader;
+
+/* Says which record is wrong, and ends. */
+static void __attribute__((noreturn, format(printf, 2, 3)))
+altered(uint64_t seq, const char *fmt, ...)
+{
+	va_list ap;
+
+	printf("altered: record %" PRIu64 ": ", seq);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+	finish_output();
+	exit(EXIT_ALTERED);
+}
+
+static bool
+same_u64(const char *line, size_t len, const char *name, uint64_t want)
+{
+	uint64_t value;
+
+	return line_u64(line, len, name, &value) == 0 && value == want;
+}
+
+static bool
+same_hash(const char *line, size_t len, const char *name,
+    const uint8_t want[SHA256_LEN])
+{
+	char text[SHA256_HEX + 1], hex[SHA256_HEX + 1];
+
+	hex_print(hex, want, SHA256_LEN);
+	return line_str(line, len, name, text, sizeof(text)) == SHA256_HEX &&
+	    strcmp(text, hex) == 0;
+}
+
+static bool
+is_event(const struct line_head *h, const char *event)
+{
+	return strcmp(h->event, event) == 0;
+}
+
+/* Run and step: NULL, or what is wrong. */
+static const char *
+check_order(const struct chain *c, const struct line_head *h, bool first)
+{
+	bool start = is_event(h, "start");
+
+	if (first != (start || is_event(h, "segment")))
+		return first ? "no segment begins with such a record"
+			     : "it stands within a segment";
+	if (start) {
+		if (h->run <= c->run)
+			return "its run was there before";
+		return h->step == 0 ? NULL : "its run's first step is not 0";
+	}
+	if (h->run != c->run)
+		return "another run, without its start";
+	if (h->step < c->step)
+		return "its step goes back";
+	return h->step <= c->step + 1 ? NULL : "a step is left out";
+}
+
+static const char *
+check_line(const struct chain *c, const char *line, size_t len, bool first,
+    struct line_head *h)
+{
+	uint8_t digest[SHA256_LEN];
+	struct sha256 sha;
+	const char *why;
+
+	if (line_parse(line, len, h, &why) == -1)
+		return why;
+	if (h->seq != c->seq)
+		return "another sequence number stands in its place";
+	sha256_init(&sha);
+	sha256_update(&sha, c->hash, sizeof(c->hash));
+	sha256_update(&sha, line, h->covered);
+	sha256_final(&sha, digest);
+	if (memcmp(digest, h->hash, sizeof(digest)) != 0)
+		return "its hash is not that of what it says";
+	if (first && !same_hash(line, len, "previous_hash", c->hash))
+		return "it names another hash before it";
+	return check_order(c, h, first);
+}
+
+static void
+advance(struct chain *c, const struct line_head *h)
+{
+	if (h->run != c->run && c->run != 0 && !c->stopped)
+		printf("note: run %" PRIu64 " has no closing record\n", c->run);
+	if (h->run > c->run + 1)
+		printf("note: runs %" PRIu64 " to %" PRIu64 " have no record\n",
+		    c->run + 1, h->run - 1);
+	c->seq++;
+	c->run = h->run;
+	c->step = h->step;
+	c->stopped = is_event(h, "stop");
+	memcpy(c->hash, h->hash, sizeof(c->hash));
+}
+
+/* A segment's first record says how the one before ends. */
+static void
+check_previous(const struct part *previous, const struct line_head *h,
+    const char *line, size_t len)
+{
+	if (previous == NULL)
+		return;
+	if (!same_u64(line, len, "previous", previous->first))
+		altered(h->seq, "it names another segment before it");
+	/* A segment that was full ends with its last record. */
+	if (is_event(h, "segment") ? previous->tail != 0
+				   : !same_u64(line, len, "good_end",
+					 (uint64_t)previous->good_end) ||
+		    !same_u64(line, len, "tail_length", previous->tail) ||
+		    !same_hash(line, len, "tail_sha256", previous->tail_sha256))
+		altered(h->seq, "segment %" PRIu64 " does not end as it says",
+		    previous->first);
+	if (previous->tail != 0)
+		printf("note: segment %" PRIu64 ": %" PRIu64
+		       " bytes behind record %" PRIu64
+		       " (a crash), as the next one says\n",
+		    previous->first, previous->tail, h->seq - 1);
+}
+
+/* Reads on from good_end, as far as the chain holds. */
+static void
+read_on(struct chain *c, struct part *p, const struct part *previous)
+{
+	struct line_head h;
+	const char *line;
+	size_t len;
+
+	p->why = NULL;
+	reader_start(&reader, p->fd, p->good_end);
+	while (reader_line(&reader, &line, &len)) {
+		p->why = check_line(c, line, len, p->good_end == 0, &h);
+		if (p->why != NULL)
+			return;
+		if (p->good_end == 0)
+			check_previous(previous, &h, line, len);
+		advance(c, &h);
+		p->good_end = reader_offset(&reader);
+	}
+}
+
+/* What lies behind good_end, without the zeros at its end. */
+static void
+measure_tail(struct part *p)
+{
+	static char buf[65536];
+	struct sha256 sha, before;
+	off_t off = p->good_end;
+	size_t kept, n;
+
+	p->tail = 0;
+	sha256_init(&sha);
+	sha256_final(&sha, p->tail_sha256);
+	while ((n = segment_read(p->fd, buf, sizeof(buf), off)) > 0) {
+		for (kept = n; kept > 0 && buf[kept - 1] == '\0';)
+			kept--;
+		if (kept > 0) {
+			before = sha;
+			sha256_update(&before, buf, kept);
+			sha256_final(&before, p->tail_sha256);
+			p->tail = (uint64_t)(off - p->good_end) + kept;
+		}
+		sha256_update(&sha, buf, n);
+		off += (off_t)n;
+	}
+}
+
+/* The segment that comes next does not continue the chain. */
+static void __attribute__((noreturn)) bad_beginning(const struct chain *c,
+    const struct part *p, const struct part *previous)
+{
+	if (p->first == c->seq)
+		altered(c->seq, "%s",
+		    p->why != NULL ? p->why : "it is not whole");
+	if (previous != NULL && previous->tail > 0)
+		altered(c->seq, "%s",
+		    previous->why != NULL ? previous->why : "it is not whole");
+	if (p->first > c->seq)
+		altered(c->seq,
+		    "missing: the next segment begins with record %" PRIu64,
+		    p->first);
+	altered(p->first, "a second segment has it");
+}
+
+/* The next byte that is not zero, or -1. */
+static off_t
+skip_zeros(int fd, off_t off)
+{
+	static char buf[65536];
+	size_t i, n;
+
+	while ((n = segment_read(fd, buf, sizeof(buf), off)) > 0) {
+		for (i = 0; i < n; i++) {
+			if (buf[i] != '\0')
+				return off + (off_t)i;
+		}
+		off += (off_t)n;
+	}
+	return -1;
+}
+
+/*
+ * Whether a record of a later step than the next lies behind the end: a step
+ * begins when the one before is on disk, so no crash explains that.
+ */
+static bool
+later_step(const struct chain *c, const struct part *p)
+{
+	struct line_head h;
+	const char *line, *why;
+	off_t off = p->good_end;
+	size_t len;
+
+	while ((off = skip_zeros(p->fd, off)) != -1) {
+		reader_start(&reader, p->fd, off);
+		while (reader_line(&reader, &line, &len)) {
+			if (line_parse(line, len, &h, &why) == 0 &&
+			    h.run == c->run && h.step > c->step + 1)
+				return true;
+		}
+		off = reader_offset(&reader) + (off_t)reader.torn;
+	}
+	return false;
+}
+
+/* The newest segment: it may be growing. */
+static void
+check_end(struct chain *c, struct part *p, const struct part *previous)
+{
+	off_t before;
+
+	while (p->why == NULL && later_step(c, p)) {
+		before = p->good_end;
+		read_on(c, p, previous);
+		if (p->why == NULL && p->good_end == before)
+			altered(c->seq, "it is gone, and later ones are there");
+	}
+	if (p->why != NULL)
+		altered(c->seq, "%s", p->why);
+}
+
+static void
+read_segments(const struct log *log, struct chain *c, struct part *p)
+{
+	struct part previous;
+	size_t i;
+
+	for (i = 0; i < log->count; i++) {
+		if (i > 0)
+			previous = *p;
+		memset(p, 0, sizeof(*p));
+		p->first = log->segments[i].first;
+		p->fd = log->segments[i].fd;
+		if (p->first == c->seq)
+			read_on(c, p, i > 0 ? &previous : NULL);
+		if (p->good_end == 0)
+			bad_beginning(c, p, i > 0 ? &previous : NULL);
+		if (i + 1 == log->count)
+			check_end(c, p, i > 0 ? &previous : NULL);
+		measure_tail(p);
+	}
+}
+
+int
+log_verify(const struct log *log)
+{
+	/* Before and after: one that ends or begins meanwhile is no crash. */
+	bool runs = lock_holder(log->lock) != 0;
+	struct chain c = {.seq = 1};
+	struct part last;
+
+	if (log->count == 0)
+		fail("there is no log");
+	read_segments(log, &c, &last);
+	runs = runs || lock_holder(log->lock) != 0;
+	if (c.stopped && last.tail > 0 && !runs)
+		altered(c.seq, "something stands behind the closing record");
+	if (last.tail > 0 && !runs)
+		printf("note: %" PRIu64 " bytes behind the last record\n",
+		    last.tail);
+	printf("%s: %" PRIu64 " records in %zu segments; the seals were not "
+	       "checked\n",
+	    runs || c.stopped ? "whole" : "intact", c.seq - 1, log->count);
+	if (runs)
+		printf("note: a daemon runs: the end is not proven\n");
+	else if (!c.stopped)
+		printf("note: run %" PRIu64 " has no closing record and no "
+		       "daemon runs: a crash, or the end was cut off\n",
+		    c.run);
+	finish_output();
+	return runs || c.stopped ? 0 : EXIT_OPEN;
+}

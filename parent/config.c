@@ -1,0 +1,290 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "parent/parent.h"
+#include "privsep/log.h"
+#include "privsep/path.h"
+#include "wire/id.h"
+
+/*
+ * Keys and policies for the verifier.  A key is opened here and never read;
+ * a policy is read for its UUID alone.  Sent is state: when it changes on the
+ * way, all of it is sent again.
+ */
+
+enum step {
+	STEP_IDLE,
+	STEP_BEGIN,
+	STEP_LOAD,	/* the next VM's files */
+	STEP_NAME,
+	STEP_KEY,
+	STEP_POLICY,
+	STEP_END
+};
+
+static struct {
+	enum step step;
+	bool again;	/* it changed while it was being sent */
+	unsigned next, count;
+	char names[VMS_MAX][VM_NAME_MAX + 1];
+	/* The one that is being sent. */
+	struct msg_vm vm;
+	int key_fd, policy_fd;
+} config = { .key_fd = -1, .policy_fd = -1 };
+
+#define KEY_SUFFIX ".key"
+
+/* Whether a file of that folder is some VM's key. */
+static int
+is_key(const struct dirent *e)
+{
+	size_t len = strlen(e->d_name), suffix = strlen(KEY_SUFFIX);
+
+	return len > suffix &&
+	    strcmp(e->d_name + len - suffix, KEY_SUFFIX) == 0 &&
+	    vm_name_valid(e->d_name, len - suffix);
+}
+
+static void
+not_served(const char *vm, const char *why)
+{
+	log_warn("VM %s is not served: %s", vm, why);
+}
+
+static void
+add_name(const char *name, size_t len)
+{
+	char copy[VM_NAME_MAX + 1];
+
+	memcpy(copy, name, len);
+	copy[len] = '\0';
+	if (config.count == VMS_MAX) {
+		not_served(copy, "64 others are, and more cannot be");
+		return;
+	}
+	memcpy(config.names[config.count++], copy, len + 1);
+}
+
+/* The folder is root's alone to write, or nobody is served. */
+static bool
+folder_ok(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == -1) {
+		log_warn("no VM is served: %s: %s", path, strerror(errno));
+		return false;
+	}
+	if (S_ISDIR(st.st_mode) && st.st_uid == 0 && (st.st_mode & 022) == 0)
+		return true;
+	log_warn("no VM is served: %s: must be a folder that only root may "
+		 "write", path);
+	return false;
+}
+
+static void
+names_from_folder(const char *path)
+{
+	struct dirent **list;
+	int i, n;
+
+	n = scandir(path, &list, is_key, alphasort);
+	if (n == -1) {
+		log_warn("no VM is served: %s: %s", path, strerror(errno));
+		return;
+	}
+	for (i = 0; i < n; i++) {
+		add_name(list[i]->d_name,
+		    strlen(list[i]->d_name) - strlen(KEY_SUFFIX));
+		free(list[i]);
+	}
+	free(list);
+}
+
+static void
+find_names(void)
+{
+	const struct remote_conf *conf = &settings.conf;
+	char path[PATH_MAX];
+	unsigned i;
+
+	config.count = 0;
+	settings_path(path, PATH_KEYS);
+	if (!folder_ok(path))
+		return;
+	if (!conf->vms_set) {
+		names_from_folder(path);
+		return;
+	}
+	for (i = 0; i < conf->vm_count; i++)
+		add_name(conf->vms[i], strlen(conf->vms[i]));
+}
+
+static void
+close_files(void)
+{
+	if (config.key_fd != -1)
+		(void)close(config.key_fd);
+	if (config.policy_fd != -1)
+		(void)close(config.policy_fd);
+	config.key_fd = config.policy_fd = -1;
+}
+
+static int
+vm_path(char out[PATH_MAX], const char *vm, const char *suffix)
+{
+	char dir[PATH_MAX];
+
+	settings_path(dir, PATH_KEYS);
+	return snprintf(out, PATH_MAX, "%s/%s%s", dir, vm, suffix) < PATH_MAX ?
+	    0 : -1;
+}
+
+static int
+open_for(const char *vm, const char *suffix, mode_t forbid, int *fd, char *err,
+    size_t errsize)
+{
+	char path[PATH_MAX];
+
+	if (vm_path(path, vm, suffix) == -1) {
+		(void)snprintf(err, errsize, "%s: name too long", vm);
+		return -1;
+	}
+	*fd = file_open(path, forbid, err, errsize);
+	return *fd == -1 ? -1 : 0;
+}
+
+static int
+read_policy(const char *vm, struct policy *policy, char *err, size_t errsize)
+{
+	static char text[CONF_MAX];
+	char path[PATH_MAX];
+	ssize_t n;
+
+	if (vm_path(path, vm, ".conf") == -1)
+		return -1;
+	n = file_read(config.policy_fd, text, sizeof(text));
+	if (n == -1) {
+		(void)snprintf(err, errsize, "%s: %s", path, strerror(errno));
+		return -1;
+	}
+	return policy_parse(path, text, (size_t)n, policy, err, errsize);
+}
+
+/* Opens what a VM needs; only one that has all of it is sent. */
+static bool
+load(const char *name)
+{
+	struct policy policy;
+	char err[ERR_MAX];
+	struct vm *vm;
+
+	if (open_for(name, KEY_SUFFIX, 077, &config.key_fd, err,
+		sizeof(err)) == -1 ||
+	    open_for(name, ".conf", 022, &config.policy_fd, err,
+		sizeof(err)) == -1 ||
+	    read_policy(name, &policy, err, sizeof(err)) == -1) {
+		not_served(name, err);
+		close_files();
+		return false;
+	}
+	vm = vm_get(name);
+	if (vm == NULL) {
+		not_served(name, "too many have come and gone: restart the "
+				 "daemon");
+		close_files();
+		return false;
+	}
+	vm->named = true;
+	memcpy(vm->uuid, policy.uuid, sizeof(vm->uuid));
+	memset(&config.vm, 0, sizeof(config.vm));
+	memcpy(config.vm.vm, name, strlen(name));
+	return true;
+}
+
+void
+config_start(void)
+{
+	config.again = config.step != STEP_IDLE;
+	if (!config.again)
+		config.step = STEP_BEGIN;
+}
+
+bool
+config_done(void)
+{
+	return config.step == STEP_IDLE;
+}
+
+static enum step
+after_end(void)
+{
+	vm_config_end();
+	if (config.again) {
+		config.again = false;
+		return STEP_BEGIN;
+	}
+	parent_configured();
+	return STEP_IDLE;
+}
+
+static int
+send_vm(struct channel *ch, enum imsg_type type, int fd)
+{
+	return channel_send(ch, type, 0, &config.vm, sizeof(config.vm), fd);
+}
+
+/* One step: the next one, or the same again when the channel is full. */
+static enum step
+take_step(struct channel *ch)
+{
+	switch (config.step) {
+	case STEP_IDLE:
+		break;
+	case STEP_BEGIN:
+		if (channel_send(ch, IMSG_CONFIG_BEGIN, 0, NULL, 0, -1) == -1)
+			break;
+		vm_config_begin();
+		find_names();
+		config.next = 0;
+		return STEP_LOAD;
+	case STEP_LOAD:
+		if (config.next == config.count)
+			return STEP_END;
+		return load(config.names[config.next++]) ? STEP_NAME :
+							   STEP_LOAD;
+	case STEP_NAME:
+		if (send_vm(ch, IMSG_CONFIG_VM, -1) == -1)
+			break;
+		return STEP_KEY;
+	case STEP_KEY:
+		if (send_vm(ch, IMSG_CONFIG_KEY, config.key_fd) == -1)
+			break;
+		return STEP_POLICY;
+	case STEP_POLICY:
+		if (send_vm(ch, IMSG_CONFIG_POLICY, config.policy_fd) == -1)
+			break;
+		close_files();
+		return STEP_LOAD;
+	case STEP_END:
+		if (channel_send(ch, IMSG_CONFIG_END, 0, NULL, 0, -1) == -1)
+			break;
+		return after_end();
+	}
+	return config.step;
+}
+
+bool
+config_pump(struct channel *verifier)
+{
+	while (config.step != STEP_IDLE && !verifier->full &&
+	    channel_is_open(verifier))
+		config.step = take_step(verifier);
+	return config.step == STEP_IDLE;
+}

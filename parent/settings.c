@@ -1,0 +1,140 @@
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "parent/parent.h"
+#include "privsep/log.h"
+#include "privsep/path.h"
+
+/*
+ * Who is served and who asks: --vm before the environment before remote.conf,
+ * and in each the first name that is set.
+ */
+
+struct settings settings;
+
+#define ALIASES 4
+static const struct {
+	const char *key;
+	const char *names[ALIASES];
+} variables[] = {
+	{ "QVM_REMOTE_VMS",
+	    { "QVM_REMOTE_VMS", "QUBES_REMOTE_VMS", "QVM_REMOTE_VM",
+		"QUBES_REMOTE_VM" } },
+	{ "QVM_REMOTE_VM_USER",
+	    { "QVM_REMOTE_VM_USER", "QUBES_REMOTE_VM_USER" } },
+	{ "QVM_REMOTE_DOM0_USER", { "QVM_REMOTE_DOM0_USER" } },
+};
+
+void
+settings_path(char out[PATH_MAX], const char *path)
+{
+	if (path_join(out, PATH_MAX, settings.root, path) == -1)
+		fatal("%s below %s", path, settings.root);
+}
+
+int
+settings_add_vm(const char *name)
+{
+	size_t used = strlen(settings.vm_args);
+	int n;
+
+	n = snprintf(settings.vm_args + used, sizeof(settings.vm_args) - used,
+	    "%s ", name);
+	return n < 0 || (size_t)n >= sizeof(settings.vm_args) - used ? -1 : 0;
+}
+
+static int
+conf_file(struct remote_conf *conf, char *err, size_t errsize)
+{
+	static char text[CONF_MAX];
+	char path[PATH_MAX];
+	ssize_t n;
+	int fd;
+
+	settings_path(path, PATH_CONF);
+	fd = file_open(path, 022, err, errsize);
+	if (fd == -1)
+		return errno == ENOENT ? 0 : -1;
+	n = file_read(fd, text, sizeof(text));
+	if (n == -1)
+		(void)snprintf(err, errsize, "%s: %s", path, strerror(errno));
+	(void)close(fd);
+	if (n == -1)
+		return -1;
+	return conf_parse(path, text, (size_t)n, conf, err, errsize);
+}
+
+static int
+conf_environment(struct remote_conf *conf, char *err, size_t errsize)
+{
+	const char *value;
+	size_t i, j;
+
+	for (i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
+		value = NULL;
+		for (j = 0; j < ALIASES && value == NULL; j++)
+			if (variables[i].names[j] != NULL)
+				value = getenv(variables[i].names[j]);
+		if (value != NULL &&
+		    conf_set(conf, variables[i].key, value, err, errsize) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* Who runs qvm-run: never root, always with group qubes. */
+static int
+dom0_user(const struct remote_conf *conf, struct settings *out, char *err,
+    size_t errsize)
+{
+	const struct group *gr;
+	const struct passwd *pw;
+	const char *name = conf->dom0_user;
+
+	gr = getgrnam("qubes");
+	if (gr == NULL) {
+		(void)snprintf(err, errsize, "there is no group qubes");
+		return -1;
+	}
+	if (name[0] == '\0')
+		name = gr->gr_mem[0];
+	if (name == NULL) {
+		(void)snprintf(err, errsize, "group qubes has no member: set "
+		    "QVM_REMOTE_DOM0_USER");
+		return -1;
+	}
+	pw = getpwnam(name);
+	if (pw == NULL || pw->pw_uid == 0) {
+		(void)snprintf(err, errsize, "%s cannot run qvm-run: %s", name,
+		    pw == NULL ? "no such user" : "it is root");
+		return -1;
+	}
+	out->dom0_uid = pw->pw_uid;
+	out->dom0_gid = pw->pw_gid;
+	out->qubes_gid = gr->gr_gid;
+	return 0;
+}
+
+int
+settings_load(char *err, size_t errsize)
+{
+	static struct settings next;
+
+	next = settings;
+	conf_default(&next.conf);
+	if (conf_file(&next.conf, err, errsize) == -1 ||
+	    conf_environment(&next.conf, err, errsize) == -1)
+		return -1;
+	if (next.vm_args[0] != '\0' &&
+	    conf_set_vms(&next.conf, next.vm_args, err, errsize) == -1)
+		return -1;
+	if (dom0_user(&next.conf, &next, err, errsize) == -1)
+		return -1;
+	settings = next;
+	return 0;
+}

@@ -1,0 +1,131 @@
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "parent/parent.h"
+#include "privsep/log.h"
+#include "privsep/path.h"
+
+/*
+ * A running VM's qrexec daemon owns a socket that the link `qrexec.NAME` leads
+ * to.  Its coming is what starts a session, so a halted VM costs nothing.
+ */
+
+#define LINK_PREFIX "qrexec."
+
+static int inotify_fd = -1, watch_dir = -1, watch_above = -1;
+static struct event watch_event;
+static char dir[PATH_MAX], above[PATH_MAX];
+
+/* The socket that a name in the folder leads to: 0, or -1. */
+static int
+socket_of(const char *folder, const char *name, struct stat *st)
+{
+	char path[PATH_MAX];
+	int n;
+
+	n = snprintf(path, sizeof(path), "%s/" LINK_PREFIX "%s", folder, name);
+	if (n < 0 || (size_t)n >= sizeof(path) || stat(path, st) == -1)
+		return -1;
+	return S_ISSOCK(st->st_mode) ? 0 : -1;
+}
+
+enum presence
+watch_presence(const char *folder, const char *vm, const char *uuid)
+{
+	struct stat by_name, by_uuid;
+	char name[UUID_LEN + 8];
+
+	if (socket_of(folder, vm, &by_name) == -1)
+		return VM_ABSENT;
+	if (uuid[0] == '\0')
+		return VM_PRESENT;
+	(void)snprintf(name, sizeof(name), "uuid:%s", uuid);
+	if (socket_of(folder, name, &by_uuid) == -1 ||
+	    by_uuid.st_dev != by_name.st_dev ||
+	    by_uuid.st_ino != by_name.st_ino)
+		return VM_OTHER;
+	return VM_PRESENT;
+}
+
+enum presence
+watch_vm(const struct vm *vm)
+{
+	return watch_presence(dir, vm->name, vm->uuid);
+}
+
+/* Watches the folder; where it is not there, the one above, until it is. */
+static void
+arm(void)
+{
+	if (watch_dir == -1)
+		watch_dir = inotify_add_watch(inotify_fd, dir,
+		    IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
+			IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
+	if (watch_dir == -1 && errno != ENOENT && errno != ENOTDIR)
+		fatal("cannot watch %s", dir);
+	if (watch_dir == -1 && watch_above == -1) {
+		watch_above = inotify_add_watch(inotify_fd, above,
+		    IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
+		if (watch_above == -1)
+			fatal("cannot watch %s", above);
+		/* It may have come just before. */
+		arm();
+	} else if (watch_dir != -1 && watch_above != -1) {
+		(void)inotify_rm_watch(inotify_fd, watch_above);
+		watch_above = -1;
+	}
+}
+
+static void
+one_event(const struct inotify_event *e)
+{
+	size_t prefix = strlen(LINK_PREFIX);
+
+	if (e->wd == watch_dir && (e->mask & IN_MOVE_SELF) != 0)
+		(void)inotify_rm_watch(inotify_fd, watch_dir);
+	if (e->wd == watch_dir &&
+	    (e->mask & (IN_MOVE_SELF | IN_DELETE_SELF | IN_IGNORED)) != 0)
+		watch_dir = -1;
+	if (e->wd == watch_dir && (e->mask & (IN_CREATE | IN_MOVED_TO)) != 0 &&
+	    e->len > 0 && strncmp(e->name, LINK_PREFIX, prefix) == 0)
+		vm_appeared(e->name + prefix);
+}
+
+/* What is there counts; an event, or a lost one, only says: look again. */
+static void
+watch_ready(struct event *ev, uint32_t revents)
+{
+	_Alignas(struct inotify_event) char buf[4096];
+	const struct inotify_event *e;
+	ssize_t n, at;
+
+	(void)revents;
+	n = read(ev->fd, buf, sizeof(buf));
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0)
+		fatal("inotify");
+	for (at = 0; at < n; at += (ssize_t)(sizeof(*e) + e->len)) {
+		e = (const struct inotify_event *)(const void *)(buf + at);
+		one_event(e);
+	}
+	arm();
+	vm_consider_all();
+}
+
+void
+watch_init(void)
+{
+	settings_path(dir, PATH_QUBES_RUN);
+	settings_path(above, "/run");
+	inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (inotify_fd == -1)
+		fatal("inotify");
+	event_add(&watch_event, inotify_fd, EPOLLIN, watch_ready, NULL);
+	arm();
+}

@@ -1,0 +1,22 @@
+#ifndef POLLER_QVMRUN_H
+#define POLLER_QVMRUN_H
+
+#include <sys/types.h>
+
+#include "imsg/messages.h"
+
+/* qvm-run and our ends of its pipes, non-blocking. */
+struct qvmrun {
+	pid_t pid;
+	int in, out, err;
+};
+
+/*
+ * Starts qvm-run as the session's user, with three pipes and nothing else.
+ * While the poller is still root.  Fatal on failure, but for what happens in
+ * the child: that is qvm-run's end, 126 or 127, with its reason on stderr.
+ */
+void qvmrun_start(struct qvmrun *, const char *root,
+    const struct msg_session *);
+
+#endif

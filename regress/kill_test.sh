@@ -1,0 +1,153 @@
+# What ends, ends whole: commands with all that they started, and our own
+# processes with each other.
+. "$(atf_get_srcdir)/lib.sh"
+
+# A command that starts what tries to stay: its marks are sleeps of a length
+# that nothing else here sleeps.
+runaway() {
+    mark=$1
+    cat <<EOF2
+trap '' TERM
+setsid sleep $mark &
+nohup sleep $mark >/dev/null 2>&1 &
+( ( sleep $mark & ) & )
+bash -c 'trap "" TERM; sleep $mark; sleep $mark' &
+: >$BED/started
+EOF2
+}
+
+# No process with this mark in its command line.
+none_left() {
+    wait_for "! pgrep -f 'sleep $1' >/dev/null"
+}
+
+new_mark() {
+    echo "77$(od -An -N4 -tu4 /dev/urandom | tr -d ' ').5"
+}
+
+bed_test a_time_out_ends_the_whole_tree_and_exits_124
+a_time_out_ends_the_whole_tree_and_exits_124_body() {
+    bed_up 1
+    mark=$(new_mark)
+    atf_check -s exit:124 -e not-empty in_vm vm1 qvm-remote -t 1 \
+        "$(runaway "$mark"); sleep $mark; sleep $mark"
+    atf_check test -e "$BED/started"
+    none_left "$mark"
+    atf_check -o match:'"status":"timeout"' cat_log
+}
+
+bed_test the_end_of_a_command_ends_what_it_left_behind
+the_end_of_a_command_ends_what_it_left_behind_body() {
+    bed_up 1
+    mark=$(new_mark)
+    atf_check in_vm vm1 qvm-remote "$(runaway "$mark")"
+    atf_check test -e "$BED/started"
+    none_left "$mark"
+}
+
+bed_test ctrl_c_ends_the_whole_tree_and_exits_130
+ctrl_c_ends_the_whole_tree_and_exits_130_body() {
+    bed_up 1
+    mark=$(new_mark)
+    in_vm vm1 sh -c 'qvm-remote "$1" & client=$!
+        until [ -e "$2" ]; do sleep 0.05; done
+        kill -INT $client; wait $client' sh \
+        "$(runaway "$mark"); sleep $mark; sleep $mark" "$BED/started"
+    [ $? -eq 130 ] || atf_fail "not 130"
+    none_left "$mark"
+    wait_for "cat_log | grep -q '\"status\":\"cancelled\"'"
+}
+
+bed_test a_cancel_that_comes_before_its_request_cancels_it
+a_cancel_that_comes_before_its_request_cancels_it_body() {
+    bed_up 1
+    id=$(forge vm1 --only-save --body "$(witness)")
+    forge vm1 --kind cancel --id "$id"
+    wait_for "cat_log | grep -q 'before its request'"
+    forge vm1 --id "$id" --body "$(witness)" --wait 20 >meta ||
+        atf_fail "no answer"
+    atf_check -o match:'^status cancelled$' -o match:'^exit 130$' \
+        -o match:'^mac ' cat meta
+    no_witness
+}
+
+bed_test output_held_open_outside_the_cgroup_does_not_delay_the_end
+output_held_open_outside_the_cgroup_does_not_delay_the_end_body() {
+    bed_up 1
+    mark=$(new_mark)
+    cgroup=$(bed_cgroup)
+    # The holder is moved out of the command's cgroup, and is ours to end.
+    atf_check -o inline:'held\n' timeout 20 "$regress/bed" run vm1 \
+        qvm-remote "sleep $mark & echo \$! >$BED/holder
+            echo \$! >$cgroup/daemon/cgroup.procs; echo held"
+    atf_check test -d "/proc/$(cat "$BED/holder")"
+    kill "$(cat "$BED/holder")"
+}
+
+# Starts a command that runs until it is killed.
+long_command() {
+    mark=$(new_mark)
+    in_vm vm1 qvm-remote -q "$(witness); $(runaway "$mark"); sleep $mark" &
+    wait_for "[ -e $BED/started ]"
+}
+
+all_gone() {
+    none_left "$mark"
+    wait_for '[ -z "$(bed_processes)" ]'
+}
+
+for role in verifier executor parent; do
+    bed_test "kill_9_of_the_${role}_leaves_nothing_running"
+    eval "kill_9_of_the_${role}_leaves_nothing_running_body() {
+        bed_up 1
+        long_command
+        kill -9 \"\$(role_pid $role)\"
+        all_gone
+        bed_expect_crash
+    }"
+done
+
+bed_test kill_9_of_a_poller_costs_its_vm_two_seconds_at_most
+kill_9_of_a_poller_costs_its_vm_two_seconds_at_most_body() {
+    bed_up 1
+    atf_check -o inline:'a\n' in_vm vm1 qvm-remote 'echo a'
+    kill -9 "$(role_pid 'poller \[vm1\]')"
+    before=$(date +%s%N)
+    atf_check -o inline:'b\n' -e ignore in_vm vm1 qvm-remote 'echo b'
+    after=$(date +%s%N)
+    [ $((after - before)) -lt 2000000000 ] ||
+        atf_fail "took $(((after - before) / 1000000)) ms"
+}
+
+bed_test a_stop_ends_commands_and_says_so
+a_stop_ends_commands_and_says_so_body() {
+    bed_up 1
+    mark=$(new_mark)
+    in_vm vm1 qvm-remote "$(witness); : >$BED/started; exec sleep $mark" \
+        >out 2>said &
+    client=$!
+    wait_for "[ -e $BED/started ]"
+    atf_check "$regress/bed" stop
+    wait "$client"
+    [ $? -eq 130 ] || atf_fail "not 130"
+    atf_check -o match:'the daemon was stopped' cat said
+    none_left "$mark"
+}
+
+bed_test a_client_that_was_killed_leaves_a_queue_that_works
+a_client_that_was_killed_leaves_a_queue_that_works_body() {
+    bed_up 1
+    in_vm vm1 sh -c 'qvm-remote "$1" & client=$!
+        until [ -e "$2" ]; do sleep 0.05; done
+        kill -9 $client; wait $client' sh \
+        "$(witness); : >$BED/started; sleep 1" "$BED/started"
+    atf_check -o inline:'next\n' in_vm vm1 qvm-remote 'echo next'
+    wait_for "cat_log | grep -q '\"event\":\"result\".*\"status\":\"exited\"'"
+    atf_check -o inline:'again\n' in_vm vm1 qvm-remote 'echo again'
+    atf_check -o inline:'' in_vm vm1 sh -c \
+        'find .qvm-remote/queue/pending .qvm-remote/queue/running -type f'
+}
+
+atf_init_test_cases() {
+    bed_add_tests
+}

@@ -1,0 +1,184 @@
+# What the tests of the installed programs share.  The build puts BUILD, TREE
+# and SANITIZE in front of this.
+#
+# Each test has a bed of its own, $BED, outside of kyua's work folder: the
+# daemon's users must reach it, and nothing that removes a work folder may meet
+# what is mounted in it.  A test fails, in its cleanup, where the bed's parts
+# disagree about what happened (regress/bed-check).
+
+regress=$TREE/regress
+export BUILD SANITIZE
+
+BED_TESTS=
+
+# bed_test NAME: declares a test with a bed; NAME_body follows.
+bed_test() {
+    atf_test_case "$1" cleanup
+    eval "$1_head() {
+        atf_set require.user root
+        atf_set timeout 120
+    }
+    $1_cleanup() { bed_down; }"
+    BED_TESTS="$BED_TESTS $1"
+}
+
+bed_add_tests() {
+    for name in $BED_TESTS; do
+        atf_add_test_case "$name"
+    done
+}
+
+# The cleanup is another process: it finds the bed in a file.
+bed_new() {
+    BED=$(mktemp -d /tmp/qvm-remote-bed.XXXXXX) || atf_fail "mktemp"
+    export BED
+    echo "$BED" >bed
+}
+
+bed_up() {
+    bed_new
+    "$regress/bed" up "$@" || atf_fail "the bed is not up"
+}
+
+bed_down() {
+    [ -e bed ] || return 0
+    BED=$(cat bed)
+    export BED
+    if [ -e mounts ]; then
+        while read -r point; do
+            ! mountpoint -q "$point" || umount "$point"
+        done <mounts
+    fi
+    if [ -e altered ]; then
+        "$regress/bed" down --no-check
+    else
+        "$regress/bed" down
+    fi
+}
+
+# The test has changed what the bed's parts say, and shown that it is noticed.
+bed_altered() {
+    : >altered
+}
+
+# The daemon has ended, and not with status 0; `down` does not hold it against
+# the test.
+bed_expect_crash() {
+    ! "$regress/bed" stop 2>said || atf_fail "the daemon stopped cleanly"
+}
+
+# atf_check runs programs; here, functions of the test too: what one printed
+# and its status are shown to atf-check again.
+atf_check() {
+    _options=0
+    _value=false
+    for _word; do
+        if $_value; then
+            _value=false
+        else
+            case $_word in
+            -[soe]) _value=true ;;
+            -*) ;;
+            *) break ;;
+            esac
+        fi
+        _options=$((_options + 1))
+    done
+    case $(type "$_word") in
+    *function*)
+        (shift "$_options" && "$@") >.check.out 2>.check.err
+        _status=$?
+        for _word; do
+            [ "$_options" -le 0 ] || set -- "$@" "$1"
+            shift
+            _options=$((_options - 1))
+        done
+        # shellcheck disable=SC2016 # the inner shell's
+        set -- "$@" sh -c 'cat .check.out; cat .check.err >&2; exit "$1"' \
+            sh "$_status"
+        ;;
+    esac
+    atf-check "$@" || atf_fail "atf-check failed; see the test's output"
+}
+
+in_vm() {
+    "$regress/bed" run "$@"
+}
+
+in_dom0() {
+    "$regress/bed" dom0 "$@"
+}
+
+# wait_for CONDITION: a command line that becomes true within 30 s.
+wait_for() {
+    _tries=1500
+    until eval "$1"; do
+        _tries=$((_tries - 1))
+        [ $_tries -gt 0 ] || atf_fail "in vain: $1"
+        sleep 0.02
+    done
+}
+
+# What a command does to be counted: at most once a request.
+witness() {
+    # shellcheck disable=SC2016 # dom0's shell expands it
+    printf 'echo "$QVM_REMOTE_ID" >>%s/witness' "$BED"
+}
+
+count_witness() {
+    if [ -e "$BED/witness" ]; then
+        grep -c . "$BED/witness"
+    else
+        echo 0
+    fi
+}
+
+no_witness() {
+    [ ! -e "$BED/witness" ] || atf_fail "something ran"
+}
+
+# The log's records, a line each; what is reserved behind them left out.
+cat_log() {
+    cat "$BED"/var/log/qvm-remote/*.log | tr -d '\000'
+}
+
+count_log() {
+    cat_log | grep -c -- "$1"
+}
+
+# forge VM ARG...: see regress/forge.
+forge() {
+    _vm=$1
+    shift
+    in_vm "$_vm" python3 - "$@" <"$regress/forge"
+}
+
+# A well-formed key that dom0 has never seen.
+other_key() {
+    od -An -v -N32 -tx1 /dev/urandom | tr -d ' \n'
+}
+
+bed_cgroup() {
+    echo "$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)/qvm-remote-bed-$(stat -c %d-%i "$BED")"
+}
+
+# The daemon's processes, its commands among them: pids.
+bed_processes() {
+    find "$(bed_cgroup)/daemon" -name cgroup.procs -exec cat {} + 2>/dev/null
+}
+
+# role_pid parent | verifier | executor | 'poller \[VM\]'
+role_pid() {
+    if [ "$1" = parent ]; then
+        "$BED/usr/libexec/bed/supervise" pid "$BED/run/bed/daemon"
+        return
+    fi
+    for _pid in $(bed_processes); do
+        if tr '\0' ' ' <"/proc/$_pid/cmdline" 2>/dev/null |
+            grep -q "^qvm-remote: $1 *$"; then
+            echo "$_pid"
+            return 0
+        fi
+    done
+    return 1
+}

@@ -1,0 +1,17 @@
+#!/usr/bin/env atf-sh
+# script/lint finds nothing: a test for each of its steps.
+. "$(atf_get_srcdir)/lib.sh"
+
+for step in format tidy shell man; do
+    atf_test_case "lint_$step"
+    eval "lint_${step}_head() { atf_set timeout 900; }
+        lint_${step}_body() {
+            \"\$TREE/script/lint\" $step || atf_fail 'see above'
+        }"
+done
+
+atf_init_test_cases() {
+    for step in format tidy shell man; do
+        atf_add_test_case "lint_$step"
+    done
+}

@@ -1,0 +1,25 @@
+# The test bed: what regress/bed installs beside the programs under test, and
+# what the shell tests read.
+BED_PROGS := $(B)/regress/vm $(B)/regress/supervise $(B)/regress/qvm-run
+$(B)/regress/vm: $(B)/regress/vm.o $(B)/regress/vm_mount.o \
+	$(B)/regress/vm_agent.o $(B)/regress/relay.o
+$(B)/regress/supervise: $(B)/regress/supervise.o
+$(B)/regress/qvm-run: $(B)/regress/qvm_run.o $(B)/regress/relay.o
+$(BED_PROGS):
+	$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(LDLIBS)
+
+install-bed: $(BED_PROGS)
+	$(INSTALL) -d -m 0755 $(DESTDIR)/usr/bin $(DESTDIR)/usr/libexec/bed
+	$(INSTALL) -m 0755 $(B)/regress/qvm-run regress/qvm-prefs \
+		$(DESTDIR)/usr/bin
+	$(INSTALL) -m 0755 $(B)/regress/vm $(B)/regress/supervise \
+		regress/bed-check $(DESTDIR)/usr/libexec/bed
+.PHONY: install-bed
+
+# lib.sh knows the tree and how it was built: tests run from elsewhere.
+$(B)/regress/lib.sh: regress/lib.sh $(B)/flags
+	@mkdir -p $(@D)
+	{ printf ': "$${BUILD:=%s}"\nTREE=%s\nSANITIZE=%s\n' \
+		'$(abspath $(B))' '$(CURDIR)' '$(SANITIZE)'; cat $<; } > $@
+$(patsubst %.sh,$(B)/%,$(wildcard regress/*_test.sh)): $(BED_PROGS) \
+	$(B)/regress/lib.sh

@@ -1,0 +1,142 @@
+# One token, one answer: however often and whenever it is presented.
+. "$(atf_get_srcdir)/lib.sh"
+
+# Puts the files of a request into vm1's queue again.
+again() {
+    in_vm vm1 sh -c 'q=$HOME/.qvm-remote/queue
+        for f in "$HOME/saved/"*; do
+            n=${f##*/}
+            case $n in *.auth) continue;; esac
+            cp "$f" "$q/pending/.$n.tmp" && mv "$q/pending/.$n.tmp" "$q/pending/$n"
+        done
+        for f in "$HOME/saved/"*.auth; do
+            n=${f##*/}
+            cp "$f" "$q/pending/.$n.tmp" && mv "$q/pending/.$n.tmp" "$q/pending/$n"
+        done'
+}
+
+# Forgets that vm1 has an answer, as a restored copy of its disk would.
+forget() {
+    in_vm vm1 sh -c 'q=$HOME/.qvm-remote/queue; rm -rf "$q/results/"* \
+        "$q/running/"* "$HOME/.qvm-remote/history"'
+}
+
+meta_of() {
+    in_vm vm1 sh -c 'cat "$HOME/.qvm-remote/queue/results/$1.meta"' sh "$1"
+}
+
+wait_result() {
+    wait_for "in_vm vm1 test -e .qvm-remote/queue/results/$1.exit"
+}
+
+bed_test a_replay_during_the_run_is_the_same_request
+a_replay_during_the_run_is_the_same_request_body() {
+    bed_up 1
+    id=$(forge vm1 --save /home/user/saved \
+        --body "$(witness); until [ -e $BED/go ]; do sleep 0.05; done")
+    wait_for '[ "$(count_witness)" = 1 ]'
+    again
+    : >"$BED/go"
+    wait_result "$id"
+    atf_check -o match:'^status exited$' meta_of "$id"
+    atf_check -o inline:'1\n' count_witness
+}
+
+bed_test a_replay_after_the_end_is_refused_unsigned
+a_replay_after_the_end_is_refused_unsigned_body() {
+    bed_up 1
+    id=$(forge vm1 --save /home/user/saved --body "$(witness)")
+    wait_result "$id"
+    forget
+    again
+    wait_result "$id"
+    atf_check -o match:'^status replayed$' -o not-match:'^mac ' meta_of "$id"
+    atf_check -o inline:'1\n' count_witness
+}
+
+bed_test a_replay_after_its_expiry_is_refused_unsigned
+a_replay_after_its_expiry_is_refused_unsigned_body() {
+    bed_up 1
+    now=$(date +%s)
+    id=$(forge vm1 --save /home/user/saved --expires $((now + 2)) \
+        --body "$(witness)")
+    wait_result "$id"
+    forget
+    wait_for "[ \$(date +%s) -gt $((now + 3)) ]"
+    again
+    wait_result "$id"
+    atf_check -o match:'^status (replayed|expired)$' -o not-match:'^mac ' \
+        meta_of "$id"
+    atf_check -o inline:'1\n' count_witness
+}
+
+bed_test all_files_restored_from_a_copy_run_once
+all_files_restored_from_a_copy_run_once_body() {
+    bed_up 1
+    id=$(forge vm1 --save /home/user/saved --only-save --body "$(witness)")
+    in_vm vm1 cp -a .qvm-remote copy
+    again
+    wait_result "$id"
+    meta_of "$id" >first
+    in_vm vm1 sh -c 'rm -rf .qvm-remote/queue/*/* .qvm-remote/history &&
+        cp -a copy/. .qvm-remote/'
+    again
+    wait_result "$id"
+    meta_of "$id" >second
+    atf_check -o match:'^mac ' cat first
+    if grep -q '^mac ' second; then
+        atf_check cmp first second
+    fi
+    atf_check -o inline:'1\n' count_witness
+}
+
+bed_test the_same_id_with_another_token_is_rejected
+the_same_id_with_another_token_is_rejected_body() {
+    bed_up 1
+    id=$(forge vm1 --body "$(witness)")
+    wait_result "$id"
+    forget
+    forge vm1 --id "$id" --body "$(witness)" --note other --wait 20 >meta ||
+        atf_fail "no answer"
+    atf_check -o match:'^status rejected$' -o not-match:'^mac ' cat meta
+    atf_check -o inline:'1\n' count_witness
+}
+
+bed_test an_answer_that_was_not_kept_is_given_again_the_same
+an_answer_that_was_not_kept_is_given_again_the_same_body() {
+    bed_up 1
+    id=$(forge vm1 --save /home/user/saved \
+        --body "$(witness); until [ -e $BED/go ]; do sleep 0.05; done")
+    wait_for '[ "$(count_witness)" = 1 ]'
+    bed halt vm1
+    : >"$BED/go"
+    bed boot vm1
+    wait_result "$id"
+    atf_check -o match:'^status exited$' -o match:'^mac ' meta_of "$id"
+    atf_check -o inline:'1\n' count_witness
+}
+
+bed_test a_token_from_before_its_key_was_known_is_refused
+a_token_from_before_its_key_was_known_is_refused_body() {
+    bed_up 1
+    now=$(date +%s)
+    forge vm1 --issued $((now - 60)) --expires $((now + 60)) \
+        --body "$(witness)" --wait 20 >meta || atf_fail "no answer"
+    atf_check -o match:'^status rejected$' -o not-match:'^mac ' cat meta
+    no_witness
+}
+
+bed_test an_expired_token_is_answered_expired
+an_expired_token_is_answered_expired_body() {
+    bed_up 1
+    now=$(date +%s)
+    wait_for "[ \$(date +%s) -gt $((now + 2)) ]"
+    forge vm1 --issued $((now + 1)) --expires $((now + 1)) \
+        --body "$(witness)" --wait 20 >meta || atf_fail "no answer"
+    atf_check -o match:'^status expired$' -o not-match:'^mac ' cat meta
+    no_witness
+}
+
+atf_init_test_cases() {
+    bed_add_tests
+}

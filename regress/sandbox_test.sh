@@ -1,0 +1,115 @@
+# The sandbox of each role, as the kernel shows it while a command runs.
+. "$(atf_get_srcdir)/lib.sh"
+
+status() {
+    sed -n "s/^$2:[[:space:]]*//p" "/proc/$(role_pid "$1")/status"
+}
+
+up_and_running() {
+    bed_up 1
+    in_vm vm1 qvm-remote -q "$(witness); : >$BED/started
+        until [ -e $BED/go ]; do sleep 0.05; done" &
+    client=$!
+    wait_for "[ -e $BED/started ]"
+}
+
+end_it() {
+    : >"$BED/go"
+    wait "$client" || atf_fail "the client failed"
+}
+
+for role in 'poller \[vm1\]' verifier; do
+    case $role in
+    verifier) name=verifier user=qvm-remote-key;;
+    *) name=poller user=qvm-remote-poll;;
+    esac
+    bed_test "the_${name}_has_no_privilege"
+    eval "the_${name}_has_no_privilege_body() {
+        up_and_running
+        for set in CapInh CapPrm CapEff CapBnd CapAmb; do
+            atf_check -o inline:'0000000000000000\n' status '$role' \$set
+        done
+        atf_check -o inline:'2\n' status '$role' Seccomp
+        atf_check -o inline:'1\n' status '$role' NoNewPrivs
+        atf_check -o match:'^ *\$' status '$role' Groups
+        uid=\$(id -u $user)
+        atf_check -o inline:\"\$uid\t\$uid\t\$uid\t\$uid\n\" status '$role' Uid
+        gid=\$(id -g $user)
+        atf_check -o inline:\"\$gid\t\$gid\t\$gid\t\$gid\n\" status '$role' Gid
+        end_it
+    }"
+done
+
+bed_test the_poller_sees_an_empty_folder
+the_poller_sees_an_empty_folder_body() {
+    up_and_running
+    pid=$(role_pid 'poller \[vm1\]')
+    atf_check -o inline:"$BED/run/qvm-remote/empty\n" readlink "/proc/$pid/root"
+    atf_check -o inline:'' ls -A "/proc/$pid/root/"
+    end_it
+}
+
+bed_test the_verifier_sees_the_log_folder_alone
+the_verifier_sees_the_log_folder_alone_body() {
+    up_and_running
+    atf_check -o inline:"$BED/var/log/qvm-remote\n" \
+        readlink "/proc/$(role_pid verifier)/root"
+    end_it
+}
+
+bed_test parent_and_executor_have_a_filter_and_may_still_use_sudo
+parent_and_executor_have_a_filter_and_may_still_use_sudo_body() {
+    up_and_running
+    for role in parent executor; do
+        atf_check -o inline:'2\n' status $role Seccomp
+        atf_check -o inline:'0\n' status $role NoNewPrivs
+    done
+    end_it
+    atf_check -o inline:'2\n0\n' in_vm vm1 qvm-remote \
+        "sed -n 's/^Seccomp:\t//p; s/^NoNewPrivs:\t//p' /proc/self/status |
+            sort -r"
+}
+
+bed_test qvm_run_has_no_capability_and_three_descriptors
+qvm_run_has_no_capability_and_three_descriptors_body() {
+    up_and_running
+    pid=$(pgrep -P "$(role_pid 'poller \[vm1\]')")
+    for set in CapInh CapPrm CapEff CapBnd CapAmb; do
+        atf_check -o inline:'0000000000000000\n' \
+            sed -n "s/^$set:[[:space:]]*//p" "/proc/$pid/status"
+    done
+    atf_check -o inline:'1\n' sed -n 's/^NoNewPrivs:\t//p' "/proc/$pid/status"
+    atf_check -o inline:"$(getent group qubes | cut -d: -f3)\n" \
+        sed -n 's/^Groups:[[:space:]]*\([0-9]*\) *$/\1/p' "/proc/$pid/status"
+    end_it
+}
+
+# Reads every byte of a process's memory and looks for the key, as bytes and
+# as digits.  The verifier has what is derived from it, not the key.
+bed_test no_process_but_the_verifier_has_key_bytes
+no_process_but_the_verifier_has_key_bytes_body() {
+    up_and_running
+    key=$(cat "$BED/etc/qubes/remote.d/vm1.key")
+    for role in parent executor 'poller \[vm1\]'; do
+        atf_check -o inline:'clean\n' "$regress/find-key" \
+            "$(role_pid "$role")" "$key"
+    done
+    # The search itself finds what is there: derived keys in the verifier.
+    atf_check -o inline:'found\n' -s exit:1 "$regress/find-key" \
+        "$(role_pid verifier)" "$key"
+    end_it
+}
+
+bed_test ps_reads_well
+ps_reads_well_body() {
+    up_and_running
+    parent=$(role_pid parent)
+    ps -o args= --ppid "$parent" | sort >seen
+    atf_check -o inline:'qvm-remote: executor\nqvm-remote: poller [vm1]\nqvm-remote: verifier\n' \
+        cat seen
+    end_it
+}
+
+atf_init_test_cases() {
+    bed_add_tests
+}

@@ -1,0 +1,151 @@
+# Who is served: what is missing, empty or unreadable narrows, never widens.
+. "$(atf_get_srcdir)/lib.sh"
+
+conf() {
+    echo "$BED/etc/qubes/remote.d/$1"
+}
+
+# Takes effect at the next reload: the daemon says when it has.
+reload() {
+    before=$(grep -c 'configuration read again' "$BED/daemon.log")
+    kill -HUP "$(role_pid parent)"
+    wait_for "[ \$(grep -c 'configuration read again' $BED/daemon.log) -gt $before ]"
+}
+
+# vm1 is not served, vm2 is, and the daemon says why.
+only_vm2() {
+    reload
+    wait_for "grep -q '$1' $BED/daemon.log"
+    atf_check -o inline:'served\n' in_vm vm2 qvm-remote 'echo served'
+    id=$(forge vm1 --body "$(witness)")
+    atf_check -o inline:'still\n' in_vm vm2 qvm-remote 'echo still'
+    atf_check -s exit:1 in_vm vm1 test -e \
+        ".qvm-remote/queue/results/$id.exit"
+    no_witness
+}
+
+bed_test a_vm_without_a_key_is_not_served
+a_vm_without_a_key_is_not_served_body() {
+    bed_up 2
+    rm "$(conf vm1.key)"
+    only_vm2 'vm1.*key'
+}
+
+bed_test a_vm_with_an_unreadable_key_is_not_served
+a_vm_with_an_unreadable_key_is_not_served_body() {
+    bed_up 2
+    mv "$(conf vm1.key)" "$BED/elsewhere"
+    ln -s "$BED/elsewhere" "$(conf vm1.key)"
+    only_vm2 'vm1.*key'
+}
+
+bed_test a_vm_with_a_short_key_is_not_served
+a_vm_with_a_short_key_is_not_served_body() {
+    bed_up 2
+    truncate -s 63 "$(conf vm1.key)"
+    only_vm2 'vm1.*64 hex digits'
+}
+
+bed_test a_vm_with_a_group_readable_key_is_not_served
+a_vm_with_a_group_readable_key_is_not_served_body() {
+    bed_up 2
+    chmod 0640 "$(conf vm1.key)"
+    only_vm2 'vm1.*key'
+}
+
+bed_test two_vms_with_one_key_are_both_not_served
+two_vms_with_one_key_are_both_not_served_body() {
+    bed_up 3
+    tr 'a-f' 'A-F' <"$(conf vm3.key)" >"$(conf vm1.key)"
+    only_vm2 'vm1.*same key'
+    atf_check -o match:'vm3.*same key' cat "$BED/daemon.log"
+}
+
+bed_test a_vm_without_a_policy_is_not_served
+a_vm_without_a_policy_is_not_served_body() {
+    bed_up 2
+    rm "$(conf vm1.conf)"
+    only_vm2 'vm1.*policy'
+}
+
+bed_test a_vm_with_a_policy_that_does_not_parse_is_not_served
+a_vm_with_a_policy_that_does_not_parse_is_not_served_body() {
+    bed_up 2
+    echo 'mood = shell' >>"$(conf vm1.conf)"
+    only_vm2 'vm1.conf:[0-9]'
+}
+
+bed_test a_vm_with_another_uuid_is_not_served
+a_vm_with_another_uuid_is_not_served_body() {
+    bed_up 2
+    sed -i 's/^uuid.*/uuid = 01234567-89ab-cdef-0123-456789abcdef/' \
+        "$(conf vm1.conf)"
+    atf_check "$regress/bed" halt vm1
+    reload
+    atf_check "$regress/bed" boot vm1
+    only_vm2 'vm1.*UUID'
+}
+
+bed_test an_empty_list_of_vms_serves_none
+an_empty_list_of_vms_serves_none_body() {
+    bed_up 1
+    atf_check "$regress/bed" stop
+    echo 'QVM_REMOTE_VMS=' >>"$BED/etc/qubes/remote.conf"
+    atf_check "$regress/bed" start
+    id=$(forge vm1 --body "$(witness)")
+    atf_check -s exit:1 pgrep -f "qvm-remote: poller \[vm1\]" -P \
+        "$(role_pid parent)"
+    atf_check -s exit:1 in_vm vm1 test -e \
+        ".qvm-remote/queue/results/$id.exit"
+    no_witness
+}
+
+bed_test revoke_and_authorize_take_effect_in_a_running_daemon
+revoke_and_authorize_take_effect_in_a_running_daemon_body() {
+    bed_up 1
+    atf_check -o inline:'1\n' in_vm vm1 qvm-remote 'echo 1'
+    key=$(in_vm vm1 sh -c 'cat ~/.qvm-remote/auth.key')
+    in_vm vm1 qvm-remote -q "$(witness); : >$BED/started; sleep 1000" &
+    client=$!
+    wait_for "[ -e $BED/started ]"
+    atf_check -o ignore -e ignore in_dom0 qvm-remote-dom0 revoke vm1
+    wait "$client"
+    [ $? -eq 255 ] || atf_fail "a revoked key's answer is not 255"
+    echo "$key" >key
+    atf_check -o ignore -e ignore in_dom0 qvm-remote-dom0 authorize vm1 <key
+    atf_check -o inline:'2\n' -e ignore in_vm vm1 qvm-remote 'echo 2'
+}
+
+bed_test a_reload_does_not_touch_what_runs
+a_reload_does_not_touch_what_runs_body() {
+    bed_up 1
+    in_vm vm1 qvm-remote "$(witness); : >$BED/started
+        until [ -e $BED/go ]; do sleep 0.05; done; echo whole" >out &
+    client=$!
+    wait_for "[ -e $BED/started ]"
+    reload
+    : >"$BED/go"
+    wait "$client" || atf_fail "the client failed"
+    atf_check -o inline:'whole\n' cat out
+}
+
+bed_test a_second_daemon_names_the_first
+a_second_daemon_names_the_first_body() {
+    bed_up 1
+    atf_check -s exit:1 -e match:"$(role_pid parent)" \
+        in_dom0 qvm-remote-dom0
+}
+
+bed_test a_halted_vm_costs_nothing_and_a_booted_one_is_served
+a_halted_vm_costs_nothing_and_a_booted_one_is_served_body() {
+    bed_up 1
+    atf_check -o inline:'1\n' in_vm vm1 qvm-remote 'echo 1'
+    atf_check "$regress/bed" halt vm1
+    wait_for '! role_pid "poller \[vm1\]" >/dev/null'
+    atf_check "$regress/bed" boot vm1
+    atf_check -o inline:'2\n' -e ignore in_vm vm1 qvm-remote 'echo 2'
+}
+
+atf_init_test_cases() {
+    bed_add_tests
+}
