@@ -233,8 +233,11 @@ asked_text(const char *line, size_t len, char *out, size_t size)
 	    strcmp(kind, "run") != 0)
 		snprintf(out, size, "[%.*s] ", (int)sizeof(kind) - 1, kind);
 	n = line_str(line, len, "body", body, sizeof(body));
-	if (n <= 0)
+	if (n <= 0) {
+		if (out[0] == '\0')
+			snprintf(out, size, "-");
 		return;
+	}
 	shown = n > COMMAND_SHOW ? COMMAND_SHOW : n;
 	lf = memchr(body, '\n', (size_t)shown);
 	if (lf != NULL)

@@ -316,7 +316,7 @@ log_verify(const struct log *log)
 	       "checked\n",
 	    runs || c.stopped ? "whole" : "intact", c.seq - 1, log->count);
 	if (runs)
-		printf("note: a daemon runs: the end is not proven\n");
+		printf("note: a daemon runs: end not proven\n");
 	else if (!c.stopped)
 		printf("note: run %" PRIu64 " has no closing record and no "
 		       "daemon runs: a crash, or the end was cut off\n",

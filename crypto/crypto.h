@@ -40,9 +40,9 @@ bool ct_equal(const void *, const void *, size_t);
 
 /* What is derived from k; wiped with explicit_bzero by its owner. */
 struct derived_keys {
-	uint8_t request[SHA256_LEN];	/* K_request */
-	uint8_t receipt[SHA256_LEN];	/* K_receipt */
-	char	fingerprint[FINGERPRINT_HEX + 1];
+	uint8_t request[SHA256_LEN]; /* K_request */
+	uint8_t receipt[SHA256_LEN]; /* K_receipt */
+	char fingerprint[FINGERPRINT_HEX + 1];
 };
 void derive_keys(const uint8_t k[KEY_LEN], struct derived_keys *);
 
@@ -51,7 +51,7 @@ void derive_keys(const uint8_t k[KEY_LEN], struct derived_keys *);
  * returns 0; -1 when the text is anything else.  Upper case is a digit too
  * (v1 keys keep their case in the file, the bytes are the same).
  */
-int  key_parse(const char *, size_t, uint8_t[KEY_LEN]);
+int key_parse(const char *, size_t, uint8_t[KEY_LEN]);
 /* All bytes equal, or each the one before plus a constant. */
 bool key_is_weak(const uint8_t[KEY_LEN]);
 
@@ -59,13 +59,13 @@ bool key_is_weak(const uint8_t[KEY_LEN]);
 void request_mac(const uint8_t key[SHA256_LEN], const char *id,
     const void *covered, size_t len, uint8_t[SHA256_LEN]);
 /* HMAC(K_receipt, "qvm-remote receipt 2\n" || covered) */
-void receipt_mac(const uint8_t key[SHA256_LEN], const void *covered,
-    size_t len, uint8_t[SHA256_LEN]);
+void receipt_mac(const uint8_t key[SHA256_LEN], const void *covered, size_t len,
+    uint8_t[SHA256_LEN]);
 
 /* Lower-case hex of n bytes and a NUL: out has 2 * n + 1 bytes. */
 void hex_print(char *out, const uint8_t *, size_t n);
 /* Exactly 2 * n lower-case digits into n bytes: 0, or -1. */
-int  hex_parse(uint8_t *out, const char *, size_t n);
+int hex_parse(uint8_t *out, const char *, size_t n);
 
 /* getrandom(2): blocks until seeded, ends the process if the kernel fails. */
 void random_bytes(void *, size_t);

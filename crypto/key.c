@@ -57,9 +57,9 @@ key_parse(const char *text, size_t len, uint8_t k[KEY_LEN])
 	if (len != sizeof(lower))
 		return (-1);
 	for (i = 0; i < len; i++)
-		lower[i] = text[i] >= 'A' && text[i] <= 'F' ?
-		    (char)(text[i] - 'A' + 'a') :
-		    text[i];
+		lower[i] = text[i] >= 'A' && text[i] <= 'F'
+		    ? (char)(text[i] - 'A' + 'a')
+		    : text[i];
 	error = hex_parse(k, lower, KEY_LEN);
 	explicit_bzero(lower, sizeof(lower));
 	if (error == -1)

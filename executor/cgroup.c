@@ -101,9 +101,8 @@ cgroup_make(uint64_t seq)
 	return dir;
 }
 
-/* Whether the process is in the command's cgroup, or below it. */
-static bool
-is_member(pid_t pid, uint64_t seq)
+bool
+cgroup_has(pid_t pid, uint64_t seq)
 {
 	char path[64], line[4096], want[NAME_MAX + 4];
 	bool found = false;
@@ -135,7 +134,7 @@ term_process(pid_t pid, uint64_t seq)
 
 	if (fd == -1)
 		return; /* it has ended */
-	if (is_member(pid, seq)) {
+	if (cgroup_has(pid, seq)) {
 		(void)syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0);
 		(void)syscall(SYS_pidfd_send_signal, fd, SIGCONT, NULL, 0);
 	}

@@ -1,6 +1,9 @@
 #ifndef EXECUTOR_CGROUP_H
 #define EXECUTOR_CGROUP_H
 
+#include <sys/types.h>
+
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -16,6 +19,8 @@ void cgroup_init(const char *base);
 
 /* A new, empty cgroup: its folder, or -1. */
 int cgroup_make(uint64_t seq);
+/* Whether the process is in it, or below it. */
+bool cgroup_has(pid_t, uint64_t seq);
 /* SIGTERM to each process in it and below it. */
 void cgroup_term(int dir, uint64_t seq);
 /* SIGKILL to all, in one step: what forks meanwhile dies too. */

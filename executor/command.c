@@ -288,7 +288,8 @@ stop(struct command *c, enum end_how how)
 	c->state = CMD_ENDING;
 	timer_start(&c->timer, CLOCK_BOOTTIME, GRACE_MS, kill_again, c);
 	cgroup_term(c->cgroup, c->run.seq);
-	if (c->pid != 0 && kill(c->pid, SIGTERM) == -1)
+	if (c->pid != 0 && !cgroup_has(c->pid, c->run.seq) &&
+	    kill(c->pid, SIGTERM) == -1)
 		log_warn("command %" PRIu64 ": kill: %s", c->run.seq,
 		    strerror(errno));
 }
@@ -515,7 +516,7 @@ static const char *
 run_mistake(const struct msg_run *m)
 {
 	if (!imsg_text_ok(m->vm, sizeof(m->vm)) || m->vm[0] == '\0' ||
-	    !imsg_text_ok(m->id, sizeof(m->id)) || m->id[0] == '\0')
+	    !imsg_text_ok(m->id, ID_MAX + 1) || m->id[0] == '\0')
 		return "RUN with a text that is none";
 	if (m->seq == 0 || m->timeout == 0 || m->has_input > 1)
 		return "RUN with a number out of range";

@@ -165,6 +165,25 @@ ATF_TC_BODY(a_kill_gives_the_tree_time_to_clean_up, tc)
 	ATF_CHECK(end->ended_us - end->started_us < 4000000);
 }
 
+ROOT_TC(each_process_gets_one_term, "");
+ATF_TC_BODY(each_process_gets_one_term, tc)
+{
+	struct rig r;
+
+	setup(&r, tc);
+	ATF_REQUIRE(mkfifo("gate", 0600) == 0);
+	/* The fifo is not read: bash wakes for the signal, and for the end. */
+	rig_run(&r, 1,
+	    "trap 'echo term' TERM; exec 5<>%s/../gate; echo; n=0\n"
+	    "while ! read -r -t 0.2 -u 5 _ && [ $n -lt 5 ]; do\n"
+	    "n=$((n + 1)); done\n",
+	    r.root);
+	rig_wait_output(&r, 1, 1);
+	rig_send_seq(&r, IMSG_KILL, 1);
+	rig_wait_ended(&r, 1);
+	ATF_CHECK_STREQ("\nterm\n", rig_spool_text(&r, 1, 1));
+}
+
 ROOT_TC(term_reaches_cgroups_that_the_command_made, "");
 ATF_TC_BODY(term_reaches_cgroups_that_the_command_made, tc)
 {
@@ -321,7 +340,7 @@ ATF_TC_BODY(work_folder_is_removed_without_following_anything, tc)
 	    "mkdir -p b/c; ln -s %s/../victim b/c/link\n"
 	    "touch -- -x .hidden \"$(printf 'a\\nb')\"\n"
 	    "chmod 0 b/c; mkfifo fifo\n"
-	    "long=$(printf 'd/%%.0s' {1..1900})\n"
+	    "long=$(printf 'd/%%.0s' {1..400})\n"
 	    "mkdir -p $long; cd $long; mkdir -p $long\n"
 	    "touch $long/deep\n",
 	    r.root, r.root);
@@ -569,6 +588,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, a_timeout_ends_the_whole_tree);
 	ATF_TP_ADD_TC(tp, a_kill_ends_the_whole_tree);
 	ATF_TP_ADD_TC(tp, a_kill_gives_the_tree_time_to_clean_up);
+	ATF_TP_ADD_TC(tp, each_process_gets_one_term);
 	ATF_TP_ADD_TC(tp, term_reaches_cgroups_that_the_command_made);
 	ATF_TP_ADD_TC(tp, what_ended_by_itself_is_not_killed);
 	ATF_TP_ADD_TC(tp, a_kill_before_the_input_runs_nothing);

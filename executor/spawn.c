@@ -76,12 +76,11 @@ static void
 read_oom(void)
 {
 	char text[16] = "";
-	ssize_t n;
 	int fd;
 
 	if ((fd = open(OOM_ADJ, O_RDONLY | O_CLOEXEC)) == -1)
 		fatal(OOM_ADJ);
-	if ((n = read(fd, text, sizeof(text) - 1)) <= 0)
+	if (read(fd, text, sizeof(text) - 1) <= 0)
 		fatal(OOM_ADJ);
 	close(fd);
 	oom_reset = text[0] == '-';

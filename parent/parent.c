@@ -130,7 +130,7 @@ parent_fail(const char *fmt, ...)
 	va_end(ap);
 	if (phase >= PHASE_CLOSED)
 		return;
-	log_warn("%s: the daemon ends", text);
+	log_warn("%s%s", text, exit_status == 0 ? ": the daemon ends" : "");
 	exit_status = 1;
 	cgroup_kill_all();
 	stop();

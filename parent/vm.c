@@ -373,10 +373,11 @@ vm_reaped(pid_t pid, int status)
 		vm++;
 	if (vm == vms + VM_TABLE)
 		return false;
-	if (WIFSIGNALED(status))
+	/* At the end the executor kills what has not ended by itself. */
+	if (WIFSIGNALED(status) && !stopped)
 		log_warn("poller [%s]: killed by signal %d", vm->name,
 		    WTERMSIG(status));
-	else if (WEXITSTATUS(status) != 0)
+	else if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
 		log_warn("poller [%s]: ended with status %d", vm->name,
 		    WEXITSTATUS(status));
 	poller_kill(vm);

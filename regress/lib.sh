@@ -28,11 +28,11 @@ bed_add_tests() {
     done
 }
 
-# The cleanup is another process: it finds the bed in a file.
+# The cleanup is another process: it finds the beds in a file.
 bed_new() {
     BED=$(mktemp -d /tmp/qvm-remote-bed.XXXXXX) || atf_fail "mktemp"
     export BED
-    echo "$BED" >bed
+    echo "$BED" >>beds
 }
 
 bed_up() {
@@ -41,19 +41,22 @@ bed_up() {
 }
 
 bed_down() {
-    [ -e bed ] || return 0
-    BED=$(cat bed)
-    export BED
     if [ -e mounts ]; then
         while read -r point; do
             ! mountpoint -q "$point" || umount "$point"
         done <mounts
     fi
-    if [ -e altered ]; then
-        "$regress/bed" down --no-check
-    else
-        "$regress/bed" down
-    fi
+    [ -e beds ] || return 0
+    _status=0
+    while read -r BED; do
+        export BED
+        if [ -e altered ]; then
+            "$regress/bed" down --no-check || _status=1
+        else
+            "$regress/bed" down || _status=1
+        fi
+    done <beds
+    return $_status
 }
 
 # The test has changed what the bed's parts say, and shown that it is noticed.
@@ -98,7 +101,8 @@ atf_check() {
             sh "$_status"
         ;;
     esac
-    atf-check "$@" || atf_fail "atf-check failed; see the test's output"
+    # shellcheck disable=SC2154 # atf-sh sets it
+    "$Atf_Check" "$@" || atf_fail "atf-check failed; see the test's output"
 }
 
 in_vm() {

@@ -5,7 +5,8 @@
 #include <string.h>
 
 _Static_assert(EMIT_MAX >= TOKEN_MAX && EMIT_MAX >= RECEIPT_MAX &&
-	EMIT_MAX >= LINE_MAX_BYTES, "a text may not fit");
+	EMIT_MAX >= LINE_MAX_BYTES,
+    "a text may not fit");
 
 void
 emit_init(struct emit *e)

@@ -12,9 +12,9 @@
 
 /* Writing text, for the printers of this folder: sticky, as struct scan. */
 struct emit {
-	char   text[EMIT_MAX + 1];
+	char text[EMIT_MAX + 1];
 	size_t len;
-	bool   bad;	/* something did not fit */
+	bool bad; /* something did not fit */
 };
 
 void emit_init(struct emit *);

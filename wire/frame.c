@@ -11,11 +11,11 @@
 
 static const char *const word_names[] = {
 #define X(e, name) name,
-	FRAME_WORDS(X)
+    FRAME_WORDS(X)
 #undef X
 };
-static const char *const state_names[] = { "queued", "asked", "running" };
-static const char *const mode_names[] = { "poll", "wait" };
+static const char *const state_names[] = {"queued", "asked", "running"};
+static const char *const mode_names[] = {"poll", "wait"};
 
 const char *
 frame_word_name(enum frame_word word)
@@ -32,8 +32,8 @@ frame_state_name(enum frame_state state)
 /* How a field is read and written. */
 enum made_of {
 	AN_ID,
-	AN_ID_OF_2,		/* v1 has no cancel */
-	A_NUMBER,		/* least to most, a uint64_t of struct frame */
+	AN_ID_OF_2, /* v1 has no cancel */
+	A_NUMBER,   /* least to most, a uint64_t of struct frame */
 	AN_EXIT,
 	A_CLOCK,
 	A_WORD,
@@ -43,7 +43,7 @@ enum made_of {
 };
 
 enum field_name {
-	END,			/* of a shape's fields */
+	END, /* of a shape's fields */
 	ID,
 	ID_OF_2,
 	INPUT_LIMIT,
@@ -65,64 +65,63 @@ enum field_name {
 	RESULTS
 };
 
-#define NUMBER(text, member, least, most) \
-	{ text, A_NUMBER, offsetof(struct frame, member), least, most }
+#define NUMBER(text, member, least, most)                                   \
+	{                                                                   \
+		text, A_NUMBER, offsetof(struct frame, member), least, most \
+	}
 
 static const struct field {
-	const char  *rule;
+	const char *rule;
 	enum made_of of;
-	size_t	     at;
-	uint64_t     least, most;
+	size_t at;
+	uint64_t least, most;
 } fields[] = {
-	[ID] = { "id: not a request's id", AN_ID, 0, 0, 0 },
-	[ID_OF_2] = { "id: not a request's id", AN_ID_OF_2, 0, 0, 0 },
-	[INPUT_LIMIT] = NUMBER("input limit: a number", input_limit, 0,
-	    NUMBER_MAX),
-	[WORD] = { "word: full, rate, log, disk or memory", A_WORD, 0, 0, 0 },
-	[STATE] = { "state: queued, asked or running", A_STATE, 0, 0, 0 },
-	[STATE_N] = NUMBER("state: a number", n, 0, NUMBER_MAX),
-	[OFFSET] = NUMBER("offset: a number", offset, 0, NUMBER_MAX),
-	[PIECE] = NUMBER("length: 1 to 65536", length, 1, PIECE_MAX),
-	[EXIT] = { "exit: 0 to 255", AN_EXIT, 0, 0, 0 },
-	[RECEIPT_LEN] = NUMBER("receipt length: at most 1024", length, 0,
-	    RECEIPT_MAX),
-	[PROGRAM] = { "program: <program>/<version>", A_PROGRAM, 0, 0, 0 },
-	[MODE] = { "mode: wait or poll", A_MODE, 0, 0, 0 },
-	[CLOCK] = { "clock: seconds", A_CLOCK, 0, 0, 0 },
-	[TOKEN_LEN] = NUMBER("token length: a number", token_len, 0,
-	    NUMBER_MAX),
-	[BODY_LEN] = NUMBER("body length: a number", body_len, 0, NUMBER_MAX),
-	[INPUT_LEN] = NUMBER("input length: a number", input_len, 0,
-	    NUMBER_MAX),
-	[PENDING] = NUMBER("pending: a number", pending, 0, NUMBER_MAX),
-	[RUNNING] = NUMBER("running: a number", running, 0, NUMBER_MAX),
-	[RESULTS] = NUMBER("results: a number", results, 0, NUMBER_MAX),
+    [ID] = {"id: not a request's id", AN_ID, 0, 0, 0},
+    [ID_OF_2] = {"id: not a request's id", AN_ID_OF_2, 0, 0, 0},
+    [INPUT_LIMIT] = NUMBER("input limit: a number", input_limit, 0, NUMBER_MAX),
+    [WORD] = {"word: full, rate, log, disk or memory", A_WORD, 0, 0, 0},
+    [STATE] = {"state: queued, asked or running", A_STATE, 0, 0, 0},
+    [STATE_N] = NUMBER("state: a number", n, 0, NUMBER_MAX),
+    [OFFSET] = NUMBER("offset: a number", offset, 0, NUMBER_MAX),
+    [PIECE] = NUMBER("length: 1 to 65536", length, 1, PIECE_MAX),
+    [EXIT] = {"exit: 0 to 255", AN_EXIT, 0, 0, 0},
+    [RECEIPT_LEN] =
+	NUMBER("receipt length: at most 1024", length, 0, RECEIPT_MAX),
+    [PROGRAM] = {"program: <program>/<version>", A_PROGRAM, 0, 0, 0},
+    [MODE] = {"mode: wait or poll", A_MODE, 0, 0, 0},
+    [CLOCK] = {"clock: seconds", A_CLOCK, 0, 0, 0},
+    [TOKEN_LEN] = NUMBER("token length: a number", token_len, 0, NUMBER_MAX),
+    [BODY_LEN] = NUMBER("body length: a number", body_len, 0, NUMBER_MAX),
+    [INPUT_LEN] = NUMBER("input length: a number", input_len, 0, NUMBER_MAX),
+    [PENDING] = NUMBER("pending: a number", pending, 0, NUMBER_MAX),
+    [RUNNING] = NUMBER("running: a number", running, 0, NUMBER_MAX),
+    [RESULTS] = NUMBER("results: a number", results, 0, NUMBER_MAX),
 };
 
 #define FIELDS_MAX 6 /* with the END */
 
 static const struct shape {
 	enum frame_side from;
-	const char     *words;
-	unsigned char	fields[FIELDS_MAX];
+	const char *words;
+	unsigned char fields[FIELDS_MAX];
 } shapes[] = {
-	[FRAME_HELLO] = { FRAME_DOM0, "qvm-remote 2", { END } },
-	[FRAME_NEXT_ANY] = { FRAME_DOM0, "next any", { INPUT_LIMIT } },
-	[FRAME_NEXT_CANCEL] = { FRAME_DOM0, "next cancel", { WORD } },
-	[FRAME_TAKE] = { FRAME_DOM0, "take", { ID } },
-	[FRAME_STATE] = { FRAME_DOM0, "state", { ID, STATE, STATE_N } },
-	[FRAME_OUT] = { FRAME_DOM0, "out", { ID, OFFSET, PIECE } },
-	[FRAME_ERR] = { FRAME_DOM0, "err", { ID, OFFSET, PIECE } },
-	[FRAME_DONE] = { FRAME_DOM0, "done", { ID, EXIT, RECEIPT_LEN } },
-	[FRAME_COUNT] = { FRAME_DOM0, "count", { END } },
-	[FRAME_BYE] = { FRAME_DOM0, "bye", { END } },
-	[FRAME_READY] = { FRAME_VM, "ready 2", { PROGRAM, MODE } },
-	[FRAME_REQUEST] = { FRAME_VM, "request",
-	    { ID, CLOCK, TOKEN_LEN, BODY_LEN, INPUT_LEN } },
-	[FRAME_CANCEL] = { FRAME_VM, "cancel", { ID_OF_2, CLOCK, TOKEN_LEN } },
-	[FRAME_NONE] = { FRAME_VM, "none", { END } },
-	[FRAME_KEPT] = { FRAME_VM, "kept", { ID } },
-	[FRAME_COUNTS] = { FRAME_VM, "counts", { PENDING, RUNNING, RESULTS } },
+    [FRAME_HELLO] = {FRAME_DOM0, "qvm-remote 2", {END}},
+    [FRAME_NEXT_ANY] = {FRAME_DOM0, "next any", {INPUT_LIMIT}},
+    [FRAME_NEXT_CANCEL] = {FRAME_DOM0, "next cancel", {WORD}},
+    [FRAME_TAKE] = {FRAME_DOM0, "take", {ID}},
+    [FRAME_STATE] = {FRAME_DOM0, "state", {ID, STATE, STATE_N}},
+    [FRAME_OUT] = {FRAME_DOM0, "out", {ID, OFFSET, PIECE}},
+    [FRAME_ERR] = {FRAME_DOM0, "err", {ID, OFFSET, PIECE}},
+    [FRAME_DONE] = {FRAME_DOM0, "done", {ID, EXIT, RECEIPT_LEN}},
+    [FRAME_COUNT] = {FRAME_DOM0, "count", {END}},
+    [FRAME_BYE] = {FRAME_DOM0, "bye", {END}},
+    [FRAME_READY] = {FRAME_VM, "ready 2", {PROGRAM, MODE}},
+    [FRAME_REQUEST] = {FRAME_VM, "request",
+	{ID, CLOCK, TOKEN_LEN, BODY_LEN, INPUT_LEN}},
+    [FRAME_CANCEL] = {FRAME_VM, "cancel", {ID_OF_2, CLOCK, TOKEN_LEN}},
+    [FRAME_NONE] = {FRAME_VM, "none", {END}},
+    [FRAME_KEPT] = {FRAME_VM, "kept", {ID}},
+    [FRAME_COUNTS] = {FRAME_VM, "counts", {PENDING, RUNNING, RESULTS}},
 };
 
 static uint64_t
@@ -155,9 +154,8 @@ program_ok(const struct frame *f)
 	size_t i, len = strnlen(f->program, sizeof(f->program));
 	const char *slash = memchr(f->program, '/', len);
 
-	if (len == sizeof(f->program) || slash == NULL ||
-	    slash == f->program || slash == f->program + len - 1 ||
-	    strchr(slash + 1, '/') != NULL)
+	if (len == sizeof(f->program) || slash == NULL || slash == f->program ||
+	    slash == f->program + len - 1 || strchr(slash + 1, '/') != NULL)
 		return (false);
 	for (i = 0; i < len; i++) {
 		if (f->program[i] < 0x21 || f->program[i] > 0x7e)
@@ -280,8 +278,8 @@ scan_frame(struct scan *s, enum frame_side from, struct frame *f)
 }
 
 int
-frame_parse(enum frame_side from, const char *line, size_t len,
-    struct frame *f, const char **why)
+frame_parse(enum frame_side from, const char *line, size_t len, struct frame *f,
+    const char **why)
 {
 	struct scan s;
 

@@ -17,29 +17,29 @@ enum frame_side {
 
 enum frame_type {
 	/* dom0 */
-	FRAME_HELLO,		/* qvm-remote 2 */
-	FRAME_NEXT_ANY,		/* input_limit */
-	FRAME_NEXT_CANCEL,	/* word */
-	FRAME_TAKE,		/* id */
-	FRAME_STATE,		/* id, state, n */
-	FRAME_OUT,		/* id, offset, length; then the bytes */
+	FRAME_HELLO,	   /* qvm-remote 2 */
+	FRAME_NEXT_ANY,	   /* input_limit */
+	FRAME_NEXT_CANCEL, /* word */
+	FRAME_TAKE,	   /* id */
+	FRAME_STATE,	   /* id, state, n */
+	FRAME_OUT,	   /* id, offset, length; then the bytes */
 	FRAME_ERR,
-	FRAME_DONE,		/* id, exit, length; then the receipt */
+	FRAME_DONE, /* id, exit, length; then the receipt */
 	FRAME_COUNT,
 	FRAME_BYE,
 	/* VM */
-	FRAME_READY,		/* program, wait */
-	FRAME_REQUEST,		/* id, clock, three lengths; then the bytes */
-	FRAME_CANCEL,		/* id, clock, token_len; then the token */
+	FRAME_READY,   /* program, wait */
+	FRAME_REQUEST, /* id, clock, three lengths; then the bytes */
+	FRAME_CANCEL,  /* id, clock, token_len; then the token */
 	FRAME_NONE,
-	FRAME_KEPT,		/* id */
-	FRAME_COUNTS		/* pending, running, results */
+	FRAME_KEPT,  /* id */
+	FRAME_COUNTS /* pending, running, results */
 };
 
-#define FRAME_WORDS(X)     \
+#define FRAME_WORDS(X)  \
 	X(FULL, "full") \
 	X(RATE, "rate") \
-	X(LOG, "log") \
+	X(LOG, "log")   \
 	X(DISK, "disk") \
 	X(MEMORY, "memory")
 enum frame_word {
@@ -50,25 +50,25 @@ enum frame_word {
 };
 
 enum frame_state {
-	STATE_QUEUED,	/* n: requests of this VM before it */
+	STATE_QUEUED, /* n: requests of this VM before it */
 	STATE_ASKED,
-	STATE_RUNNING	/* n: seconds so far */
+	STATE_RUNNING /* n: seconds so far */
 };
 
 struct frame {
-	enum frame_type	 type;
-	char		 id[ID_MAX + 1];
-	uint64_t	 input_limit;
-	enum frame_word	 word;
+	enum frame_type type;
+	char id[ID_MAX + 1];
+	uint64_t input_limit;
+	enum frame_word word;
 	enum frame_state state;
-	uint64_t	 n;
-	uint64_t	 offset, length;
-	uint8_t		 exit;
-	char		 program[PROGRAM_MAX + 1]; /* <program>/<version> */
-	bool		 wait;
-	int64_t		 clock;		/* Unix seconds, the VM's */
-	uint64_t	 token_len, body_len, input_len;
-	uint64_t	 pending, running, results;
+	uint64_t n;
+	uint64_t offset, length;
+	uint8_t exit;
+	char program[PROGRAM_MAX + 1]; /* <program>/<version> */
+	bool wait;
+	int64_t clock; /* Unix seconds, the VM's */
+	uint64_t token_len, body_len, input_len;
+	uint64_t pending, running, results;
 };
 
 /*

@@ -3,8 +3,7 @@
 #include "wire/test.h"
 #include "wire/vectors.h"
 
-#define ID64 \
-	"20260218-143022-123456789012345678901234567890123456789-a1b2c3d4"
+#define ID64  "20260218-143022-123456789012345678901234567890123456789-a1b2c3d4"
 #define V1    "ping-1771425022000000000-1234"
 #define CLOCK "1771425022"
 #define BIG   "9007199254740992" /* 2^53 */
@@ -13,188 +12,184 @@
 /* A line without its LF, who sends it, and how *why begins (NULL: read). */
 struct sample {
 	enum frame_side from;
-	const char     *line;
-	const char     *rule;
+	const char *line;
+	const char *rule;
 };
 
 #define UNKNOWN "no frame"
 
 static const struct sample samples[] = {
-	/* Every frame, in its plainest form and at its limits. */
-	{ FRAME_DOM0, "qvm-remote 2", NULL },
-	{ FRAME_DOM0, "next any 0", NULL },
-	{ FRAME_DOM0, "next any " BIG, NULL },
-	{ FRAME_DOM0, "next cancel full", NULL },
-	{ FRAME_DOM0, "next cancel rate", NULL },
-	{ FRAME_DOM0, "next cancel log", NULL },
-	{ FRAME_DOM0, "next cancel disk", NULL },
-	{ FRAME_DOM0, "next cancel memory", NULL },
-	{ FRAME_DOM0, "take " V_ID, NULL },
-	{ FRAME_DOM0, "take " ID64, NULL },
-	{ FRAME_DOM0, "take " V1, NULL },
-	{ FRAME_DOM0, "state " V_ID " queued 3", NULL },
-	{ FRAME_DOM0, "state " V_ID " asked 0", NULL },
-	{ FRAME_DOM0, "state " V_ID " running " BIG, NULL },
-	{ FRAME_DOM0, "out " V_ID " 0 1", NULL },
-	{ FRAME_DOM0, "out " V_ID " " BIG " 65536", NULL },
-	{ FRAME_DOM0, "err " V1 " 5 65536", NULL },
-	{ FRAME_DOM0, "done " V_ID " 0 494", NULL },
-	{ FRAME_DOM0, "done " V_ID " 255 1024", NULL },
-	{ FRAME_DOM0, "count", NULL },
-	{ FRAME_DOM0, "bye", NULL },
-	{ FRAME_VM, "ready 2 qvm-remote/2.0 wait", NULL },
-	{ FRAME_VM, "ready 2 sh/1 poll", NULL },
-	{ FRAME_VM, "request " V_ID " " CLOCK " 263 8 0", NULL },
-	{ FRAME_VM, "request " V1 " 0 64 8 0", NULL },
-	{ FRAME_VM,
-	    "request " ID64 " 253402300799 " BIG " " BIG " " BIG, NULL },
-	{ FRAME_VM, "cancel " V_ID " " CLOCK " 264", NULL },
-	{ FRAME_VM, "none", NULL },
-	{ FRAME_VM, "kept " V_ID, NULL },
-	{ FRAME_VM, "kept " V1, NULL },
-	{ FRAME_VM, "counts 0 0 0", NULL },
-	{ FRAME_VM, "counts " BIG " " BIG " " BIG, NULL },
-	/* The other side's. */
-	{ FRAME_VM, "qvm-remote 2", UNKNOWN },
-	{ FRAME_VM, "next any 0", UNKNOWN },
-	{ FRAME_VM, "next cancel full", UNKNOWN },
-	{ FRAME_VM, "take " V_ID, UNKNOWN },
-	{ FRAME_VM, "state " V_ID " queued 3", UNKNOWN },
-	{ FRAME_VM, "out " V_ID " 0 1", UNKNOWN },
-	{ FRAME_VM, "err " V_ID " 0 1", UNKNOWN },
-	{ FRAME_VM, "done " V_ID " 0 494", UNKNOWN },
-	{ FRAME_VM, "count", UNKNOWN },
-	{ FRAME_VM, "bye", UNKNOWN },
-	{ FRAME_DOM0, "ready 2 sh/1 poll", UNKNOWN },
-	{ FRAME_DOM0, "request " V_ID " " CLOCK " 263 8 0", UNKNOWN },
-	{ FRAME_DOM0, "cancel " V_ID " " CLOCK " 264", UNKNOWN },
-	{ FRAME_DOM0, "none", UNKNOWN },
-	{ FRAME_DOM0, "kept " V_ID, UNKNOWN },
-	{ FRAME_DOM0, "counts 0 0 0", UNKNOWN },
-	/* Words. */
-	{ FRAME_VM, "", UNKNOWN },
-	{ FRAME_VM, " ", UNKNOWN },
-	{ FRAME_VM, "nonesuch", UNKNOWN },
-	{ FRAME_VM, "non", UNKNOWN },
-	{ FRAME_VM, "None", UNKNOWN },
-	{ FRAME_VM, " none", UNKNOWN },
-	{ FRAME_VM, "none ", "more" },
-	{ FRAME_VM, "none 1", "more" },
-	{ FRAME_DOM0, "counts", UNKNOWN },
-	{ FRAME_DOM0, "bye bye", "more" },
-	{ FRAME_DOM0, "qvm-remote 1", UNKNOWN },
-	{ FRAME_DOM0, "qvm-remote 20", UNKNOWN },
-	{ FRAME_DOM0, "qvm-remote  2", UNKNOWN },
-	{ FRAME_DOM0, "next", UNKNOWN },
-	{ FRAME_DOM0, "next none", UNKNOWN },
-	{ FRAME_DOM0, "next  any 0", UNKNOWN },
-	{ FRAME_DOM0, "next any", "input limit" },
-	{ FRAME_DOM0, "next any ", "input limit" },
-	{ FRAME_DOM0, "next any 01", "input limit" },
-	{ FRAME_DOM0, "next any -1", "input limit" },
-	{ FRAME_DOM0, "next any +1", "input limit" },
-	{ FRAME_DOM0, "next any 0x1", "more" },
-	{ FRAME_DOM0, "next any  1", "input limit" },
-	{ FRAME_DOM0, "next any 1 ", "more" },
-	{ FRAME_DOM0, "next any " OVER, "input limit" },
-	{ FRAME_DOM0, "next any 18446744073709551616", "input limit" },
-	{ FRAME_DOM0, "next cancel", "word" },
-	{ FRAME_DOM0, "next cancel ", "word" },
-	{ FRAME_DOM0, "next cancel Full", "word" },
-	{ FRAME_DOM0, "next cancel ful", "word" },
-	{ FRAME_DOM0, "next cancel fully", "word" },
-	{ FRAME_DOM0, "next cancel full ", "more" },
-	/* Ids. */
-	{ FRAME_DOM0, "take", "id" },
-	{ FRAME_DOM0, "take ", "id" },
-	{ FRAME_DOM0, "take -", "id" },
-	{ FRAME_DOM0, "take 20260231-143022-1234-a1b2c3d4", "id" },
-	{ FRAME_DOM0, "take " V_ID " ", "more" },
-	{ FRAME_DOM0, "take  " V_ID, "id" },
-	{ FRAME_DOM0, "take 0" V_ID, "id" },
-	{ FRAME_DOM0, "take ../../etc/passwd", "id" },
-	{ FRAME_VM, "kept x", "id" },
-	{ FRAME_VM, "request x " CLOCK " 263 8 0", "id" },
-	{ FRAME_VM, "cancel x " CLOCK " 264", "id" },
-	/* Version 1 has no cancel. */
-	{ FRAME_VM, "cancel " V1 " " CLOCK " 264", "id" },
-	{ FRAME_DOM0, "state x queued 3", "id" },
-	{ FRAME_DOM0, "out x 0 1", "id" },
-	{ FRAME_DOM0, "err x 0 1", "id" },
-	{ FRAME_DOM0, "done x 0 494", "id" },
-	/* Numbers, in each place. */
-	{ FRAME_DOM0, "state " V_ID " queue 3", "state" },
-	{ FRAME_DOM0, "state " V_ID " queued", "state" },
-	{ FRAME_DOM0, "state " V_ID " queued -", "state" },
-	{ FRAME_DOM0, "state " V_ID " queued " OVER, "state" },
-	{ FRAME_DOM0, "state " V_ID " queued 3 3", "more" },
-	{ FRAME_DOM0, "out " V_ID " 0 0", "length" },
-	{ FRAME_DOM0, "out " V_ID " 0 65537", "length" },
-	{ FRAME_DOM0, "out " V_ID " 0", "length" },
-	{ FRAME_DOM0, "out " V_ID " " OVER " 1", "offset" },
-	{ FRAME_DOM0, "out " V_ID " 00 1", "offset" },
-	{ FRAME_DOM0, "err " V_ID " 0 0", "length" },
-	{ FRAME_DOM0, "err " V_ID " 0 65537", "length" },
-	{ FRAME_DOM0, "done " V_ID " 256 494", "exit" },
-	{ FRAME_DOM0, "done " V_ID " -1 494", "exit" },
-	{ FRAME_DOM0, "done " V_ID " 00 494", "exit" },
-	{ FRAME_DOM0, "done " V_ID " 0 1025", "receipt length" },
-	{ FRAME_DOM0, "done " V_ID " 0", "receipt length" },
-	{ FRAME_VM, "request " V_ID " " CLOCK " 263 8", "input length" },
-	{ FRAME_VM, "request " V_ID " " CLOCK " 263 8 0 0", "more" },
-	{ FRAME_VM, "request " V_ID " -1 263 8 0", "clock" },
-	{ FRAME_VM, "request " V_ID " 253402300800 263 8 0", "clock" },
-	{ FRAME_VM, "request " V_ID " 1771425022.5 263 8 0", "token length" },
-	{ FRAME_VM, "request " V_ID " " CLOCK " -263 8 0", "token length" },
-	{ FRAME_VM, "request " V_ID " " CLOCK " " OVER " 8 0",
-	    "token length" },
-	{ FRAME_VM, "request " V_ID " " CLOCK " 263 08 0", "body length" },
-	{ FRAME_VM, "request " V_ID " " CLOCK " 263 " OVER " 0",
-	    "body length" },
-	{ FRAME_VM, "request " V_ID " " CLOCK " 263 8 " OVER,
-	    "input length" },
-	{ FRAME_VM, "request " V_ID " " CLOCK " 263 8 -", "input length" },
-	{ FRAME_VM, "cancel " V_ID " " CLOCK " 264 0", "more" },
-	{ FRAME_VM, "cancel " V_ID " 264", "token length" },
-	{ FRAME_VM, "cancel " V_ID " 01 264", "clock" },
-	{ FRAME_VM, "counts 0 0", "results" },
-	{ FRAME_VM, "counts 0 0 0 0", "more" },
-	{ FRAME_VM, "counts 0,0,0", "running" },
-	{ FRAME_VM, "counts " OVER " 0 0", "pending" },
-	{ FRAME_VM, "counts 0 " OVER " 0", "running" },
-	{ FRAME_VM, "counts 0 0 " OVER, "results" },
-	/* What the VM says of itself. */
-	{ FRAME_VM, "ready 2 ~!/@ wait", NULL },
-	{ FRAME_VM, "ready 3 sh/1 poll", UNKNOWN },
-	{ FRAME_VM, "ready sh/1 poll", UNKNOWN },
-	{ FRAME_VM, "ready 2", "program" },
-	{ FRAME_VM, "ready 2 sh poll", "program" },
-	{ FRAME_VM, "ready 2 sh/ poll", "program" },
-	{ FRAME_VM, "ready 2 /1 poll", "program" },
-	{ FRAME_VM, "ready 2 / poll", "program" },
-	{ FRAME_VM, "ready 2 sh/1/2 poll", "program" },
-	{ FRAME_VM, "ready 2 sh/1", "mode" },
-	{ FRAME_VM, "ready 2 sh/1 Poll", "mode" },
-	{ FRAME_VM, "ready 2 sh/1 polls", "mode" },
-	{ FRAME_VM, "ready 2 sh/1 poll 1", "more" },
-	/* 64 and 65 bytes */
-	{ FRAME_VM,
-	    "ready 2 qvm-remote/123456789012345678901234567890"
-	    "12345678901234567890123 wait",
-	    NULL },
-	{ FRAME_VM,
-	    "ready 2 qvm-remote/123456789012345678901234567890"
-	    "123456789012345678901234 wait",
-	    "program" },
-	/* Bytes outside 0x20-0x7E. */
-	{ FRAME_VM, "none\r", "a byte" },
-	{ FRAME_VM, "kept\t" V_ID, "a byte" },
-	{ FRAME_VM, "none\nnone", "a byte" },
-	{ FRAME_VM, "none\n", "a byte" },
-	{ FRAME_VM, "\x7f", "a byte" },
-	{ FRAME_VM, "ready 2 sh/\x80 poll", "a byte" },
-	{ FRAME_VM, "ready 2 sh/\xff poll", "a byte" },
-	{ FRAME_VM, "ready 2 sh/\033 poll", "a byte" },
+    /* Every frame, in its plainest form and at its limits. */
+    {FRAME_DOM0, "qvm-remote 2", NULL},
+    {FRAME_DOM0, "next any 0", NULL},
+    {FRAME_DOM0, "next any " BIG, NULL},
+    {FRAME_DOM0, "next cancel full", NULL},
+    {FRAME_DOM0, "next cancel rate", NULL},
+    {FRAME_DOM0, "next cancel log", NULL},
+    {FRAME_DOM0, "next cancel disk", NULL},
+    {FRAME_DOM0, "next cancel memory", NULL},
+    {FRAME_DOM0, "take " V_ID, NULL},
+    {FRAME_DOM0, "take " ID64, NULL},
+    {FRAME_DOM0, "take " V1, NULL},
+    {FRAME_DOM0, "state " V_ID " queued 3", NULL},
+    {FRAME_DOM0, "state " V_ID " asked 0", NULL},
+    {FRAME_DOM0, "state " V_ID " running " BIG, NULL},
+    {FRAME_DOM0, "out " V_ID " 0 1", NULL},
+    {FRAME_DOM0, "out " V_ID " " BIG " 65536", NULL},
+    {FRAME_DOM0, "err " V1 " 5 65536", NULL},
+    {FRAME_DOM0, "done " V_ID " 0 494", NULL},
+    {FRAME_DOM0, "done " V_ID " 255 1024", NULL},
+    {FRAME_DOM0, "count", NULL},
+    {FRAME_DOM0, "bye", NULL},
+    {FRAME_VM, "ready 2 qvm-remote/2.0 wait", NULL},
+    {FRAME_VM, "ready 2 sh/1 poll", NULL},
+    {FRAME_VM, "request " V_ID " " CLOCK " 263 8 0", NULL},
+    {FRAME_VM, "request " V1 " 0 64 8 0", NULL},
+    {FRAME_VM, "request " ID64 " 253402300799 " BIG " " BIG " " BIG, NULL},
+    {FRAME_VM, "cancel " V_ID " " CLOCK " 264", NULL},
+    {FRAME_VM, "none", NULL},
+    {FRAME_VM, "kept " V_ID, NULL},
+    {FRAME_VM, "kept " V1, NULL},
+    {FRAME_VM, "counts 0 0 0", NULL},
+    {FRAME_VM, "counts " BIG " " BIG " " BIG, NULL},
+    /* The other side's. */
+    {FRAME_VM, "qvm-remote 2", UNKNOWN},
+    {FRAME_VM, "next any 0", UNKNOWN},
+    {FRAME_VM, "next cancel full", UNKNOWN},
+    {FRAME_VM, "take " V_ID, UNKNOWN},
+    {FRAME_VM, "state " V_ID " queued 3", UNKNOWN},
+    {FRAME_VM, "out " V_ID " 0 1", UNKNOWN},
+    {FRAME_VM, "err " V_ID " 0 1", UNKNOWN},
+    {FRAME_VM, "done " V_ID " 0 494", UNKNOWN},
+    {FRAME_VM, "count", UNKNOWN},
+    {FRAME_VM, "bye", UNKNOWN},
+    {FRAME_DOM0, "ready 2 sh/1 poll", UNKNOWN},
+    {FRAME_DOM0, "request " V_ID " " CLOCK " 263 8 0", UNKNOWN},
+    {FRAME_DOM0, "cancel " V_ID " " CLOCK " 264", UNKNOWN},
+    {FRAME_DOM0, "none", UNKNOWN},
+    {FRAME_DOM0, "kept " V_ID, UNKNOWN},
+    {FRAME_DOM0, "counts 0 0 0", UNKNOWN},
+    /* Words. */
+    {FRAME_VM, "", UNKNOWN},
+    {FRAME_VM, " ", UNKNOWN},
+    {FRAME_VM, "nonesuch", UNKNOWN},
+    {FRAME_VM, "non", UNKNOWN},
+    {FRAME_VM, "None", UNKNOWN},
+    {FRAME_VM, " none", UNKNOWN},
+    {FRAME_VM, "none ", "more"},
+    {FRAME_VM, "none 1", "more"},
+    {FRAME_DOM0, "counts", UNKNOWN},
+    {FRAME_DOM0, "bye bye", "more"},
+    {FRAME_DOM0, "qvm-remote 1", UNKNOWN},
+    {FRAME_DOM0, "qvm-remote 20", UNKNOWN},
+    {FRAME_DOM0, "qvm-remote  2", UNKNOWN},
+    {FRAME_DOM0, "next", UNKNOWN},
+    {FRAME_DOM0, "next none", UNKNOWN},
+    {FRAME_DOM0, "next  any 0", UNKNOWN},
+    {FRAME_DOM0, "next any", "input limit"},
+    {FRAME_DOM0, "next any ", "input limit"},
+    {FRAME_DOM0, "next any 01", "input limit"},
+    {FRAME_DOM0, "next any -1", "input limit"},
+    {FRAME_DOM0, "next any +1", "input limit"},
+    {FRAME_DOM0, "next any 0x1", "more"},
+    {FRAME_DOM0, "next any  1", "input limit"},
+    {FRAME_DOM0, "next any 1 ", "more"},
+    {FRAME_DOM0, "next any " OVER, "input limit"},
+    {FRAME_DOM0, "next any 18446744073709551616", "input limit"},
+    {FRAME_DOM0, "next cancel", "word"},
+    {FRAME_DOM0, "next cancel ", "word"},
+    {FRAME_DOM0, "next cancel Full", "word"},
+    {FRAME_DOM0, "next cancel ful", "word"},
+    {FRAME_DOM0, "next cancel fully", "word"},
+    {FRAME_DOM0, "next cancel full ", "more"},
+    /* Ids. */
+    {FRAME_DOM0, "take", "id"},
+    {FRAME_DOM0, "take ", "id"},
+    {FRAME_DOM0, "take -", "id"},
+    {FRAME_DOM0, "take 20260231-143022-1234-a1b2c3d4", "id"},
+    {FRAME_DOM0, "take " V_ID " ", "more"},
+    {FRAME_DOM0, "take  " V_ID, "id"},
+    {FRAME_DOM0, "take 0" V_ID, "id"},
+    {FRAME_DOM0, "take ../../etc/passwd", "id"},
+    {FRAME_VM, "kept x", "id"},
+    {FRAME_VM, "request x " CLOCK " 263 8 0", "id"},
+    {FRAME_VM, "cancel x " CLOCK " 264", "id"},
+    /* Version 1 has no cancel. */
+    {FRAME_VM, "cancel " V1 " " CLOCK " 264", "id"},
+    {FRAME_DOM0, "state x queued 3", "id"},
+    {FRAME_DOM0, "out x 0 1", "id"},
+    {FRAME_DOM0, "err x 0 1", "id"},
+    {FRAME_DOM0, "done x 0 494", "id"},
+    /* Numbers, in each place. */
+    {FRAME_DOM0, "state " V_ID " queue 3", "state"},
+    {FRAME_DOM0, "state " V_ID " queued", "state"},
+    {FRAME_DOM0, "state " V_ID " queued -", "state"},
+    {FRAME_DOM0, "state " V_ID " queued " OVER, "state"},
+    {FRAME_DOM0, "state " V_ID " queued 3 3", "more"},
+    {FRAME_DOM0, "out " V_ID " 0 0", "length"},
+    {FRAME_DOM0, "out " V_ID " 0 65537", "length"},
+    {FRAME_DOM0, "out " V_ID " 0", "length"},
+    {FRAME_DOM0, "out " V_ID " " OVER " 1", "offset"},
+    {FRAME_DOM0, "out " V_ID " 00 1", "offset"},
+    {FRAME_DOM0, "err " V_ID " 0 0", "length"},
+    {FRAME_DOM0, "err " V_ID " 0 65537", "length"},
+    {FRAME_DOM0, "done " V_ID " 256 494", "exit"},
+    {FRAME_DOM0, "done " V_ID " -1 494", "exit"},
+    {FRAME_DOM0, "done " V_ID " 00 494", "exit"},
+    {FRAME_DOM0, "done " V_ID " 0 1025", "receipt length"},
+    {FRAME_DOM0, "done " V_ID " 0", "receipt length"},
+    {FRAME_VM, "request " V_ID " " CLOCK " 263 8", "input length"},
+    {FRAME_VM, "request " V_ID " " CLOCK " 263 8 0 0", "more"},
+    {FRAME_VM, "request " V_ID " -1 263 8 0", "clock"},
+    {FRAME_VM, "request " V_ID " 253402300800 263 8 0", "clock"},
+    {FRAME_VM, "request " V_ID " 1771425022.5 263 8 0", "token length"},
+    {FRAME_VM, "request " V_ID " " CLOCK " -263 8 0", "token length"},
+    {FRAME_VM, "request " V_ID " " CLOCK " " OVER " 8 0", "token length"},
+    {FRAME_VM, "request " V_ID " " CLOCK " 263 08 0", "body length"},
+    {FRAME_VM, "request " V_ID " " CLOCK " 263 " OVER " 0", "body length"},
+    {FRAME_VM, "request " V_ID " " CLOCK " 263 8 " OVER, "input length"},
+    {FRAME_VM, "request " V_ID " " CLOCK " 263 8 -", "input length"},
+    {FRAME_VM, "cancel " V_ID " " CLOCK " 264 0", "more"},
+    {FRAME_VM, "cancel " V_ID " 264", "token length"},
+    {FRAME_VM, "cancel " V_ID " 01 264", "clock"},
+    {FRAME_VM, "counts 0 0", "results"},
+    {FRAME_VM, "counts 0 0 0 0", "more"},
+    {FRAME_VM, "counts 0,0,0", "running"},
+    {FRAME_VM, "counts " OVER " 0 0", "pending"},
+    {FRAME_VM, "counts 0 " OVER " 0", "running"},
+    {FRAME_VM, "counts 0 0 " OVER, "results"},
+    /* What the VM says of itself. */
+    {FRAME_VM, "ready 2 ~!/@ wait", NULL},
+    {FRAME_VM, "ready 3 sh/1 poll", UNKNOWN},
+    {FRAME_VM, "ready sh/1 poll", UNKNOWN},
+    {FRAME_VM, "ready 2", "program"},
+    {FRAME_VM, "ready 2 sh poll", "program"},
+    {FRAME_VM, "ready 2 sh/ poll", "program"},
+    {FRAME_VM, "ready 2 /1 poll", "program"},
+    {FRAME_VM, "ready 2 / poll", "program"},
+    {FRAME_VM, "ready 2 sh/1/2 poll", "program"},
+    {FRAME_VM, "ready 2 sh/1", "mode"},
+    {FRAME_VM, "ready 2 sh/1 Poll", "mode"},
+    {FRAME_VM, "ready 2 sh/1 polls", "mode"},
+    {FRAME_VM, "ready 2 sh/1 poll 1", "more"},
+    /* 64 and 65 bytes */
+    {FRAME_VM,
+	"ready 2 qvm-remote/123456789012345678901234567890"
+	"12345678901234567890123 wait",
+	NULL},
+    {FRAME_VM,
+	"ready 2 qvm-remote/123456789012345678901234567890"
+	"123456789012345678901234 wait",
+	"program"},
+    /* Bytes outside 0x20-0x7E. */
+    {FRAME_VM, "none\r", "a byte"},
+    {FRAME_VM, "kept\t" V_ID, "a byte"},
+    {FRAME_VM, "none\nnone", "a byte"},
+    {FRAME_VM, "none\n", "a byte"},
+    {FRAME_VM, "\x7f", "a byte"},
+    {FRAME_VM, "ready 2 sh/\x80 poll", "a byte"},
+    {FRAME_VM, "ready 2 sh/\xff poll", "a byte"},
+    {FRAME_VM, "ready 2 sh/\033 poll", "a byte"},
 };
 
 static void
@@ -237,7 +232,7 @@ ATF_TC_BODY(every_field_is_read_into_its_place, tc)
 	const char *why;
 	struct frame f;
 
-#define READ(from, line) \
+#define READ(from, line)  \
 	ATF_REQUIRE_EQ(0, \
 	    frame_parse(from, line "\n", strlen(line) + 1, &f, &why))
 	READ(FRAME_VM, "request " V_ID " 11 22 33 44");
@@ -338,8 +333,7 @@ ATF_TC_BODY(what_is_refused_leaves_no_fields, tc)
 	struct frame f;
 
 	memset(&f, 0xff, sizeof(f));
-	ATF_REQUIRE_EQ(-1,
-	    frame_parse(FRAME_VM, line, strlen(line), &f, &why));
+	ATF_REQUIRE_EQ(-1, frame_parse(FRAME_VM, line, strlen(line), &f, &why));
 	ATF_CHECK(memcmp(&f, &none, sizeof(f)) == 0);
 }
 
@@ -354,8 +348,8 @@ random_frame(struct frame *f)
 	f->state = (enum frame_state)random_below(3);
 	f->n = random_number(NUMBER_MAX);
 	f->offset = random_number(NUMBER_MAX);
-	f->length = f->type == FRAME_DONE ? random_number(RECEIPT_MAX) :
-					    1 + random_number(PIECE_MAX - 1);
+	f->length = f->type == FRAME_DONE ? random_number(RECEIPT_MAX)
+					  : 1 + random_number(PIECE_MAX - 1);
 	f->exit = (uint8_t)random_next();
 	snprintf(f->program, sizeof(f->program), "p/%llu",
 	    (unsigned long long)random_next());
@@ -435,43 +429,39 @@ ATF_TC_WITHOUT_HEAD(fields_that_are_no_frame_are_not_printed);
 ATF_TC_BODY(fields_that_are_no_frame_are_not_printed, tc)
 {
 	static const struct {
-		const char  *what;
+		const char *what;
 		struct frame f;
 	} bad[] = {
-		{ "type", { .type = FRAME_COUNTS + 1 } },
-		{ "no id", { .type = FRAME_TAKE } },
-		{ "id", { .type = FRAME_KEPT, .id = "a b" } },
-		{ "ping cancel", { .type = FRAME_CANCEL, .id = V1 } },
-		{ "input limit",
-		    { .type = FRAME_NEXT_ANY, .input_limit = NUMBER_MAX + 1 } },
-		{ "word", { .type = FRAME_NEXT_CANCEL, .word = WORD_COUNT } },
-		{ "state",
-		    { .type = FRAME_STATE, .id = V_ID,
-			.state = STATE_RUNNING + 1 } },
-		{ "n",
-		    { .type = FRAME_STATE, .id = V_ID, .n = NUMBER_MAX + 1 } },
-		{ "no bytes", { .type = FRAME_OUT, .id = V_ID } },
-		{ "a large piece",
-		    { .type = FRAME_ERR, .id = V_ID, .length = PIECE_MAX + 1 } },
-		{ "offset",
-		    { .type = FRAME_OUT, .id = V_ID, .length = 1,
-			.offset = UINT64_MAX } },
-		{ "a long receipt",
-		    { .type = FRAME_DONE, .id = V_ID,
-			.length = RECEIPT_MAX + 1 } },
-		{ "clock", { .type = FRAME_REQUEST, .id = V_ID, .clock = -1 } },
-		{ "late clock",
-		    { .type = FRAME_CANCEL, .id = V_ID,
-			.clock = TIME_MAX + 1 } },
-		{ "token length",
-		    { .type = FRAME_REQUEST, .id = V_ID,
-			.token_len = UINT64_MAX } },
-		{ "no program", { .type = FRAME_READY } },
-		{ "program", { .type = FRAME_READY, .program = "sh 1/2" } },
-		{ "results",
-		    { .type = FRAME_COUNTS, .results = UINT64_MAX } },
+	    {"type", {.type = FRAME_COUNTS + 1}},
+	    {"no id", {.type = FRAME_TAKE}},
+	    {"id", {.type = FRAME_KEPT, .id = "a b"}},
+	    {"ping cancel", {.type = FRAME_CANCEL, .id = V1}},
+	    {"input limit",
+		{.type = FRAME_NEXT_ANY, .input_limit = NUMBER_MAX + 1}},
+	    {"word", {.type = FRAME_NEXT_CANCEL, .word = WORD_COUNT}},
+	    {"state",
+		{.type = FRAME_STATE, .id = V_ID, .state = STATE_RUNNING + 1}},
+	    {"n", {.type = FRAME_STATE, .id = V_ID, .n = NUMBER_MAX + 1}},
+	    {"no bytes", {.type = FRAME_OUT, .id = V_ID}},
+	    {"a large piece",
+		{.type = FRAME_ERR, .id = V_ID, .length = PIECE_MAX + 1}},
+	    {"offset",
+		{.type = FRAME_OUT,
+		    .id = V_ID,
+		    .length = 1,
+		    .offset = UINT64_MAX}},
+	    {"a long receipt",
+		{.type = FRAME_DONE, .id = V_ID, .length = RECEIPT_MAX + 1}},
+	    {"clock", {.type = FRAME_REQUEST, .id = V_ID, .clock = -1}},
+	    {"late clock",
+		{.type = FRAME_CANCEL, .id = V_ID, .clock = TIME_MAX + 1}},
+	    {"token length",
+		{.type = FRAME_REQUEST, .id = V_ID, .token_len = UINT64_MAX}},
+	    {"no program", {.type = FRAME_READY}},
+	    {"program", {.type = FRAME_READY, .program = "sh 1/2"}},
+	    {"results", {.type = FRAME_COUNTS, .results = UINT64_MAX}},
 	};
-	struct frame f = { .type = FRAME_READY };
+	struct frame f = {.type = FRAME_READY};
 	size_t i;
 
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -486,8 +476,9 @@ ATF_TC_BODY(fields_that_are_no_frame_are_not_printed, tc)
 ATF_TC_WITHOUT_HEAD(announced_lengths_have_limits);
 ATF_TC_BODY(announced_lengths_have_limits, tc)
 {
-	struct frame f = { .token_len = TOKEN_PIPE_MAX, .body_len = BODY_MAX,
-		.input_len = 100 };
+	struct frame f = {.token_len = TOKEN_PIPE_MAX,
+	    .body_len = BODY_MAX,
+	    .input_len = 100};
 
 	ATF_CHECK_EQ(NULL, frame_lengths_rule(&f, 100));
 	ATF_CHECK(frame_lengths_rule(&f, 99) != NULL);

@@ -14,8 +14,8 @@ is_leap(unsigned int year)
 static unsigned int
 days_in(unsigned int month, unsigned int year)
 {
-	static const unsigned char days[] = { 31, 28, 31, 30, 31, 30, 31, 31,
-		30, 31, 30, 31 };
+	static const unsigned char days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30,
+	    31, 30, 31};
 
 	return (month == 2 && is_leap(year) ? 29u : days[month - 1]);
 }
@@ -142,8 +142,8 @@ is_text(const char *name, size_t len, const char *text)
 bool
 vm_name_valid(const char *name, size_t len)
 {
-	static const char *const reserved[] = { "Domain-0", "dom0", "none",
-		"default" };
+	static const char *const reserved[] = {"Domain-0", "dom0", "none",
+	    "default"};
 	size_t i;
 
 	if (len == 0 || len > VM_NAME_MAX || !is_letter(name[0]))
@@ -163,7 +163,7 @@ vm_name_valid(const char *name, size_t len)
 bool
 uuid_valid(const char *uuid, size_t len)
 {
-	static const unsigned char groups[] = { 8, 4, 4, 4, 12 };
+	static const unsigned char groups[] = {8, 4, 4, 4, 12};
 	const char *why;
 	struct scan s;
 	size_t i;

@@ -14,15 +14,15 @@
 #define OWN (-1)
 static const struct {
 	const char *name;
-	int	    exit;
+	int exit;
 } statuses[] = {
-#define X(e, name, status) { name, status },
-	RECEIPT_STATUSES(X)
+#define X(e, name, status) {name, status},
+    RECEIPT_STATUSES(X)
 #undef X
 };
 static const char *const status_names[] = {
 #define X(e, name, status) name,
-	RECEIPT_STATUSES(X)
+    RECEIPT_STATUSES(X)
 #undef X
 };
 
@@ -192,8 +192,7 @@ scan_rest(struct scan *s, struct receipt *r)
 }
 
 int
-receipt_parse(const char *text, size_t len, struct receipt *r,
-    const char **why)
+receipt_parse(const char *text, size_t len, struct receipt *r, const char **why)
 {
 	struct scan s;
 

@@ -13,17 +13,17 @@
 #define RECEIPT_MAC_LINE 69
 
 /* name, and the exit status that goes with it (-1: the command's own) */
-#define RECEIPT_STATUSES(X)     \
-	X(EXITED, "exited", -1) \
-	X(SIGNALED, "signaled", -1) \
-	X(TIMEOUT, "timeout", 124) \
+#define RECEIPT_STATUSES(X)            \
+	X(EXITED, "exited", -1)        \
+	X(SIGNALED, "signaled", -1)    \
+	X(TIMEOUT, "timeout", 124)     \
 	X(CANCELLED, "cancelled", 130) \
-	X(CHECKED, "checked", 0) \
-	X(DRY_RUN, "dry-run", 0) \
-	X(REJECTED, "rejected", 255) \
-	X(DENIED, "denied", 126) \
-	X(EXPIRED, "expired", 255) \
-	X(REPLAYED, "replayed", 255) \
+	X(CHECKED, "checked", 0)       \
+	X(DRY_RUN, "dry-run", 0)       \
+	X(REJECTED, "rejected", 255)   \
+	X(DENIED, "denied", 126)       \
+	X(EXPIRED, "expired", 255)     \
+	X(REPLAYED, "replayed", 255)   \
 	X(INTERRUPTED, "interrupted", 255)
 
 enum receipt_status {
@@ -34,30 +34,29 @@ enum receipt_status {
 };
 
 struct receipt_stream {
-	uint64_t written;	/* bytes that the command wrote */
-	uint64_t kept;		/* bytes of them that are delivered */
-	uint8_t	 sha256[32];	/* of the kept ones */
+	uint64_t written;   /* bytes that the command wrote */
+	uint64_t kept;	    /* bytes of them that are delivered */
+	uint8_t sha256[32]; /* of the kept ones */
 };
 
 struct receipt {
-	char		id[ID_MAX + 1];
-	bool		has_request;
-	uint8_t		request[32];	/* SHA-256 of the .auth file */
+	char id[ID_MAX + 1];
+	bool has_request;
+	uint8_t request[32]; /* SHA-256 of the .auth file */
 	enum receipt_status status;
-	uint8_t		exit;
-	char		reason[REASON_MAX + 1]; /* "" for `-` */
-	bool		has_times;
-	int64_t		started_us, ended_us;	/* Unix microseconds */
+	uint8_t exit;
+	char reason[REASON_MAX + 1]; /* "" for `-` */
+	bool has_times;
+	int64_t started_us, ended_us; /* Unix microseconds */
 	struct receipt_stream out, err;
-	bool		has_log;	/* then, and only then, has a mac */
-	uint64_t	log_seq;
-	uint8_t		log_hash[32];
-	uint8_t		mac[32];
+	bool has_log; /* then, and only then, has a mac */
+	uint64_t log_seq;
+	uint8_t log_hash[32];
+	uint8_t mac[32];
 };
 
 /* As token_parse: 0, or -1 with *why. */
-int receipt_parse(const char *, size_t len, struct receipt *,
-    const char **why);
+int receipt_parse(const char *, size_t len, struct receipt *, const char **why);
 /*
  * As token_print: the length, or -1.  With has_log the last RECEIPT_MAC_LINE
  * bytes are the mac line, which covers all before it.

@@ -66,190 +66,185 @@ ATF_TC_BODY(every_field_of_a_vector_is_read, tc)
 /* text with from replaced by to: accepted, or refused by the rule. */
 struct change {
 	const char *text, *from, *to;
-	const char *rule;	/* how *why begins; NULL: accepted */
+	const char *rule; /* how *why begins; NULL: accepted */
 };
 
 #define TEXT_50 "12345678901234567890123456789012345678901234567890"
-#define LOG_LINE \
+#define LOG_LINE                                  \
 	"log 42 c53003c4d09275495646eb40c6971132" \
 	"97ba9b4b40bb9a37e8e5199b5eebaacf\n"
-#define OUT_3 \
+#define OUT_3                                      \
 	"out 3 3 dc51b8c96c2d745df3bd5590d990230a" \
 	"482fd247123599548e0632fdbf97fc22\n"
-#define OUT_0	    "out 0 0 " V_SHA_NOTHING "\n"
-#define MAC_LINE    "mac " V_RECEIPT_MAC "\n"
-#define END_OF(s,e) "status " s "\nexit " e "\n"
-#define EXITED	    END_OF("exited", "0")
-#define REJECTED    END_OF("rejected", "255")
-#define STARTED	    "started 1771425022.514000\n"
-#define ENDED	    "ended 1771425022.517250\n"
+#define OUT_0	     "out 0 0 " V_SHA_NOTHING "\n"
+#define MAC_LINE     "mac " V_RECEIPT_MAC "\n"
+#define END_OF(s, e) "status " s "\nexit " e "\n"
+#define EXITED	     END_OF("exited", "0")
+#define REJECTED     END_OF("rejected", "255")
+#define STARTED	     "started 1771425022.514000\n"
+#define ENDED	     "ended 1771425022.517250\n"
 
 static const struct change changes[] = {
-	/* first line */
-	{ V_RECEIPT, "receipt 2", "receipt 3", "the first line" },
-	{ V_RECEIPT, "receipt 2", "receipt 2 ", "the first line" },
-	{ V_RECEIPT, "2\n", "2\r\n", "the first line" },
-	{ V_RECEIPT, "qvm", " qvm", "the first line" },
-	/* id */
-	{ V_RECEIPT, "id " V_ID, "id ping-1771425022000000000-1", NULL },
-	{ V_RECEIPT, "id " V_ID "\n", "", "id" },
-	{ V_RECEIPT, "id " V_ID, "id 20260231-143022-1234-a1b2c3d4", "id" },
-	{ V_RECEIPT, "id " V_ID, "id -", "id" },
-	{ V_RECEIPT, "id " V_ID, "id ../x", "id" },
-	{ V_RECEIPT, "id " V_ID, "id " V_ID " ", "request" },
-	{ V_RECEIPT, "id " V_ID, "id " TEXT_50 TEXT_50, "id" },
-	/* request */
-	{ V_REFUSAL, "request " V_TOKEN_SHA, "request -", NULL },
-	{ V_RECEIPT, "request " V_TOKEN_SHA, "request -", "request" },
-	{ V_RECEIPT, "request a0d7", "request A0d7", "request" },
-	{ V_RECEIPT, "request a0d7", "request 0d7", "request" },
-	{ V_RECEIPT, "request a0d7", "request 0a0d7", "status" },
-	{ V_RECEIPT, "request a0d7", "request -a0d7", "status" },
-	{ V_RECEIPT, "request " V_TOKEN_SHA "\n", "", "request" },
-	/* status and the exit that goes with it */
-	{ V_RECEIPT, EXITED, END_OF("exited", "255"), NULL },
-	{ V_RECEIPT, EXITED, END_OF("exited", "256"), "exit" },
-	{ V_RECEIPT, EXITED, END_OF("exited", "-1"), "exit" },
-	{ V_RECEIPT, EXITED, END_OF("exited", "00"), "exit" },
-	{ V_RECEIPT, EXITED, END_OF("exited", "-"), "exit" },
-	{ V_RECEIPT, EXITED, END_OF("exited", ""), "exit" },
-	{ V_RECEIPT, EXITED, END_OF("exited", "18446744073709551616"),
-	    "exit" },
-	{ V_RECEIPT, EXITED, END_OF("signaled", "129"), NULL },
-	{ V_RECEIPT, EXITED, END_OF("signaled", "192"), NULL },
-	{ V_RECEIPT, EXITED, END_OF("signaled", "128"), "exit" },
-	{ V_RECEIPT, EXITED, END_OF("signaled", "193"), "exit" },
-	{ V_RECEIPT, EXITED, END_OF("signaled", "9"), "exit" },
-	{ V_RECEIPT, EXITED, END_OF("timeout", "124"), NULL },
-	{ V_RECEIPT, EXITED, END_OF("timeout", "0"), "exit" },
-	{ V_RECEIPT, EXITED, END_OF("cancelled", "130"), NULL },
-	{ V_RECEIPT, EXITED, END_OF("cancelled", "0"), "exit" },
-	{ V_RECEIPT, EXITED, END_OF("checked", "0"), NULL },
-	{ V_RECEIPT, EXITED, END_OF("checked", "126"), "exit" },
-	{ V_RECEIPT, EXITED, END_OF("dry-run", "0"), NULL },
-	{ V_RECEIPT, EXITED, END_OF("dry-run", "1"), "exit" },
-	{ V_RECEIPT, EXITED, END_OF("rejected", "255"), NULL },
-	{ V_RECEIPT, EXITED, END_OF("rejected", "0"), "exit" },
-	{ V_RECEIPT, EXITED, END_OF("denied", "126"), NULL },
-	{ V_RECEIPT, EXITED, END_OF("denied", "0"), "exit" },
-	{ V_RECEIPT, EXITED, END_OF("expired", "255"), NULL },
-	{ V_RECEIPT, EXITED, END_OF("expired", "0"), "exit" },
-	{ V_RECEIPT, EXITED, END_OF("replayed", "0"), "exit" },
-	{ V_RECEIPT, EXITED, END_OF("interrupted", "0"), "exit" },
-	{ V_RECEIPT, EXITED, END_OF("Exited", "0"), "status" },
-	{ V_RECEIPT, EXITED, END_OF("exit", "0"), "status" },
-	{ V_RECEIPT, EXITED, END_OF("exitedx", "0"), "status" },
-	{ V_RECEIPT, EXITED, END_OF("", "0"), "status" },
-	{ V_RECEIPT, EXITED, END_OF("exited exited", "0"), "exit" },
-	{ V_RECEIPT, EXITED, "exit 0\nstatus exited\n", "status" },
-	{ V_RECEIPT, "status exited\n", "", "status" },
-	{ V_RECEIPT, "exit 0\n", "", "exit" },
-	/* reason */
-	{ V_RECEIPT, "reason -", "reason ~ a \\x1b", NULL },
-	{ V_RECEIPT, "reason -", "reason  ", NULL },
-	{ V_RECEIPT, "reason -", "reason -\nreason -", "started" },
-	{ V_RECEIPT, "reason -", "reason ", "reason" },
-	{ V_RECEIPT, "reason -", "reason", "reason" },
-	{ V_RECEIPT, "reason -", "reason a\033[2J", "reason" },
-	{ V_RECEIPT, "reason -", "reason a\tb", "reason" },
-	{ V_RECEIPT, "reason -", "reason a\rb", "reason" },
-	{ V_RECEIPT, "reason -", "reason \xc3\xa4", "reason" },
-	{ V_RECEIPT, "reason -", "reason \x7f", "reason" },
-	{ V_RECEIPT, "reason -", "reason " TEXT_50 TEXT_50 TEXT_50 TEXT_50,
-	    NULL },
-	{ V_RECEIPT, "reason -",
-	    "reason " TEXT_50 TEXT_50 TEXT_50 TEXT_50 "1", "reason" },
-	/* started, ended */
-	{ V_RECEIPT, STARTED, "started 0.000000\n", NULL },
-	{ V_RECEIPT, STARTED, "started 253402300799.999999\n", NULL },
-	{ V_RECEIPT, STARTED, "started 253402300800.000000\n", "started" },
-	{ V_RECEIPT, STARTED, "started 1771425022.51400\n", "started" },
-	{ V_RECEIPT, STARTED, "started 1771425022.5140000\n", "ended" },
-	{ V_RECEIPT, STARTED, "started 1771425022,514000\n", "started" },
-	{ V_RECEIPT, STARTED, "started 1771425022\n", "started" },
-	{ V_RECEIPT, STARTED, "started 1771425022.\n", "started" },
-	{ V_RECEIPT, STARTED, "started .514000\n", "started" },
-	{ V_RECEIPT, STARTED, "started 01771425022.514000\n", "started" },
-	{ V_RECEIPT, STARTED, "started -1771425022.514000\n", "started" },
-	{ V_RECEIPT, STARTED, "started 1771425022.-14000\n", "started" },
-	{ V_RECEIPT, STARTED, "started 1771425022. 14000\n", "started" },
-	{ V_RECEIPT, STARTED, "", "started" },
-	{ V_RECEIPT, STARTED, "started -\n", "ended" },
-	{ V_RECEIPT, ENDED, "ended -\n", "ended" },
-	{ V_RECEIPT, ENDED, "ended 01771425022.517250\n", "ended" },
-	{ V_RECEIPT, ENDED, "ended 1771425022.51725\n", "ended" },
-	{ V_RECEIPT, ENDED, "ended 1771425022.5172500\n", "out" },
-	{ V_RECEIPT, ENDED, "", "ended" },
-	/* dom0's clock may have been set back in between. */
-	{ V_RECEIPT, ENDED, "ended 1771425021.000000\n", NULL },
-	{ V_RECEIPT, STARTED ENDED, "started -\nended -\n", "started" },
-	{ V_RECEIPT, EXITED "reason -\n" STARTED ENDED,
-	    END_OF("signaled", "137") "reason -\nstarted -\nended -\n",
-	    "started" },
-	{ V_RECEIPT, EXITED "reason -\n" STARTED ENDED,
-	    END_OF("timeout", "124") "reason -\nstarted -\nended -\n",
-	    "started" },
-	{ V_RECEIPT, EXITED "reason -\n" STARTED ENDED,
-	    END_OF("cancelled", "130") "reason -\nstarted -\nended -\n",
-	    NULL },
-	{ V_RECEIPT, EXITED "reason -\n" STARTED ENDED,
-	    END_OF("denied", "126") "reason no\nstarted -\nended -\n", NULL },
-	/* out, err */
-	{ V_RECEIPT, "out 3 3", "out 4 3", NULL },
-	{ V_RECEIPT, "out 3 3", "out 9007199254740992 3", NULL },
-	{ V_RECEIPT, "out 3 3", "out 9007199254740993 3", "out" },
-	{ V_RECEIPT, "out 3 3", "out 2 3", "out" },
-	{ V_RECEIPT, "out 3 3", "out 03 3", "out" },
-	{ V_RECEIPT, "out 3 3", "out 3 03", "out" },
-	{ V_RECEIPT, "out 3 3", "out 3  3", "out" },
-	{ V_RECEIPT, "out 3 3", "out 3\t3", "out" },
-	{ V_RECEIPT, "out 3 3", "out 3 -3", "out" },
-	{ V_RECEIPT, "out 3 3", "out +3 3", "out" },
-	{ V_RECEIPT, "out 3 3", "out 3", "out" },
-	{ V_RECEIPT, "out 3 3", "out 3 3 3", "out" },
-	{ V_RECEIPT, "out 3 3", "out 3 0", "out" },
-	{ V_RECEIPT, OUT_3, "out 3 0 " V_SHA_NOTHING "\n", NULL },
-	{ V_RECEIPT, "dc51b8", "DC51b8", "out" },
-	{ V_RECEIPT, "fc22\n", "fc220\n", "out" },
-	{ V_RECEIPT, "fc22\n", "fc2\n", "out" },
-	{ V_RECEIPT, "fc22\n", "fc22\nout 0 0 " V_SHA_NOTHING "\n", "err" },
-	{ V_RECEIPT, "err 0 0", "err 1 0", NULL },
-	{ V_RECEIPT, "err 0 0", "err 0 1", "err" },
-	{ V_RECEIPT, "err 0 0 e3", "err 0 0 e4", "err" },
-	{ V_RECEIPT, "err 0 0", "err -", "err" },
-	{ V_RECEIPT, "err", "Err", "err" },
-	/* Nothing of an interrupted command's output is kept. */
-	{ V_RECEIPT, EXITED, END_OF("interrupted", "255"), "out" },
-	/* log and mac */
-	{ V_RECEIPT, "log 42", "log 0", NULL },
-	{ V_RECEIPT, "log 42", "log 9007199254740993", "log" },
-	{ V_RECEIPT, "log 42", "log 042", "log" },
-	{ V_RECEIPT, "log 42", "log  42", "log" },
-	{ V_RECEIPT, "log 42", "log -42", "log" },
-	{ V_RECEIPT, "log 42", "log", "log" },
-	{ V_RECEIPT, "c53003", "C53003", "log" },
-	{ V_RECEIPT, "aacf\n", "aac\n", "log" },
-	{ V_RECEIPT, LOG_LINE, "", "log" },
-	{ V_RECEIPT, MAC_LINE, "", "mac" },
-	{ V_RECEIPT, LOG_LINE MAC_LINE, "log -\n", NULL },
-	{ V_RECEIPT, LOG_LINE, "log -\n", "after" },
-	{ V_REFUSAL, "log -\n", "log -\n" MAC_LINE, "after" },
-	{ V_REFUSAL, "log -\n", LOG_LINE MAC_LINE, NULL },
-	{ V_REFUSAL, "log -\n", LOG_LINE, "mac" },
-	{ V_REFUSAL, "log -\n", "log -", "log" },
-	{ V_REFUSAL, "log -\n", "log - \n", "log" },
-	{ V_REFUSAL, "log -\n", "log -\n\n", "after" },
-	{ V_RECEIPT, "mac 0d14", "mac 0D14", "mac" },
-	{ V_RECEIPT, "mac 0d14", "mac 00d14", "mac" },
-	{ V_RECEIPT, "mac 0d14", "mac d14", "mac" },
-	{ V_RECEIPT, "mac 0d14", "mac -", "mac" },
-	{ V_RECEIPT, "276c\n", "276c", "mac" },
-	{ V_RECEIPT, "276c\n", "276c\n\n", "after" },
-	{ V_RECEIPT, "276c\n", "276c\r\n", "mac" },
-	{ V_RECEIPT, "276c\n", "276c\nx", "after" },
-	/* A replay has no receipt of its own. */
-	{ V_REFUSAL, REJECTED, END_OF("replayed", "255"), NULL },
-	{ V_RECEIPT, EXITED, END_OF("replayed", "255"), "log" },
+    /* first line */
+    {V_RECEIPT, "receipt 2", "receipt 3", "the first line"},
+    {V_RECEIPT, "receipt 2", "receipt 2 ", "the first line"},
+    {V_RECEIPT, "2\n", "2\r\n", "the first line"},
+    {V_RECEIPT, "qvm", " qvm", "the first line"},
+    /* id */
+    {V_RECEIPT, "id " V_ID, "id ping-1771425022000000000-1", NULL},
+    {V_RECEIPT, "id " V_ID "\n", "", "id"},
+    {V_RECEIPT, "id " V_ID, "id 20260231-143022-1234-a1b2c3d4", "id"},
+    {V_RECEIPT, "id " V_ID, "id -", "id"},
+    {V_RECEIPT, "id " V_ID, "id ../x", "id"},
+    {V_RECEIPT, "id " V_ID, "id " V_ID " ", "request"},
+    {V_RECEIPT, "id " V_ID, "id " TEXT_50 TEXT_50, "id"},
+    /* request */
+    {V_REFUSAL, "request " V_TOKEN_SHA, "request -", NULL},
+    {V_RECEIPT, "request " V_TOKEN_SHA, "request -", "request"},
+    {V_RECEIPT, "request a0d7", "request A0d7", "request"},
+    {V_RECEIPT, "request a0d7", "request 0d7", "request"},
+    {V_RECEIPT, "request a0d7", "request 0a0d7", "status"},
+    {V_RECEIPT, "request a0d7", "request -a0d7", "status"},
+    {V_RECEIPT, "request " V_TOKEN_SHA "\n", "", "request"},
+    /* status and the exit that goes with it */
+    {V_RECEIPT, EXITED, END_OF("exited", "255"), NULL},
+    {V_RECEIPT, EXITED, END_OF("exited", "256"), "exit"},
+    {V_RECEIPT, EXITED, END_OF("exited", "-1"), "exit"},
+    {V_RECEIPT, EXITED, END_OF("exited", "00"), "exit"},
+    {V_RECEIPT, EXITED, END_OF("exited", "-"), "exit"},
+    {V_RECEIPT, EXITED, END_OF("exited", ""), "exit"},
+    {V_RECEIPT, EXITED, END_OF("exited", "18446744073709551616"), "exit"},
+    {V_RECEIPT, EXITED, END_OF("signaled", "129"), NULL},
+    {V_RECEIPT, EXITED, END_OF("signaled", "192"), NULL},
+    {V_RECEIPT, EXITED, END_OF("signaled", "128"), "exit"},
+    {V_RECEIPT, EXITED, END_OF("signaled", "193"), "exit"},
+    {V_RECEIPT, EXITED, END_OF("signaled", "9"), "exit"},
+    {V_RECEIPT, EXITED, END_OF("timeout", "124"), NULL},
+    {V_RECEIPT, EXITED, END_OF("timeout", "0"), "exit"},
+    {V_RECEIPT, EXITED, END_OF("cancelled", "130"), NULL},
+    {V_RECEIPT, EXITED, END_OF("cancelled", "0"), "exit"},
+    {V_RECEIPT, EXITED, END_OF("checked", "0"), NULL},
+    {V_RECEIPT, EXITED, END_OF("checked", "126"), "exit"},
+    {V_RECEIPT, EXITED, END_OF("dry-run", "0"), NULL},
+    {V_RECEIPT, EXITED, END_OF("dry-run", "1"), "exit"},
+    {V_RECEIPT, EXITED, END_OF("rejected", "255"), NULL},
+    {V_RECEIPT, EXITED, END_OF("rejected", "0"), "exit"},
+    {V_RECEIPT, EXITED, END_OF("denied", "126"), NULL},
+    {V_RECEIPT, EXITED, END_OF("denied", "0"), "exit"},
+    {V_RECEIPT, EXITED, END_OF("expired", "255"), NULL},
+    {V_RECEIPT, EXITED, END_OF("expired", "0"), "exit"},
+    {V_RECEIPT, EXITED, END_OF("replayed", "0"), "exit"},
+    {V_RECEIPT, EXITED, END_OF("interrupted", "0"), "exit"},
+    {V_RECEIPT, EXITED, END_OF("Exited", "0"), "status"},
+    {V_RECEIPT, EXITED, END_OF("exit", "0"), "status"},
+    {V_RECEIPT, EXITED, END_OF("exitedx", "0"), "status"},
+    {V_RECEIPT, EXITED, END_OF("", "0"), "status"},
+    {V_RECEIPT, EXITED, END_OF("exited exited", "0"), "exit"},
+    {V_RECEIPT, EXITED, "exit 0\nstatus exited\n", "status"},
+    {V_RECEIPT, "status exited\n", "", "status"},
+    {V_RECEIPT, "exit 0\n", "", "exit"},
+    /* reason */
+    {V_RECEIPT, "reason -", "reason ~ a \\x1b", NULL},
+    {V_RECEIPT, "reason -", "reason  ", NULL},
+    {V_RECEIPT, "reason -", "reason -\nreason -", "started"},
+    {V_RECEIPT, "reason -", "reason ", "reason"},
+    {V_RECEIPT, "reason -", "reason", "reason"},
+    {V_RECEIPT, "reason -", "reason a\033[2J", "reason"},
+    {V_RECEIPT, "reason -", "reason a\tb", "reason"},
+    {V_RECEIPT, "reason -", "reason a\rb", "reason"},
+    {V_RECEIPT, "reason -", "reason \xc3\xa4", "reason"},
+    {V_RECEIPT, "reason -", "reason \x7f", "reason"},
+    {V_RECEIPT, "reason -", "reason " TEXT_50 TEXT_50 TEXT_50 TEXT_50, NULL},
+    {V_RECEIPT, "reason -", "reason " TEXT_50 TEXT_50 TEXT_50 TEXT_50 "1",
+	"reason"},
+    /* started, ended */
+    {V_RECEIPT, STARTED, "started 0.000000\n", NULL},
+    {V_RECEIPT, STARTED, "started 253402300799.999999\n", NULL},
+    {V_RECEIPT, STARTED, "started 253402300800.000000\n", "started"},
+    {V_RECEIPT, STARTED, "started 1771425022.51400\n", "started"},
+    {V_RECEIPT, STARTED, "started 1771425022.5140000\n", "ended"},
+    {V_RECEIPT, STARTED, "started 1771425022,514000\n", "started"},
+    {V_RECEIPT, STARTED, "started 1771425022\n", "started"},
+    {V_RECEIPT, STARTED, "started 1771425022.\n", "started"},
+    {V_RECEIPT, STARTED, "started .514000\n", "started"},
+    {V_RECEIPT, STARTED, "started 01771425022.514000\n", "started"},
+    {V_RECEIPT, STARTED, "started -1771425022.514000\n", "started"},
+    {V_RECEIPT, STARTED, "started 1771425022.-14000\n", "started"},
+    {V_RECEIPT, STARTED, "started 1771425022. 14000\n", "started"},
+    {V_RECEIPT, STARTED, "", "started"},
+    {V_RECEIPT, STARTED, "started -\n", "ended"},
+    {V_RECEIPT, ENDED, "ended -\n", "ended"},
+    {V_RECEIPT, ENDED, "ended 01771425022.517250\n", "ended"},
+    {V_RECEIPT, ENDED, "ended 1771425022.51725\n", "ended"},
+    {V_RECEIPT, ENDED, "ended 1771425022.5172500\n", "ended"},
+    {V_RECEIPT, ENDED, "", "ended"},
+    /* dom0's clock may have been set back in between. */
+    {V_RECEIPT, ENDED, "ended 1771425021.000000\n", NULL},
+    {V_RECEIPT, STARTED ENDED, "started -\nended -\n", "started"},
+    {V_RECEIPT, EXITED "reason -\n" STARTED ENDED,
+	END_OF("signaled", "137") "reason -\nstarted -\nended -\n", "started"},
+    {V_RECEIPT, EXITED "reason -\n" STARTED ENDED,
+	END_OF("timeout", "124") "reason -\nstarted -\nended -\n", "started"},
+    {V_RECEIPT, EXITED "reason -\n" STARTED ENDED,
+	END_OF("cancelled", "130") "reason -\nstarted -\nended -\n", NULL},
+    {V_RECEIPT, EXITED "reason -\n" STARTED ENDED,
+	END_OF("denied", "126") "reason no\nstarted -\nended -\n", NULL},
+    /* out, err */
+    {V_RECEIPT, "out 3 3", "out 4 3", NULL},
+    {V_RECEIPT, "out 3 3", "out 9007199254740992 3", NULL},
+    {V_RECEIPT, "out 3 3", "out 9007199254740993 3", "out"},
+    {V_RECEIPT, "out 3 3", "out 2 3", "out"},
+    {V_RECEIPT, "out 3 3", "out 03 3", "out"},
+    {V_RECEIPT, "out 3 3", "out 3 03", "out"},
+    {V_RECEIPT, "out 3 3", "out 3  3", "out"},
+    {V_RECEIPT, "out 3 3", "out 3\t3", "out"},
+    {V_RECEIPT, "out 3 3", "out 3 -3", "out"},
+    {V_RECEIPT, "out 3 3", "out +3 3", "out"},
+    {V_RECEIPT, "out 3 3", "out 3", "out"},
+    {V_RECEIPT, "out 3 3", "out 3 3 3", "out"},
+    {V_RECEIPT, "out 3 3", "out 3 0", "out"},
+    {V_RECEIPT, OUT_3, "out 3 0 " V_SHA_NOTHING "\n", NULL},
+    {V_RECEIPT, "dc51b8", "DC51b8", "out"},
+    {V_RECEIPT, "fc22\n", "fc220\n", "out"},
+    {V_RECEIPT, "fc22\n", "fc2\n", "out"},
+    {V_RECEIPT, "fc22\n", "fc22\nout 0 0 " V_SHA_NOTHING "\n", "err"},
+    {V_RECEIPT, "err 0 0", "err 1 0", NULL},
+    {V_RECEIPT, "err 0 0", "err 0 1", "err"},
+    {V_RECEIPT, "err 0 0 e3", "err 0 0 e4", "err"},
+    {V_RECEIPT, "err 0 0", "err -", "err"},
+    {V_RECEIPT, "err", "Err", "err"},
+    /* Nothing of an interrupted command's output is kept. */
+    {V_RECEIPT, EXITED, END_OF("interrupted", "255"), "out"},
+    /* log and mac */
+    {V_RECEIPT, "log 42", "log 0", NULL},
+    {V_RECEIPT, "log 42", "log 9007199254740993", "log"},
+    {V_RECEIPT, "log 42", "log 042", "log"},
+    {V_RECEIPT, "log 42", "log  42", "log"},
+    {V_RECEIPT, "log 42", "log -42", "log"},
+    {V_RECEIPT, "log 42", "log", "log"},
+    {V_RECEIPT, "c53003", "C53003", "log"},
+    {V_RECEIPT, "aacf\n", "aac\n", "log"},
+    {V_RECEIPT, LOG_LINE, "", "log"},
+    {V_RECEIPT, MAC_LINE, "", "mac"},
+    {V_RECEIPT, LOG_LINE MAC_LINE, "log -\n", NULL},
+    {V_RECEIPT, LOG_LINE, "log -\n", "after"},
+    {V_REFUSAL, "log -\n", "log -\n" MAC_LINE, "after"},
+    {V_REFUSAL, "log -\n", LOG_LINE MAC_LINE, NULL},
+    {V_REFUSAL, "log -\n", LOG_LINE, "mac"},
+    {V_REFUSAL, "log -\n", "log -", "log"},
+    {V_REFUSAL, "log -\n", "log - \n", "log"},
+    {V_REFUSAL, "log -\n", "log -\n\n", "after"},
+    {V_RECEIPT, "mac 0d14", "mac 0D14", "mac"},
+    {V_RECEIPT, "mac 0d14", "mac 00d14", "mac"},
+    {V_RECEIPT, "mac 0d14", "mac d14", "mac"},
+    {V_RECEIPT, "mac 0d14", "mac -", "mac"},
+    {V_RECEIPT, "276c\n", "276c", "mac"},
+    {V_RECEIPT, "276c\n", "276c\n\n", "after"},
+    {V_RECEIPT, "276c\n", "276c\r\n", "mac"},
+    {V_RECEIPT, "276c\n", "276c\nx", "after"},
+    /* A replay has no receipt of its own. */
+    {V_REFUSAL, REJECTED, END_OF("replayed", "255"), NULL},
+    {V_RECEIPT, EXITED, END_OF("replayed", "255"), "log"},
 };
 
 ATF_TC_WITHOUT_HEAD(each_line_is_read_by_its_rule);
@@ -297,7 +292,7 @@ ATF_TC_BODY(a_part_of_a_receipt_is_none, tc)
 	for (i = 0; i < len; i++) {
 		ATF_CHECK_EQ(-1, receipt_parse(V_RECEIPT, i, &r, &why));
 		ATF_CHECK_EQ(-1,
-		    receipt_parse(V_RECEIPT + i + 1, len - i - 1, &r, &why));
+		    receipt_parse(&V_RECEIPT[i + 1], len - i - 1, &r, &why));
 	}
 	/* The NUL of the C string. */
 	ATF_CHECK_EQ(-1, receipt_parse(V_RECEIPT, len + 1, &r, &why));
@@ -338,12 +333,11 @@ ATF_TC_BODY(statuses_have_the_exit_of_the_protocol, tc)
 {
 	static const struct {
 		const char *name;
-		int	    exit;
-	} expected[] = { { "exited", 77 }, { "signaled", 77 },
-		{ "timeout", 124 }, { "cancelled", 130 }, { "checked", 0 },
-		{ "dry-run", 0 }, { "rejected", 255 }, { "denied", 126 },
-		{ "expired", 255 }, { "replayed", 255 },
-		{ "interrupted", 255 } };
+		int exit;
+	} expected[] = {{"exited", 77}, {"signaled", 77}, {"timeout", 124},
+	    {"cancelled", 130}, {"checked", 0}, {"dry-run", 0},
+	    {"rejected", 255}, {"denied", 126}, {"expired", 255},
+	    {"replayed", 255}, {"interrupted", 255}};
 	unsigned int i;
 
 	ATF_REQUIRE_EQ(sizeof(expected) / sizeof(expected[0]),
@@ -378,15 +372,15 @@ random_receipt(struct receipt *r)
 	random_id(r->id, true);
 	r->status = (enum receipt_status)random_below(RECEIPT_STATUS_COUNT);
 	r->exit = receipt_status_exit(r->status,
-	    (uint8_t)(r->status == RECEIPT_SIGNALED ? 129 + random_below(64) :
-						      random_next()));
+	    (uint8_t)(r->status == RECEIPT_SIGNALED ? 129 + random_below(64)
+						    : random_next()));
 	random_text(r->reason, REASON_MAX);
 	r->has_times = r->status <= RECEIPT_TIMEOUT || random_below(2) == 0;
 	if (r->has_times) {
-		r->started_us = (int64_t)random_number(
-		    TIME_MAX * 1000000 + 999999);
-		r->ended_us = (int64_t)random_number(
-		    TIME_MAX * 1000000 + 999999);
+		r->started_us =
+		    (int64_t)random_number(TIME_MAX * 1000000 + 999999);
+		r->ended_us =
+		    (int64_t)random_number(TIME_MAX * 1000000 + 999999);
 	}
 	kept = r->status != RECEIPT_INTERRUPTED;
 	random_stream(&r->out, kept, vector.err.sha256);
@@ -417,8 +411,8 @@ ATF_TC_BODY(every_valid_receipt_is_read_as_it_was_written, tc)
 		ATF_REQUIRE_MSG(len > RECEIPT_MAC_LINE, "%zd", len);
 		ATF_REQUIRE_EQ(r.has_log,
 		    memcmp(text + len - RECEIPT_MAC_LINE, "mac ", 4) == 0);
-		ATF_REQUIRE_MSG(
-		    receipt_parse(text, (size_t)len, &back, &why) == 0,
+		ATF_REQUIRE_MSG(receipt_parse(text, (size_t)len, &back, &why) ==
+			0,
 		    "%s: %.*s", why, (int)len, text);
 		ATF_REQUIRE(memcmp(&r, &back, sizeof(r)) == 0);
 	}
@@ -469,12 +463,12 @@ ATF_TC_BODY(fields_that_are_no_receipt_are_not_printed, tc)
 	ATF_REQUIRE_EQ(0,
 	    receipt_parse(V_RECEIPT, strlen(V_RECEIPT), &good, &why));
 	ATF_REQUIRE_EQ(494, receipt_print(text, sizeof(text), &good));
-#define REFUSED(change)                                                      \
-	do {                                                                 \
-		r = good;                                                    \
-		change;                                                      \
-		ATF_CHECK_MSG(receipt_print(text, sizeof(text), &r) == -1,   \
-		    "%s", #change);                                          \
+#define REFUSED(change)                                                    \
+	do {                                                               \
+		r = good;                                                  \
+		change;                                                    \
+		ATF_CHECK_MSG(receipt_print(text, sizeof(text), &r) == -1, \
+		    "%s", #change);                                        \
 	} while (0)
 	REFUSED(r.id[0] = '\0');
 	REFUSED(memset(r.id, '1', sizeof(r.id)));
@@ -528,8 +522,8 @@ check_v1(const char *expected, const char *id, int64_t started, int64_t ended,
 	len = receipt_v1_print(out, sizeof(out), id, started, ended, exit);
 	ATF_REQUIRE_MSG(len != -1, "%s", id);
 	ATF_CHECK_EQ((ssize_t)strlen(expected), len);
-	ATF_CHECK_MSG(memcmp(expected, out, (size_t)len) == 0, "%.*s",
-	    (int)len, out);
+	ATF_CHECK_MSG(memcmp(expected, out, (size_t)len) == 0, "%.*s", (int)len,
+	    out);
 }
 
 ATF_TC_WITHOUT_HEAD(version_1_gets_its_four_lines);

@@ -12,8 +12,8 @@
  */
 struct scan {
 	const char *at, *end;
-	const char *rule;	/* what is being read: static text */
-	const char *why;	/* NULL, or the rule that is broken */
+	const char *rule; /* what is being read: static text */
+	const char *why;  /* NULL, or the rule that is broken */
 };
 
 void scan_init(struct scan *, const char *, size_t, const char *rule);
@@ -38,8 +38,7 @@ void scan_field(struct scan *, char *out, size_t size);
 /* The same with spaces in it. */
 void scan_line(struct scan *, char *out, size_t size);
 /* A field that is one of n names: its index, or 0 on failure. */
-unsigned int scan_name(struct scan *, const char *const *names,
-    unsigned int n);
+unsigned int scan_name(struct scan *, const char *const *names, unsigned int n);
 /* Nothing failed and nothing is left: 0, or -1 with *why. */
 int scan_end(struct scan *, const char **why);
 

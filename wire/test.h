@@ -19,8 +19,7 @@
  * it changes, it changes.  The length; a NUL follows.
  */
 static inline size_t
-edit(char *out, size_t size, const char *text, const char *from,
-    const char *to)
+edit(char *out, size_t size, const char *text, const char *from, const char *to)
 {
 	const char *at = strstr(text, from);
 	int n;
@@ -59,7 +58,8 @@ random_number(uint64_t max)
 	case 0:
 		return (max);
 	case 1:
-		return (random_below(11) > max ? 0 : random_below(11) % (max + 1));
+		return (
+		    random_below(11) > max ? 0 : random_below(11) % (max + 1));
 	default:
 		return (random_next() % (max + 1));
 	}
@@ -90,12 +90,12 @@ random_text(char *out, size_t max)
 static inline void
 random_id(char out[ID_MAX + 1], bool v1)
 {
-	struct tm tm = { .tm_year = (int)random_below(10000) - 1900,
-		.tm_mon = (int)random_below(12),
-		.tm_mday = 1 + (int)random_below(28),
-		.tm_hour = (int)random_below(24),
-		.tm_min = (int)random_below(60),
-		.tm_sec = (int)random_below(60) };
+	struct tm tm = {.tm_year = (int)random_below(10000) - 1900,
+	    .tm_mon = (int)random_below(12),
+	    .tm_mday = 1 + (int)random_below(28),
+	    .tm_hour = (int)random_below(24),
+	    .tm_min = (int)random_below(60),
+	    .tm_sec = (int)random_below(60)};
 
 	if (v1 && random_below(4) == 0)
 		snprintf(out, ID_MAX + 1, "ping-%llu-%llu",
@@ -115,8 +115,8 @@ random_change(char *text, size_t *len)
 {
 	static const char used[] = "0123456789abcdef- \n.";
 	size_t at = random_below(*len);
-	char byte = random_below(4) == 0 ? (char)random_next() :
-					   used[random_below(sizeof(used))];
+	char byte = random_below(4) == 0 ? (char)random_next()
+					 : used[random_below(sizeof(used))];
 
 	switch (random_below(3)) {
 	case 0:

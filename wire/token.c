@@ -9,8 +9,8 @@
 
 #define MAC_RULE "mac: 64 lower-case hex digits, and nothing after them"
 
-static const char *const kind_names[] = { "run", "ping", "check", "cancel" };
-static const char *const order_names[] = { "now", "queue" };
+static const char *const kind_names[] = {"run", "ping", "check", "cancel"};
+static const char *const order_names[] = {"now", "queue"};
 
 const char *
 token_kind_name(enum token_kind kind)

@@ -21,19 +21,19 @@ enum token_kind {
 #define TOKEN_TIMEOUT_POLICY (-1) /* `timeout -` */
 
 struct token {
-	char		key[17];	/* fingerprint */
+	char key[17]; /* fingerprint */
 	enum token_kind kind;
-	int64_t		issued;		/* Unix seconds */
-	int64_t		expires;	/* Unix seconds, after issued */
-	int32_t		timeout;	/* seconds, or TOKEN_TIMEOUT_POLICY */
-	bool		queue;		/* `order queue` */
-	char		note[NOTE_MAX + 1]; /* "" for `-` */
-	uint64_t	body_len;
-	uint8_t		body_sha256[32];
-	bool		has_input;
-	uint64_t	input_len;
-	uint8_t		input_sha256[32];
-	uint8_t		mac[32];
+	int64_t issued;		 /* Unix seconds */
+	int64_t expires;	 /* Unix seconds, after issued */
+	int32_t timeout;	 /* seconds, or TOKEN_TIMEOUT_POLICY */
+	bool queue;		 /* `order queue` */
+	char note[NOTE_MAX + 1]; /* "" for `-` */
+	uint64_t body_len;
+	uint8_t body_sha256[32];
+	bool has_input;
+	uint64_t input_len;
+	uint8_t input_sha256[32];
+	uint8_t mac[32];
 };
 
 /*

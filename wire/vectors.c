@@ -84,11 +84,15 @@ make_token(const char *name, const char *id, struct token *t, const char *body,
 static void
 make_receipt(const uint8_t request[SHA256_LEN])
 {
-	struct receipt r = { .id = ID, .has_request = true,
-		.status = RECEIPT_EXITED, .has_times = true,
-		.started_us = 1771425022514000,
-		.ended_us = 1771425022517250, .out = { .written = 3,
-		.kept = 3 }, .has_log = true, .log_seq = 42 };
+	struct receipt r = {.id = ID,
+	    .has_request = true,
+	    .status = RECEIPT_EXITED,
+	    .has_times = true,
+	    .started_us = 1771425022514000,
+	    .ended_us = 1771425022517250,
+	    .out = {.written = 3, .kept = 3},
+	    .has_log = true,
+	    .log_seq = 42};
 	char text[RECEIPT_MAX];
 	uint8_t digest[SHA256_LEN];
 	ssize_t len;
@@ -112,9 +116,11 @@ make_receipt(const uint8_t request[SHA256_LEN])
 static void
 make_refusal(const uint8_t request[SHA256_LEN])
 {
-	struct receipt r = { .id = ID, .has_request = true,
-		.status = RECEIPT_REJECTED, .exit = 255,
-		.reason = "token not accepted" };
+	struct receipt r = {.id = ID,
+	    .has_request = true,
+	    .status = RECEIPT_REJECTED,
+	    .exit = 255,
+	    .reason = "token not accepted"};
 	char text[RECEIPT_MAX];
 	uint8_t digest[SHA256_LEN];
 
@@ -128,12 +134,13 @@ make_refusal(const uint8_t request[SHA256_LEN])
 int
 main(void)
 {
-	struct token run = { .kind = TOKEN_RUN, .timeout = 300 },
-		     cancel = { .kind = TOKEN_CANCEL,
-			     .timeout = TOKEN_TIMEOUT_POLICY },
-		     input = { .kind = TOKEN_RUN, .queue = true,
-			     .timeout = TOKEN_TIMEOUT_POLICY,
-			     .note = "weekly mac check" };
+	struct token run = {.kind = TOKEN_RUN, .timeout = 300},
+		     cancel = {.kind = TOKEN_CANCEL,
+			 .timeout = TOKEN_TIMEOUT_POLICY},
+		     input = {.kind = TOKEN_RUN,
+			 .queue = true,
+			 .timeout = TOKEN_TIMEOUT_POLICY,
+			 .note = "weekly mac check"};
 	uint8_t request[SHA256_LEN], digest[SHA256_LEN];
 
 	make_keys();

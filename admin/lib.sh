@@ -1,0 +1,34 @@
+# What the tests of qvm-remote-dom0 share: a folder that stands for /.
+
+here=$(atf_get_srcdir)
+KEY=7d0e0a5f8ae0b1d4b0aef2f2cf9c29d5c3d28ad6a40dcd0e6a8c6a2f1bd5e901
+KEY_2=c0ffee5f8ae0b1d4b0aef2f2cf9c29d5c3d28ad6a40dcd0e6a8c6a2f1bd5e902
+UUID=12345678-9abc-def0-1234-56789abcdef0
+
+make_root() {
+    root=$PWD/root
+    mkdir -p "$root/etc/qubes" "$root/var/log/qvm-remote" "$root/run/qubes" \
+        "$root/usr/bin"
+    keys=$root/etc/qubes/remote.d
+    log=$root/var/log/qvm-remote
+}
+
+dom0() {
+    "$here/qvm-remote-dom0" --root "$root" "$@"
+}
+
+# root_test NAME: declares a test that needs root; NAME_body follows.
+ROOT_TESTS=
+root_test() {
+    atf_test_case "$1"
+    eval "$1_head() {
+        atf_set require.user root
+    }"
+    ROOT_TESTS="$ROOT_TESTS $1"
+}
+
+atf_init_test_cases() {
+    for name in $ROOT_TESTS; do
+        atf_add_test_case "$name"
+    done
+}

@@ -1,0 +1,154 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "client/file.h"
+#include "client/finish.h"
+#include "client/interrupt.h"
+#include "client/say.h"
+#include "wire/receipt.h"
+
+/* What is said of an answer that is not a command's own end. */
+static const char *const meanings[RECEIPT_STATUS_COUNT] = {
+	[RECEIPT_TIMEOUT] = "time-out: the command was killed",
+	[RECEIPT_CANCELLED] = "cancelled",
+	[RECEIPT_DRY_RUN] = "dry run: nothing was run",
+	[RECEIPT_REJECTED] = "rejected",
+	[RECEIPT_DENIED] = "denied",
+	[RECEIPT_EXPIRED] = "expired before it could run",
+	[RECEIPT_REPLAYED] = "replayed",
+	[RECEIPT_INTERRUPTED] = "interrupted: dom0's service ended during the "
+				"run, the outcome is not known",
+};
+
+/* The receipt is of this request and of the key that it was signed with. */
+static int
+check_receipt(const struct request *q, const char *text, size_t len,
+    const struct receipt *r)
+{
+	uint8_t mac[SHA256_LEN];
+
+	if (strcmp(r->id, q->id) != 0) {
+		say_error("the receipt is of another request");
+		return (-1);
+	}
+	if (!r->has_log)
+		return (0);
+	receipt_mac(q->keys.receipt, text, len - RECEIPT_MAC_LINE, mac);
+	if (!ct_equal(mac, r->mac, sizeof(mac))) {
+		say_error("the receipt does not verify: it was not made with "
+			  "this VM's key");
+		return (-1);
+	}
+	if (!r->has_request || !ct_equal(r->request, q->digest, SHA256_LEN)) {
+		say_error("the receipt is of another token");
+		return (-1);
+	}
+	return (0);
+}
+
+static int
+read_receipt(const struct wait *w, struct receipt *r)
+{
+	char text[RECEIPT_MAX];
+	const char *why;
+	ssize_t len;
+
+	len = file_read(w->home->results, w->request->id, ".meta", text,
+	    sizeof(text));
+	if (len == -1) {
+		say_errno("cannot read the receipt");
+		return (-1);
+	}
+	if (receipt_parse(text, (size_t)len, r, &why) == -1) {
+		say_error("the answer is not a receipt: %s", why);
+		return (-1);
+	}
+	return (check_receipt(w->request, text, (size_t)len, r));
+}
+
+/* All that was printed is what dom0 kept of what the command wrote. */
+static int
+check_stream(const struct stream *s, const struct receipt_stream *kept)
+{
+	uint8_t digest[SHA256_LEN];
+
+	sha256_final(&s->sha, digest);
+	if (s->printed < kept->kept) {
+		say_error("%s: %" PRIu64 " of %" PRIu64 " bytes arrived, the "
+			  "rest was lost", s->name, s->printed, kept->kept);
+		return (-1);
+	}
+	if (s->printed > kept->kept ||
+	    !ct_equal(digest, kept->sha256, SHA256_LEN)) {
+		say_error("%s does not verify: what was printed is not what "
+			  "the command wrote", s->name);
+		return (-1);
+	}
+	if (kept->kept < kept->written)
+		say_error("%s: the command wrote %" PRIu64 " bytes, %" PRIu64
+			  " of them are missing: beyond the limit of what is "
+			  "kept", s->name, kept->written,
+		    kept->written - kept->kept);
+	return (0);
+}
+
+static void
+say_status(const struct receipt *r)
+{
+	const char *meaning = meanings[r->status];
+
+	if (meaning == NULL)
+		meaning = receipt_status_name(r->status);
+	else if (r->reason[0] == '\0')
+		say_note("%s", meaning);
+	if (r->reason[0] != '\0')
+		say_note("%s: %s", meaning, r->reason);
+}
+
+static void
+say_details(const struct receipt *r)
+{
+	if (r->has_times)
+		say_detail("%s, %" PRId64 " ms, record %" PRIu64
+			   " of dom0's log", receipt_status_name(r->status),
+		    (r->ended_us - r->started_us) / 1000, r->log_seq);
+	else
+		say_detail("%s, record %" PRIu64 " of dom0's log",
+		    receipt_status_name(r->status), r->log_seq);
+}
+
+static int
+verdict(const struct wait *w)
+{
+	struct receipt r;
+
+	if (read_receipt(w, &r) == -1)
+		return (EXIT_OTHER);
+	if (!r.has_log) {
+		say_status(&r);
+		say_error("the answer is not signed, so the outcome is not "
+			  "known");
+		return (EXIT_OTHER);
+	}
+	/* What was not printed to its end cannot be judged. */
+	if (!interrupted() && w->out.error == 0 && w->err.error == 0) {
+		int bad = check_stream(&w->out, &r.out);
+
+		bad |= check_stream(&w->err, &r.err);
+		if (bad != 0)
+			return (EXIT_OTHER);
+	}
+	if (!interrupted())
+		say_status(&r);
+	say_details(&r);
+	return (r.exit);
+}
+
+int
+finish(struct wait *w)
+{
+	stream_pump(&w->out, w->home, w->request->id);
+	stream_pump(&w->err, w->home, w->request->id);
+	return (verdict(w));
+}

@@ -1,0 +1,13 @@
+#ifndef CLIENT_FINISH_H
+#define CLIENT_FINISH_H
+
+#include "client/wait.h"
+
+/*
+ * A result is there: prints what is left of the output, verifies the receipt
+ * and all that was printed, and says what the person must know.  The exit
+ * status.
+ */
+int finish(struct wait *);
+
+#endif

@@ -1,0 +1,24 @@
+# qvm-remote is one file that works when it is copied into another
+# distribution: static, and still position-independent.
+LIBS += client
+client_OMIT := client/main.c
+PROGS += $(B)/client/qvm-remote
+$(B)/client/qvm-remote: $(B)/client/main.o $(B)/client.a $(B)/wire.a \
+	$(B)/crypto.a
+$(B)/client/qvm-remote: private LDLIBS += -lbearssl
+ifndef SANITIZE
+$(B)/client/qvm-remote: private HARDEN_LD = -static-pie \
+	-Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--gc-sections
+endif
+
+TESTS += $(B)/client/idlist_test
+$(B)/client/idlist_test: $(B)/client/idlist_test.o $(B)/client/idlist.o
+TESTS += $(B)/client/text_test
+$(B)/client/text_test: $(B)/client/text_test.o $(B)/client/text.o
+
+# dom0's end of the pipe, as the shell tests need it.
+$(B)/client/peer.py: client/peer.py
+	@mkdir -p $(@D)
+	install -m 0644 $< $@
+$(B)/client/agent_test $(B)/client/queue_test $(B)/client/request_test: \
+	$(B)/client/peer.py

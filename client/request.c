@@ -1,0 +1,156 @@
+#include <sys/file.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client/clock.h"
+#include "client/file.h"
+#include "client/history.h"
+#include "client/request.h"
+#include "client/say.h"
+#include "client/text.h"
+#include "wire/id.h"
+
+#define CANCEL_PATIENCE (TIMEOUT_DEFAULT + 30)
+#define AUDIT_COMMAND	200 /* bytes of it in audit.log */
+
+static ssize_t
+token_sign(const struct request *r, struct token *t, char out[TOKEN_MAX])
+{
+	ssize_t len;
+
+	memcpy(t->key, r->keys.fingerprint, sizeof(t->key));
+	if ((len = token_print(out, TOKEN_MAX, t)) == -1) {
+		errno = EINVAL;
+		return (-1);
+	}
+	request_mac(r->keys.request, r->id, out, (size_t)len - TOKEN_MAC_LINE,
+	    t->mac);
+	return (token_print(out, TOKEN_MAX, t));
+}
+
+static int
+write_token(const struct home *h, struct request *r, int64_t issued)
+{
+	struct token t = { 0 };
+	char text[TOKEN_MAX];
+	ssize_t len;
+
+	t.kind = r->kind;
+	t.issued = issued;
+	t.expires = r->expires;
+	t.timeout = r->timeout;
+	t.body_len = r->body_len;
+	sha256(r->body, r->body_len, t.body_sha256);
+	if ((len = token_sign(r, &t, text)) == -1)
+		return (-1);
+	sha256(text, (size_t)len, r->digest);
+	return (file_write(h->pending, r->id, ".auth", text, (size_t)len,
+	    false));
+}
+
+/*
+ * The body is written into clients/ and linked into pending/: there it is
+ * whole from its first moment, here its lock says that this client lives, and
+ * its text is kept for history/ when dom0 and the agent are done with it.
+ */
+static int
+write_body(const struct home *h, struct request *r)
+{
+	r->lock = openat(h->clients, r->id,
+	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (r->lock == -1)
+		return (-1);
+	if (flock(r->lock, LOCK_EX) == -1 ||
+	    write_all(r->lock, r->body, r->body_len) == -1)
+		return (-1);
+	return (linkat(h->clients, r->id, h->pending, r->id, 0));
+}
+
+static int
+audit_submit(const struct home *h, const struct request *r)
+{
+	char command[4 * AUDIT_COMMAND + 1];
+	size_t len = r->body_len;
+
+	if (len > 0 && ((const char *)r->body)[len - 1] == '\n')
+		len--;
+	text_escape(command, sizeof(command), r->body,
+	    len < AUDIT_COMMAND ? len : AUDIT_COMMAND);
+	return (audit_line(h, "SUBMIT id=%s size=%zuB cmd=%s", r->id,
+	    r->body_len, r->kind == TOKEN_PING ? "(ping)" : command));
+}
+
+static int
+new_id(struct request *r, time_t now)
+{
+	struct tm tm;
+	uint32_t random;
+
+	if (localtime_r(&now, &tm) == NULL)
+		return (-1);
+	random_bytes(&random, sizeof(random));
+	id_print(r->id, &tm, (uint32_t)getpid(), random);
+	return (0);
+}
+
+/*
+ * Nothing is synced: after a crash of the VM nobody waits for the request any
+ * more, and what the crash left of body and token does not pass its digests.
+ */
+int
+request_submit(const struct home *h, struct request *r)
+{
+	time_t now = time(NULL);
+	int saved;
+
+	r->lock = -1;
+	if (new_id(r, now) == -1) {
+		say_errno("clock");
+		return (-1);
+	}
+	r->expires = now + r->patience;
+	r->expires_ms = now_ms() + (int64_t)r->patience * 1000;
+	if (write_body(h, r) == 0 && audit_submit(h, r) == 0 &&
+	    write_token(h, r, now) == 0)
+		return (0);
+	saved = errno;
+	history_withdraw(h, r->id);
+	file_remove(h->clients, r->id, "");
+	if (r->lock != -1)
+		close(r->lock);
+	errno = saved;
+	say_errno("cannot write the request");
+	return (-1);
+}
+
+/*
+ * A cancel has times of its own: the command may run long after the request's
+ * `expires`, and a cancel that overtakes its request must outlive it.
+ */
+int
+request_cancel(const struct home *h, const struct request *r)
+{
+	struct token t = { 0 };
+	char text[TOKEN_MAX];
+	ssize_t len;
+
+	t.kind = TOKEN_CANCEL;
+	t.issued = time(NULL);
+	t.expires = t.issued + CANCEL_PATIENCE;
+	if (t.expires < r->expires && r->expires <= t.issued + EXPIRES_MAX)
+		t.expires = r->expires;
+	t.timeout = TOKEN_TIMEOUT_POLICY;
+	sha256("", 0, t.body_sha256);
+	if ((len = token_sign(r, &t, text)) == -1 ||
+	    file_write(h->pending, r->id, ".cancel", text, (size_t)len,
+		false) == -1) {
+		say_errno("cannot write the cancel");
+		return (-1);
+	}
+	audit_line(h, "CANCEL id=%s", r->id);
+	return (0);
+}

@@ -1,0 +1,67 @@
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client/say.h"
+
+enum say_level say_level = SAY_NOTES;
+
+/* One write a line: two clients on one terminal do not mix. */
+static void
+say(const char *prefix, const char *fmt, va_list ap, const char *reason)
+{
+	char line[1024];
+
+	if (vsnprintf(line, sizeof(line), fmt, ap) < 0)
+		line[0] = '\0';
+	if (reason != NULL)
+		dprintf(2, "%s%s: %s\n", prefix, line, reason);
+	else
+		dprintf(2, "%s%s\n", prefix, line);
+}
+
+void
+say_error(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say("qvm-remote: error: ", fmt, ap, NULL);
+	va_end(ap);
+}
+
+void
+say_errno(const char *fmt, ...)
+{
+	const char *reason = strerror(errno);
+	va_list ap;
+
+	va_start(ap, fmt);
+	say("qvm-remote: error: ", fmt, ap, reason);
+	va_end(ap);
+}
+
+void
+say_note(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (say_level < SAY_NOTES)
+		return;
+	va_start(ap, fmt);
+	say("qvm-remote: ", fmt, ap, NULL);
+	va_end(ap);
+}
+
+void
+say_detail(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (say_level < SAY_DETAILS)
+		return;
+	va_start(ap, fmt);
+	say("qvm-remote: ", fmt, ap, NULL);
+	va_end(ap);
+}

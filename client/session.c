@@ -1,0 +1,347 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/clock.h"
+#include "client/file.h"
+#include "client/history.h"
+#include "client/say.h"
+#include "client/session.h"
+#include "client/text.h"
+#include "wire/id.h"
+
+#define NONE_MS 300000 /* `wait`: an answer to `next` at the latest */
+
+void
+session_begin(struct session *s, const struct home *h, bool wait)
+{
+	s->home = h;
+	s->wait = wait;
+	s->word = -1;
+	s->piece = -1;
+	store_init(&s->store, h);
+	offers_begin(&s->offers, h);
+	output_init(&s->output);
+}
+
+static void
+end(struct session *s, int status)
+{
+	s->over = true;
+	s->status = status;
+}
+
+static void
+reply(struct session *s, enum frame_type type)
+{
+	struct frame f = { .type = type };
+
+	if (type == FRAME_KEPT)
+		memcpy(f.id, s->frame.id, sizeof(f.id));
+	output_reply(&s->output, &f);
+}
+
+static void
+on_hello(struct session *s)
+{
+	struct frame f = {
+		.type = FRAME_READY,
+		.program = "qvm-remote/" VERSION,
+		.wait = s->wait,
+	};
+
+	s->greeted = true;
+	output_reply(&s->output, &f);
+}
+
+/* One `next` stands at a time: a second one ends the first. */
+static void
+stand(struct session *s, enum next next)
+{
+	if (s->next != NEXT_NONE)
+		reply(s, FRAME_NONE);
+	s->next = next;
+	s->next_ms = now_ms();
+}
+
+static void
+on_next_any(struct session *s)
+{
+	s->input_limit = s->frame.input_limit;
+	s->word = -1;
+	stand(s, NEXT_ANY);
+}
+
+static void
+tell_frame(struct session *s, const char *id)
+{
+	char line[LINE_MAX_BYTES];
+	ssize_t n = frame_print(line, &s->frame);
+
+	if (n > 0)
+		peers_tell(&s->peers, id, line, (size_t)n);
+}
+
+static void
+on_next_cancel(struct session *s)
+{
+	if (s->word != (int)s->frame.word)
+		tell_frame(s, NULL);
+	s->word = (int)s->frame.word;
+	stand(s, NEXT_CANCEL);
+}
+
+static void
+on_take(struct session *s)
+{
+	/* Withdrawn in the meantime: its result will be stored all the same. */
+	if (store_take(s->home, s->frame.id) == -1)
+		say_note("taken, but no longer here: %s", s->frame.id);
+	offers_answered(&s->offers, s->frame.id);
+}
+
+static void
+on_state(struct session *s)
+{
+	tell_frame(s, s->frame.id);
+}
+
+static void
+on_piece(struct session *s)
+{
+	enum store_stream stream =
+	    s->frame.type == FRAME_OUT ? STORE_OUT : STORE_ERR;
+
+	s->left = s->frame.length;
+	s->at = s->frame.offset;
+	if (store_piece(&s->store, s->frame.id, stream, s->at, &s->piece) ==
+	    -1)
+		end(s, 1);
+}
+
+static void
+on_receipt(struct session *s)
+{
+	const char *id = s->frame.id;
+	int fresh = store_done(&s->store, id, s->frame.exit, s->receipt,
+	    s->frame.length);
+
+	if (fresh == 1)
+		peers_news(&s->peers, "result", id);
+	if (fresh == -1 || store_sync(&s->store) == -1) {
+		end(s, 1);
+		return;
+	}
+	offers_answered(&s->offers, id);
+	store_forget(s->home, id);
+	reply(s, FRAME_KEPT);
+}
+
+static void
+on_done(struct session *s)
+{
+	s->left = s->frame.length;
+	s->at = 0;
+	if (s->left == 0)
+		on_receipt(s);
+}
+
+static uint64_t
+count(int dir, const char *suffix)
+{
+	struct dirent *entry;
+	uint64_t n = 0;
+	size_t len;
+	DIR *d;
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd == -1 || (d = fdopendir(fd)) == NULL) {
+		if (fd != -1)
+			close(fd);
+		return (0);
+	}
+	while ((entry = readdir(d)) != NULL) {
+		len = text_stem(entry->d_name, suffix);
+		n += id_valid(entry->d_name, len) ||
+		    id_valid_v1_ping(entry->d_name, len);
+	}
+	closedir(d);
+	return (n);
+}
+
+static void
+on_count(struct session *s)
+{
+	struct frame f = { .type = FRAME_COUNTS };
+
+	f.pending = count(s->home->pending, ".auth");
+	f.running = count(s->home->running, ".auth");
+	f.results = count(s->home->results, ".exit");
+	output_reply(&s->output, &f);
+}
+
+static void
+on_bye(struct session *s)
+{
+	end(s, 0);
+}
+
+static void (*const handlers[])(struct session *) = {
+	[FRAME_HELLO] = on_hello,
+	[FRAME_NEXT_ANY] = on_next_any,
+	[FRAME_NEXT_CANCEL] = on_next_cancel,
+	[FRAME_TAKE] = on_take,
+	[FRAME_STATE] = on_state,
+	[FRAME_OUT] = on_piece,
+	[FRAME_ERR] = on_piece,
+	[FRAME_DONE] = on_done,
+	[FRAME_COUNT] = on_count,
+	[FRAME_BYE] = on_bye,
+};
+
+static void
+on_line(struct session *s, const char *line, size_t len)
+{
+	const char *why;
+
+	if (frame_parse(FRAME_DOM0, line, len, &s->frame, &why) == -1) {
+		say_error("dom0's line is no frame: %s", why);
+		end(s, 1);
+	} else if (s->greeted == (s->frame.type == FRAME_HELLO)) {
+		say_error("dom0 must greet, once, and first");
+		end(s, 1);
+	} else {
+		handlers[s->frame.type](s);
+	}
+}
+
+/* Bytes behind a line go where they belong as they come. */
+static void
+on_bytes(struct session *s, const char *bytes, size_t len)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	if (s->frame.type == FRAME_DONE) {
+		memcpy(s->receipt + s->at, bytes, len);
+	} else if (s->piece != -1) {
+		while (done < len) {
+			n = pwrite(s->piece, bytes + done, len - done,
+			    (off_t)(s->at + done));
+			if (n == -1 && errno == EINTR)
+				continue;
+			if (n <= 0) {
+				say_errno("results/%s", s->frame.id);
+				end(s, 1);
+				return;
+			}
+			done += (size_t)n;
+		}
+	}
+	s->at += len;
+	s->left -= len;
+	if (s->left > 0)
+		return;
+	if (s->frame.type == FRAME_DONE)
+		on_receipt(s);
+	else if (s->piece != -1)
+		peers_news(&s->peers, "grown", s->frame.id);
+}
+
+/* What the next step uses of len bytes: 0 when it needs more of them. */
+static size_t
+step(struct session *s, const char *p, size_t len)
+{
+	const char *lf;
+	size_t n;
+
+	if (s->left > 0) {
+		n = len < s->left ? len : (size_t)s->left;
+		on_bytes(s, p, n);
+		return (n);
+	}
+	lf = memchr(p, '\n', len < LINE_MAX_BYTES ? len : LINE_MAX_BYTES);
+	if (lf == NULL) {
+		if (len >= LINE_MAX_BYTES) {
+			say_error("dom0's line is over 256 bytes");
+			end(s, 1);
+		}
+		return (0);
+	}
+	n = (size_t)(lf - p) + 1;
+	on_line(s, p, n);
+	return (n);
+}
+
+void
+session_consume(struct session *s)
+{
+	size_t used = 0, n;
+
+	while (!s->over && used < s->in_len && output_room(&s->output)) {
+		n = step(s, s->in + used, s->in_len - used);
+		if (n == 0)
+			break;
+		used += n;
+	}
+	s->in_len -= used;
+	memmove(s->in, s->in + used, s->in_len);
+}
+
+void
+session_read(struct session *s)
+{
+	ssize_t n = read(0, s->in + s->in_len, sizeof(s->in) - s->in_len);
+
+	if (n > 0)
+		s->in_len += (size_t)n;
+	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+		end(s, 1); /* dom0 is gone: nobody would read a message */
+}
+
+void
+session_answer(struct session *s)
+{
+	static struct offer offer;
+
+	if (s->next == NEXT_NONE || output_busy(&s->output))
+		return;
+	if (offers_next(&s->offers, s->next == NEXT_ANY, s->input_limit,
+		&offer))
+		output_offer(&s->output, &offer);
+	else if (!s->wait || now_ms() - s->next_ms >= NONE_MS)
+		reply(s, FRAME_NONE);
+	else
+		return;
+	s->next = NEXT_NONE;
+}
+
+void
+session_submitted(void *session, struct peer *peer)
+{
+	struct session *s = session;
+	struct frame f = { .type = FRAME_NEXT_CANCEL };
+	char line[LINE_MAX_BYTES];
+	ssize_t n;
+
+	offers_id(&s->offers, peer->id);
+	if (s->word == -1)
+		return;
+	f.word = (enum frame_word)s->word;
+	if ((n = frame_print(line, &f)) > 0)
+		peers_tell(&s->peers, peer->id, line, (size_t)n);
+}
+
+int
+session_timeout(const struct session *s)
+{
+	int64_t now = now_ms(), at = s->next_ms + NONE_MS;
+
+	if (s->next == NEXT_NONE)
+		return (-1);
+	if (s->offers.look_again != 0 && s->offers.look_again < at)
+		at = s->offers.look_again;
+	return (at <= now ? 0 : (int)(at - now));
+}

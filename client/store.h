@@ -1,0 +1,56 @@
+#ifndef CLIENT_STORE_H
+#define CLIENT_STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client/home.h"
+#include "wire/limits.h"
+
+/* The agent: what dom0 sends, on the VM's disk. */
+
+enum store_stream {
+	STORE_OUT,
+	STORE_ERR,
+	STORE_STREAMS
+};
+
+#define STORE_SLOTS 32 /* results that are open at a time */
+struct store {
+	const struct home *home;
+	uint64_t clock;
+	struct store_slot {
+		char	 id[ID_MAX + 1];
+		uint64_t used;
+		int	 fd[STORE_STREAMS];
+	} slots[STORE_SLOTS];
+};
+
+void store_init(struct store *, const struct home *);
+
+/*
+ * Where a piece of output at offset goes.  0: *fd, which stays the store's, or
+ * -1 where the result is already there and the bytes are dropped.  -1 after
+ * saying why.
+ */
+int store_piece(struct store *, const char *id, enum store_stream,
+    uint64_t offset, int *fd);
+
+/*
+ * The end of a result: 1 when it is new (it can be seen, and is not yet known
+ * to be on the disk), 0 when it was there already, -1 after saying why.
+ */
+int store_done(struct store *, const char *id, uint8_t exit,
+    const char *receipt, size_t len);
+/* On the disk, whatever happens now: 0, or -1 after saying why. */
+int store_sync(const struct store *);
+
+/*
+ * Moves a request from pending/ to running/: 0, or -1 when it is in neither.
+ * May be done again.
+ */
+int store_take(const struct home *, const char *id);
+/* Removes an id's request, and its cancel. */
+void store_forget(const struct home *, const char *id);
+
+#endif

@@ -1,0 +1,252 @@
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/clock.h"
+#include "client/file.h"
+#include "client/history.h"
+#include "client/interrupt.h"
+#include "client/say.h"
+#include "client/socket.h"
+#include "client/wait.h"
+#include "wire/frame.h"
+
+#define SILENT_MS     3000  /* without a session, before we say so */
+#define LOOK_FIRST_MS 10    /* without a session: the first look, then twice */
+#define LOOK_MOST_MS  1000  /*   as long each time, up to this */
+#define LOOK_IDLE_MS  5000  /* with one, which tells us when to look */
+#define CANCEL_MS     7000  /* TERM, 5 s, KILL, and the way back */
+#define GRACE_MS      60000 /* after `expires`, and after a lost session */
+
+struct state {
+	int	sock;		/* -1: no session */
+	int64_t alone_since;	/* now_ms() when there was last a session */
+	int	look_ms;
+	bool	said_alone;
+	int64_t cancel_at;	/* now_ms() of our cancel, or 0 */
+	int	word;		/* last `next cancel` that was shown, or -1 */
+};
+
+static void
+session_try(struct wait *w, struct state *s)
+{
+	s->sock = socket_connect(w->home);
+	if (s->sock != -1 &&
+	    socket_send_id(s->sock, "submitted ", w->request->id) == 0) {
+		s->said_alone = false;
+		s->look_ms = LOOK_FIRST_MS;
+		s->word = -1;
+		return;
+	}
+	if (s->sock != -1)
+		close(s->sock);
+	s->sock = -1;
+	s->look_ms *= 2;
+	if (s->look_ms > LOOK_MOST_MS)
+		s->look_ms = LOOK_MOST_MS;
+}
+
+static void
+show_state(const struct frame *f)
+{
+	switch (f->state) {
+	case STATE_QUEUED:
+		say_detail("queued, %llu before it", (unsigned long long)f->n);
+		break;
+	case STATE_ASKED:
+		say_detail("a person in dom0 is asked");
+		break;
+	case STATE_RUNNING:
+		say_detail("running");
+		break;
+	}
+}
+
+/*
+ * One message of the agent.  Whatever it says, we look at the files next; so
+ * one that is not understood, or is of another id, does no harm.
+ */
+static void
+session_message(struct wait *w, struct state *s, const char *line, size_t len)
+{
+	struct frame f;
+	const char *why;
+
+	if (frame_parse(FRAME_DOM0, line, len, &f, &why) == -1)
+		return;
+	if (f.type == FRAME_STATE && strcmp(f.id, w->request->id) == 0)
+		show_state(&f);
+	if (f.type == FRAME_NEXT_CANCEL && s->word != (int)f.word) {
+		say_note("dom0 takes no request at the moment (%s)",
+		    frame_word_name(f.word));
+		s->word = (int)f.word;
+	}
+}
+
+static void
+session_read(struct wait *w, struct state *s)
+{
+	char line[LINE_MAX_BYTES];
+	ssize_t n;
+
+	while ((n = recv(s->sock, line, sizeof(line), MSG_DONTWAIT)) > 0)
+		session_message(w, s, line, (size_t)n);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	close(s->sock);
+	s->sock = -1;
+	s->alone_since = now_ms();
+}
+
+static bool
+taken(const struct wait *w)
+{
+	return (file_exists(w->home->running, w->request->id, ".auth"));
+}
+
+/* The cancel is written once; a session is told, and given time to answer. */
+static void
+cancel(struct wait *w, struct state *s)
+{
+	s->cancel_at = now_ms();
+	if (request_cancel(w->home, w->request) == -1 || s->sock == -1)
+		return;
+	if (socket_send_id(s->sock, "submitted ", w->request->id) == -1) {
+		/* It dropped us while we waited for a slow reader. */
+		close(s->sock);
+		session_try(w, s);
+	}
+}
+
+/*
+ * Without a session nobody will answer.  A request that no session has taken
+ * is withdrawn; its cancel stays, for the case that dom0 has it all the same.
+ */
+static bool
+cancel_over(struct wait *w, const struct state *s)
+{
+	if (s->cancel_at == 0)
+		return (false);
+	if (s->sock != -1 && now_ms() - s->cancel_at < CANCEL_MS)
+		return (false);
+	history_withdraw(w->home, w->request->id);
+	return (true);
+}
+
+/* How long after a lost session a result may still be awaited. */
+static int64_t
+lost_ms(const struct wait *w)
+{
+	int32_t timeout = w->request->timeout;
+
+	if (timeout == TOKEN_TIMEOUT_POLICY)
+		timeout = TIMEOUT_DEFAULT;
+	return ((int64_t)timeout * 1000 + GRACE_MS);
+}
+
+/* True, with *end, when waiting longer is of no use. */
+static bool
+over(struct wait *w, const struct state *s, enum wait_end *end)
+{
+	int64_t now = now_ms(), since = w->request->expires_ms;
+
+	*end = WAIT_GIVEN_UP;
+	if (cancel_over(w, s))
+		return (true);
+	if (w->limit_ms != 0 && now >= w->limit_ms) {
+		*end = WAIT_UNKNOWN;
+		if (history_withdraw(w->home, w->request->id))
+			*end = WAIT_NEVER_TAKEN;
+		return (true);
+	}
+	if (!taken(w)) {
+		*end = WAIT_NEVER_TAKEN;
+		if (now < w->request->expires_ms + GRACE_MS)
+			return (false);
+		/* The agent may have taken it just now. */
+		return (history_withdraw(w->home, w->request->id) ||
+		    !taken(w));
+	}
+	*end = WAIT_UNKNOWN;
+	if (s->alone_since > since)
+		since = s->alone_since;
+	return (s->sock == -1 && now >= since + lost_ms(w));
+}
+
+static int
+timeout_ms(const struct wait *w, const struct state *s)
+{
+	int64_t now = now_ms(), ms = s->sock == -1 ? s->look_ms : LOOK_IDLE_MS;
+
+	if (s->cancel_at != 0 && s->cancel_at + CANCEL_MS - now < ms)
+		ms = s->cancel_at + CANCEL_MS - now;
+	if (w->limit_ms != 0 && w->limit_ms - now < ms)
+		ms = w->limit_ms - now;
+	return (ms < 0 ? 0 : (int)ms);
+}
+
+/* Until the agent says something, a signal comes, or it is time to look. */
+static void
+pause_for_news(struct wait *w, struct state *s)
+{
+	struct pollfd p[] = {
+		/* A signal is noted once; then its pipe stays readable. */
+		{ .fd = s->cancel_at == 0 ? w->signals : -1, .events = POLLIN },
+		{ .fd = s->sock, .events = POLLIN },
+	};
+
+	if (poll(p, 2, timeout_ms(w, s)) == -1)
+		return; /* a signal: the loop looks at it */
+	if (s->sock != -1 && p[1].revents != 0)
+		session_read(w, s);
+}
+
+static void
+say_alone(struct state *s)
+{
+	if (s->sock != -1 || s->said_alone ||
+	    now_ms() - s->alone_since < SILENT_MS)
+		return;
+	s->said_alone = true;
+	say_note("dom0 has no session here: is qvm-remote-dom0 running, and "
+		 "this VM authorised?  Waiting on; Ctrl-C gives up");
+}
+
+enum wait_end
+wait_result(struct wait *w)
+{
+	struct state s = { .sock = -1, .look_ms = LOOK_FIRST_MS, .word = -1 };
+	const char *id = w->request->id;
+	enum wait_end end = WAIT_RESULT;
+	bool printed, first = true;
+
+	s.alone_since = now_ms();
+	for (;;) {
+		if (s.sock == -1)
+			session_try(w, &s);
+		printed = stream_pump(&w->out, w->home, id) == 0;
+		printed &= stream_pump(&w->err, w->home, id) == 0;
+		if (file_exists(w->home->results, id, ".exit"))
+			break;
+		if (s.cancel_at == 0 && (interrupted() || !printed))
+			cancel(w, &s);
+		if (over(w, &s, &end))
+			break;
+		say_alone(&s);
+		if (first)
+			history_sweep(w->home);
+		else
+			pause_for_news(w, &s);
+		first = false;
+	}
+	if (file_exists(w->home->results, id, ".exit"))
+		end = WAIT_RESULT;
+	if (s.sock != -1)
+		close(s.sock);
+	return (end);
+}

@@ -1,0 +1,35 @@
+#ifndef CLIENT_WAIT_H
+#define CLIENT_WAIT_H
+
+#include <stdint.h>
+
+#include "client/home.h"
+#include "client/request.h"
+#include "client/stream.h"
+
+#define EXIT_INTERRUPTED 130
+#define EXIT_BROKEN_PIPE 141
+#define EXIT_OTHER	 255
+
+enum wait_end {
+	WAIT_RESULT,	/* .exit is there */
+	WAIT_NEVER_TAKEN, /* and withdrawn */
+	WAIT_UNKNOWN,	/* taken, and no session for too long */
+	WAIT_GIVEN_UP	/* interrupted, or its output cannot be printed */
+};
+
+struct wait {
+	const struct home    *home;
+	const struct request *request;
+	int	signals;	/* of interrupt_catch() */
+	int64_t limit_ms;	/* on now_ms(): ping ends then; or 0 */
+	struct stream out, err;
+};
+
+/*
+ * Prints output as it comes, until there is a result, or a reason to wait no
+ * longer.
+ */
+enum wait_end wait_result(struct wait *);
+
+#endif
