@@ -69,9 +69,9 @@ read_hidden(const char *vm, char *buf, size_t size)
 		fail_errno("terminal");
 	hidden = saved;
 	hidden.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
-	fprintf(stderr, "Key of %s, 64 hex digits, not shown: ", vm);
 	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden) == -1)
 		fail_errno("terminal");
+	fprintf(stderr, "Key of %s, 64 hex digits, not shown: ", vm);
 	if (wait_for_line(&signals))
 		n = read(STDIN_FILENO, buf, size);
 	fprintf(stderr, "\n");

@@ -11,10 +11,36 @@ make_root() {
         "$root/usr/bin"
     keys=$root/etc/qubes/remote.d
     log=$root/var/log/qvm-remote
+
+    # A program, since atf_check executes what it is given.
+    mkdir bin
+    printf '#!/bin/sh\nexec "%s/qvm-remote-dom0" --root "%s" "$@"\n' \
+        "$here" "$root" >bin/dom0
+    chmod 755 bin/dom0
+    PATH=$PWD/bin:$PATH
 }
 
-dom0() {
-    "$here/qvm-remote-dom0" --root "$root" "$@"
+# Holds the lock as the daemon does, and says which signal came.
+hold_lock() {
+    cat >holder.py <<'END'
+import fcntl, signal, sys
+signals = {signal.SIGHUP, signal.SIGTERM}
+signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+lock = open(sys.argv[1], "w")
+fcntl.lockf(lock, fcntl.LOCK_EX)
+open("ready", "w").close()
+while True:
+    name = signal.sigwait(signals).name
+    with open("signals", "a") as f:
+        print(name, file=f)
+    if name == "SIGTERM":
+        break
+END
+    rm -f ready
+    mkfifo ready
+    python3 holder.py "$log/lock" &
+    holder=$!
+    cat ready
 }
 
 # root_test NAME: declares a test that needs root; NAME_body follows.

@@ -9,3 +9,9 @@ $(B)/admin/qvm-remote-dom0: LDLIBS += -lbearssl
 TESTS += $(B)/admin/mklog
 $(B)/admin/mklog: $(B)/admin/mklog.o $(B)/audit.a $(B)/crypto.a
 $(B)/admin/mklog: LDLIBS += -lbearssl
+
+$(B)/admin/lib.sh: admin/lib.sh
+	@mkdir -p $(@D)
+	$(INSTALL) -m 0644 $< $@
+$(patsubst %.sh,$(B)/%,$(wildcard admin/*_test.sh)): $(B)/admin/lib.sh \
+	$(B)/admin/qvm-remote-dom0 $(B)/admin/mklog

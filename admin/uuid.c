@@ -156,6 +156,8 @@ vm_uuid(const char *vm, char uuid[UUID_LEN + 1])
 
 	if (uuid_of_running(vm, uuid))
 		return true;
+	/* What was found and did not count. */
+	uuid[0] = '\0';
 	len = run_prefs(vm, answer, sizeof(answer));
 	if (len == UUID_LEN + 1 && answer[UUID_LEN] == '\n')
 		len--;

@@ -41,7 +41,7 @@ on_alarm(int signo)
 static int
 lock(const struct home *h)
 {
-	struct sigaction action = { .sa_handler = on_alarm };
+	struct sigaction action = {.sa_handler = on_alarm};
 	int fd, result;
 
 	fd = openat(h->dir, "agent.lock",
@@ -182,36 +182,48 @@ turn(int notify)
 		errno = ESTALE;
 		return (-1);
 	}
-	peers_read(&session.peers, fds + FD_PEERS, session_submitted,
-	    &session);
+	peers_read(&session.peers, fds + FD_PEERS, session_submitted, &session);
 	if (fds[FD_IN].revents != 0)
 		session_read(&session);
 	return (0);
 }
 
+/* What stands in the way of an answer goes first. */
+static int
+send_all(void)
+{
+	if (output_flush(&session.output) == 0) {
+		session_answer(&session);
+		if (output_flush(&session.output) == 0)
+			return (0);
+	}
+	if (errno == 0)
+		say_error("a request was cut while it was sent");
+	else if (errno != EPIPE)
+		say_errno("standard output");
+	return (-1);
+}
+
 static int
 serve(int notify)
 {
-	while (!session.over) {
-		session_consume(&session);
-		if (session.over)
-			break;
-		session_answer(&session);
-		errno = 0;
-		if (output_flush(&session.output) == -1) {
-			if (errno == 0)
-				say_error("a request was cut while it was "
-					  "sent");
-			else if (errno != EPIPE)
-				say_errno("standard output");
-			return (1);
-		}
+	bool more;
+
+	for (;;) {
+		do {
+			more = session_consume(&session);
+			if (session.over)
+				return (session.status);
+			if (send_all() == -1)
+				return (1);
+		} while (more && output_room(&session.output));
 		if (turn(notify) == -1) {
 			say_errno("queue");
 			return (1);
 		}
+		if (session.over)
+			return (session.status);
 	}
-	return (session.status);
 }
 
 int

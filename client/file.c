@@ -108,8 +108,7 @@ file_write(int dir, const char *id, const char *suffix, const void *buf,
 	if (write_all(fd, buf, len) == -1 || (sync && fsync(fd) == -1)) {
 		saved = errno;
 		close(fd);
-	} else if (close(fd) == -1 ||
-	    renameat(dir, temp, dir, name) == -1) {
+	} else if (close(fd) == -1 || renameat(dir, temp, dir, name) == -1) {
 		saved = errno;
 	} else {
 		return (0);

@@ -10,15 +10,14 @@
 
 /* What is said of an answer that is not a command's own end. */
 static const char *const meanings[RECEIPT_STATUS_COUNT] = {
-	[RECEIPT_TIMEOUT] = "time-out: the command was killed",
-	[RECEIPT_CANCELLED] = "cancelled",
-	[RECEIPT_DRY_RUN] = "dry run: nothing was run",
-	[RECEIPT_REJECTED] = "rejected",
-	[RECEIPT_DENIED] = "denied",
-	[RECEIPT_EXPIRED] = "expired before it could run",
-	[RECEIPT_REPLAYED] = "replayed",
-	[RECEIPT_INTERRUPTED] = "interrupted: dom0's service ended during the "
-				"run, the outcome is not known",
+    [RECEIPT_TIMEOUT] = "time-out: the command was killed",
+    [RECEIPT_CANCELLED] = "cancelled",
+    [RECEIPT_DRY_RUN] = "dry run: nothing was run",
+    [RECEIPT_REJECTED] = "rejected",
+    [RECEIPT_DENIED] = "denied",
+    [RECEIPT_EXPIRED] = "expired before it could run",
+    [RECEIPT_REPLAYED] = "replayed",
+    [RECEIPT_INTERRUPTED] = "interrupted in dom0: the outcome is not known",
 };
 
 /* The receipt is of this request and of the key that it was signed with. */
@@ -76,20 +75,22 @@ check_stream(const struct stream *s, const struct receipt_stream *kept)
 	sha256_final(&s->sha, digest);
 	if (s->printed < kept->kept) {
 		say_error("%s: %" PRIu64 " of %" PRIu64 " bytes arrived, the "
-			  "rest was lost", s->name, s->printed, kept->kept);
+			  "rest was lost",
+		    s->name, s->printed, kept->kept);
 		return (-1);
 	}
 	if (s->printed > kept->kept ||
 	    !ct_equal(digest, kept->sha256, SHA256_LEN)) {
 		say_error("%s does not verify: what was printed is not what "
-			  "the command wrote", s->name);
+			  "the command wrote",
+		    s->name);
 		return (-1);
 	}
 	if (kept->kept < kept->written)
 		say_error("%s: the command wrote %" PRIu64 " bytes, %" PRIu64
 			  " of them are missing: beyond the limit of what is "
-			  "kept", s->name, kept->written,
-		    kept->written - kept->kept);
+			  "kept",
+		    s->name, kept->written, kept->written - kept->kept);
 	return (0);
 }
 
@@ -111,7 +112,8 @@ say_details(const struct receipt *r)
 {
 	if (r->has_times)
 		say_detail("%s, %" PRId64 " ms, record %" PRIu64
-			   " of dom0's log", receipt_status_name(r->status),
+			   " of dom0's log",
+		    receipt_status_name(r->status),
 		    (r->ended_us - r->started_us) / 1000, r->log_seq);
 	else
 		say_detail("%s, record %" PRIu64 " of dom0's log",

@@ -76,7 +76,7 @@ move(int from, const char *id, const char *suffix, int to, const char *name)
 int
 history_store(const struct home *h, const char *id)
 {
-	static const char *const request[] = { "", ".auth", ".in" };
+	static const char *const request[] = {"", ".auth", ".in"};
 	int folder, saved, result = -1;
 	size_t i;
 
@@ -101,7 +101,7 @@ history_store(const struct home *h, const char *id)
 bool
 history_withdraw(const struct home *h, const char *id)
 {
-	static const char *const suffixes[] = { "", ".auth", ".in", ".cancel" };
+	static const char *const suffixes[] = {"", ".auth", ".in", ".cancel"};
 	char temp[ID_MAX + 2];
 	bool removed = file_remove(h->pending, id, ".auth");
 	size_t i;

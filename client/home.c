@@ -15,13 +15,13 @@
 
 static const struct {
 	const char *name;
-	size_t	    offset; /* of its descriptor; the first is the parent */
+	size_t offset; /* of its descriptor; the first is the parent */
 } folders[] = {
-	{ "queue/pending", offsetof(struct home, pending) },
-	{ "queue/running", offsetof(struct home, running) },
-	{ "queue/results", offsetof(struct home, results) },
-	{ "queue/clients", offsetof(struct home, clients) },
-	{ "history", offsetof(struct home, history) },
+    {"queue/pending", offsetof(struct home, pending)},
+    {"queue/running", offsetof(struct home, running)},
+    {"queue/results", offsetof(struct home, results)},
+    {"queue/clients", offsetof(struct home, clients)},
+    {"history", offsetof(struct home, history)},
 };
 
 /* mkdir comes second: nearly always the folder is there. */

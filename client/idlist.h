@@ -13,15 +13,15 @@
 #define IDLIST_MAX 256
 struct idlist {
 	size_t n;
-	bool   more;	/* some were left out since this was last cleared */
-	char   ids[IDLIST_MAX][ID_MAX + 1];
+	bool more; /* some were left out since this was last cleared */
+	char ids[IDLIST_MAX][ID_MAX + 1];
 };
 
 /*
  * By the time that an id states; v1's pings, which state it in another way and
  * wait 10 s at most, come before all others.
  */
-int  id_compare(const char *, const char *);
+int id_compare(const char *, const char *);
 
 void idlist_add(struct idlist *, const char *id);
 bool idlist_has(const struct idlist *, const char *id);

@@ -31,8 +31,8 @@ on_signal(int signo)
 int
 interrupt_catch(void)
 {
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction old, action = { .sa_handler = on_signal };
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction old, action = {.sa_handler = on_signal};
 	size_t i;
 
 	if (pipe2(wake, O_CLOEXEC | O_NONBLOCK) == -1)

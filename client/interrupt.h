@@ -8,7 +8,7 @@
  * is noted, the second ends the process with 130.  Returns a descriptor that
  * is readable once one has come, or -1 with errno.
  */
-int  interrupt_catch(void);
+int interrupt_catch(void);
 bool interrupted(void);
 
 #endif

@@ -1,8 +1,9 @@
 /*
  * qvm-remote: what is typed in the VM.
- * Fed by:  the person (words, options, standard input); dom0, through the agent and the queue's files
- * Feeds:   the queue (requests, cancels); standard output and error; agent: dom0, on its pipe
- * May:     files under ~/.qvm-remote, one socket there      May not: the network, other programs
+ * Fed by:  the person (words, options, standard input); dom0, through the agent
+ * and the queue's files Feeds:   the queue (requests, cancels); standard output
+ * and error; agent: dom0, on its pipe May:     files under ~/.qvm-remote, one
+ * socket there      May not: the network, other programs
  */
 #include <sys/stat.h>
 
@@ -39,12 +40,12 @@ static const char usage_text[] =
     "      --version      version and protocol\n";
 
 static const struct option options[] = {
-	{ "timeout", required_argument, NULL, 't' },
-	{ "quiet", no_argument, NULL, 'q' },
-	{ "verbose", no_argument, NULL, 'v' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'V' },
-	{ NULL, 0, NULL, 0 },
+    {"timeout", required_argument, NULL, 't'},
+    {"quiet", no_argument, NULL, 'q'},
+    {"verbose", no_argument, NULL, 'v'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
 };
 
 static int32_t timeout = TOKEN_TIMEOUT_POLICY;
@@ -98,12 +99,12 @@ cmd_agent_poll(struct home *h)
 }
 
 static const struct subcommand subcommands[] = {
-	{ { "key", "gen" }, cmd_key_gen },
-	{ { "key", "show" }, cmd_key_show },
-	{ { "key", "show", "--fingerprint" }, cmd_key_fingerprint },
-	{ { "ping" }, cmd_ping },
-	{ { "agent" }, cmd_agent },
-	{ { "agent", "--poll" }, cmd_agent_poll },
+    {{"key", "gen"}, cmd_key_gen},
+    {{"key", "show"}, cmd_key_show},
+    {{"key", "show", "--fingerprint"}, cmd_key_fingerprint},
+    {{"ping"}, cmd_ping},
+    {{"agent"}, cmd_agent},
+    {{"agent", "--poll"}, cmd_agent_poll},
 };
 #define SUBCOMMANDS (sizeof(subcommands) / sizeof(subcommands[0]))
 
@@ -181,8 +182,7 @@ parse_options(int argc, char **argv, int *status)
 	while ((c = getopt_long(argc, argv, "+t:qvh", options, NULL)) != -1) {
 		switch (c) {
 		case 't':
-			if (text_seconds(optarg, 1, TIMEOUT_MAX, &timeout) ==
-			    0)
+			if (text_seconds(optarg, 1, TIMEOUT_MAX, &timeout) == 0)
 				break;
 			say_error("-t: 1 to %d seconds", TIMEOUT_MAX);
 			*status = EXIT_USAGE;

@@ -20,8 +20,9 @@
 #define V1_OLD_S      3600 /* its client is long gone */
 #define LOOK_AGAIN_MS 500
 
+/* beyond: an id that it must be younger than, or NULL. */
 static void
-source_name(struct source *s, const char *name)
+source_name(struct source *s, const char *name, const char *beyond)
 {
 	size_t len = text_stem(name, s->suffix);
 	char id[ID_MAX + 1];
@@ -31,7 +32,8 @@ source_name(struct source *s, const char *name)
 		return;
 	memcpy(id, name, len);
 	id[len] = '\0';
-	idlist_add(&s->list, id);
+	if (beyond == NULL || id_compare(id, beyond) > 0)
+		idlist_add(&s->list, id);
 }
 
 static void
@@ -47,11 +49,9 @@ source_scan(struct source *s)
 		s->stale = true; /* no descriptors, no memory: later */
 		return;
 	}
-	while ((entry = readdir(d)) != NULL) {
-		if (s->after[0] == '\0' ||
-		    id_compare(entry->d_name, s->after) > 0)
-			source_name(s, entry->d_name);
-	}
+	while ((entry = readdir(d)) != NULL)
+		source_name(s, entry->d_name,
+		    s->after[0] == '\0' ? NULL : s->after);
 	closedir(d);
 }
 
@@ -102,8 +102,8 @@ offers_rescan(struct offers *o)
 void
 offers_name(struct offers *o, const char *name)
 {
-	source_name(&o->cancels, name);
-	source_name(&o->requests, name);
+	source_name(&o->cancels, name, NULL);
+	source_name(&o->requests, name, NULL);
 }
 
 void
@@ -140,18 +140,18 @@ offer_cancel(struct offers *o, const char *id, struct offer *out)
 {
 	ssize_t len;
 
-	if (idlist_has(&o->cancelled, id))
-		return (false);
-	len = file_read(o->home->pending, id, ".cancel", out->token,
-	    sizeof(out->token));
-	if (len == -1 && errno != EFBIG)
-		return (false);
-	/* What has ended needs no cancel; what is too long is none. */
-	if (len <= 0 || !id_valid(id, strlen(id)) ||
-	    history_has_result(o->home, id)) {
+	if (history_has_result(o->home, id)) {
 		file_remove(o->home->pending, id, ".cancel");
 		return (false);
 	}
+	if (idlist_has(&o->cancelled, id) || !id_valid(id, strlen(id)))
+		return (false);
+	len = file_read(o->home->pending, id, ".cancel", out->token,
+	    sizeof(out->token));
+	if (len == -1 && errno == EFBIG) /* no token is that long */
+		file_remove(o->home->pending, id, ".cancel");
+	if (len <= 0)
+		return (false);
 	out->frame.type = FRAME_CANCEL;
 	out->frame.token_len = (uint64_t)len;
 	out->bytes = true;
@@ -247,8 +247,7 @@ offer_clear(struct offer *out, const char *id)
 }
 
 bool
-offers_next(struct offers *o, bool any, uint64_t input_limit,
-    struct offer *out)
+offers_next(struct offers *o, bool any, uint64_t input_limit, struct offer *out)
 {
 	const struct home *h = o->home;
 	char id[ID_MAX + 1];

@@ -12,11 +12,11 @@
 
 /* Ids that a folder names, read a bounded number at a time. */
 struct source {
-	int	      dir;
-	const char   *suffix;
-	bool	      stale;	/* read it again from the beginning */
+	int dir;
+	const char *suffix;
+	bool stale; /* read it again from the beginning */
 	struct idlist list;
-	char	      after[ID_MAX + 1]; /* a further read begins here */
+	char after[ID_MAX + 1]; /* a further read begins here */
 };
 
 struct offers {
@@ -24,15 +24,15 @@ struct offers {
 	struct source cancels, running, requests;
 	struct idlist offered;	 /* dom0 has said neither take nor done */
 	struct idlist cancelled; /* cancels of this session that stay */
-	int64_t	      look_again; /* now_ms(); 0: no need */
+	int64_t look_again;	 /* now_ms(); 0: no need */
 };
 
 /* What is sent: the frame, then its bytes, if any are. */
 struct offer {
 	struct frame frame;
-	bool	     bytes;	/* the token's, the body's and the input's */
-	char	     token[TOKEN_PIPE_MAX];
-	int	     body, input; /* the receiver's to close; -1 for none */
+	bool bytes; /* the token's, the body's and the input's */
+	char token[TOKEN_PIPE_MAX];
+	int body, input; /* the receiver's to close; -1 for none */
 };
 
 /* A session begins: all that lies in the queue is to be looked at. */

@@ -13,11 +13,11 @@
  * with bytes is on its way, and is read from its files as the pipe takes it.
  */
 struct output {
-	char	 buf[65536];
-	size_t	 start, end;
-	char	 replies[4096];
-	size_t	 replies_len;
-	int	 file[2];	/* body, input: -1 when done */
+	char buf[65536];
+	size_t start, end;
+	char replies[4096];
+	size_t replies_len;
+	int file[2]; /* body, input: -1 when done */
 	uint64_t left[2];
 };
 

@@ -51,8 +51,7 @@ peers_tell(struct peers *p, const char *id, const char *line, size_t len)
 	struct peer *peer;
 
 	for (peer = p->peers; peer < p->peers + PEERS_MAX; peer++) {
-		if (peer->fd == -1 ||
-		    (id != NULL && strcmp(peer->id, id) != 0))
+		if (peer->fd == -1 || (id != NULL && strcmp(peer->id, id) != 0))
 			continue;
 		if (send(peer->fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL) !=
 		    (ssize_t)len)

@@ -15,7 +15,7 @@
 struct peers {
 	int listener;
 	struct peer {
-		int  fd;	/* -1: free */
+		int fd; /* -1: free */
 		char id[ID_MAX + 1];
 	} peers[PEERS_MAX];
 };

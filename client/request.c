@@ -35,7 +35,7 @@ token_sign(const struct request *r, struct token *t, char out[TOKEN_MAX])
 static int
 write_token(const struct home *h, struct request *r, int64_t issued)
 {
-	struct token t = { 0 };
+	struct token t = {0};
 	char text[TOKEN_MAX];
 	ssize_t len;
 
@@ -48,8 +48,8 @@ write_token(const struct home *h, struct request *r, int64_t issued)
 	if ((len = token_sign(r, &t, text)) == -1)
 		return (-1);
 	sha256(text, (size_t)len, r->digest);
-	return (file_write(h->pending, r->id, ".auth", text, (size_t)len,
-	    false));
+	return (
+	    file_write(h->pending, r->id, ".auth", text, (size_t)len, false));
 }
 
 /*
@@ -134,7 +134,7 @@ request_submit(const struct home *h, struct request *r)
 int
 request_cancel(const struct home *h, const struct request *r)
 {
-	struct token t = { 0 };
+	struct token t = {0};
 	char text[TOKEN_MAX];
 	ssize_t len;
 

@@ -12,18 +12,18 @@
 /* One request, from its id to its files in pending/. */
 struct request {
 	/* the caller's to fill in */
-	enum token_kind	    kind;
-	int32_t		    timeout; /* seconds, or TOKEN_TIMEOUT_POLICY */
-	int32_t		    patience; /* seconds from issued to expires */
-	const void	   *body;
-	size_t		    body_len;
+	enum token_kind kind;
+	int32_t timeout;  /* seconds, or TOKEN_TIMEOUT_POLICY */
+	int32_t patience; /* seconds from issued to expires */
+	const void *body;
+	size_t body_len;
 	struct derived_keys keys;
 	/* what request_submit finds */
-	char	id[ID_MAX + 1];
-	int64_t expires;	/* Unix seconds, the VM's clock */
-	int64_t expires_ms;	/* the same on now_ms() */
+	char id[ID_MAX + 1];
+	int64_t expires;	    /* Unix seconds, the VM's clock */
+	int64_t expires_ms;	    /* the same on now_ms() */
 	uint8_t digest[SHA256_LEN]; /* of the token's bytes */
-	int	lock;		/* clients/<id>, locked as long as we live */
+	int lock; /* clients/<id>, locked as long as we live */
 };
 
 /*

@@ -101,7 +101,8 @@ wait_for_end(struct wait *w)
 		if (!stored)
 			say_errno("cannot move the result to history");
 		if (audit_line(w->home, "DONE id=%s exit=%d", w->request->id,
-			status) == -1 && stored)
+			status) == -1 &&
+		    stored)
 			say_errno("audit.log");
 	} else {
 		status = own_reason(w, no_result(w, end));
@@ -114,7 +115,7 @@ wait_for_end(struct wait *w)
 static int
 send_request(const struct home *h, struct request *r, int64_t limit_ms)
 {
-	struct wait w = { .home = h, .request = r };
+	struct wait w = {.home = h, .request = r};
 	int status;
 
 	if (key_load(h, &r->keys) == -1)
@@ -140,10 +141,9 @@ send_request(const struct home *h, struct request *r, int64_t limit_ms)
 }
 
 int
-run_command(const struct home *h, const void *body, size_t len,
-    int32_t timeout)
+run_command(const struct home *h, const void *body, size_t len, int32_t timeout)
 {
-	struct request r = { .kind = TOKEN_RUN, .timeout = timeout };
+	struct request r = {.kind = TOKEN_RUN, .timeout = timeout};
 	const char *rule;
 
 	if (len > BODY_MAX) {
@@ -157,7 +157,8 @@ run_command(const struct home *h, const void *body, size_t len,
 	}
 	r.body = body;
 	r.body_len = len;
-	r.patience = timeout == TOKEN_TIMEOUT_POLICY ? TIMEOUT_DEFAULT : timeout;
+	r.patience =
+	    timeout == TOKEN_TIMEOUT_POLICY ? TIMEOUT_DEFAULT : timeout;
 	r.patience += PATIENCE_S;
 	if (r.patience > EXPIRES_MAX)
 		r.patience = EXPIRES_MAX;
@@ -168,9 +169,9 @@ int
 run_ping(const struct home *h, int32_t timeout)
 {
 	struct request r = {
-		.kind = TOKEN_PING,
-		.timeout = TOKEN_TIMEOUT_POLICY,
-		.body = "",
+	    .kind = TOKEN_PING,
+	    .timeout = TOKEN_TIMEOUT_POLICY,
+	    .body = "",
 	};
 
 	r.patience = timeout == TOKEN_TIMEOUT_POLICY ? PING_S : timeout;

@@ -36,7 +36,7 @@ end(struct session *s, int status)
 static void
 reply(struct session *s, enum frame_type type)
 {
-	struct frame f = { .type = type };
+	struct frame f = {.type = type};
 
 	if (type == FRAME_KEPT)
 		memcpy(f.id, s->frame.id, sizeof(f.id));
@@ -47,9 +47,9 @@ static void
 on_hello(struct session *s)
 {
 	struct frame f = {
-		.type = FRAME_READY,
-		.program = "qvm-remote/" VERSION,
-		.wait = s->wait,
+	    .type = FRAME_READY,
+	    .program = "qvm-remote/" VERSION,
+	    .wait = s->wait,
 	};
 
 	s->greeted = true;
@@ -116,8 +116,7 @@ on_piece(struct session *s)
 
 	s->left = s->frame.length;
 	s->at = s->frame.offset;
-	if (store_piece(&s->store, s->frame.id, stream, s->at, &s->piece) ==
-	    -1)
+	if (store_piece(&s->store, s->frame.id, stream, s->at, &s->piece) == -1)
 		end(s, 1);
 }
 
@@ -174,7 +173,7 @@ count(int dir, const char *suffix)
 static void
 on_count(struct session *s)
 {
-	struct frame f = { .type = FRAME_COUNTS };
+	struct frame f = {.type = FRAME_COUNTS};
 
 	f.pending = count(s->home->pending, ".auth");
 	f.running = count(s->home->running, ".auth");
@@ -189,16 +188,16 @@ on_bye(struct session *s)
 }
 
 static void (*const handlers[])(struct session *) = {
-	[FRAME_HELLO] = on_hello,
-	[FRAME_NEXT_ANY] = on_next_any,
-	[FRAME_NEXT_CANCEL] = on_next_cancel,
-	[FRAME_TAKE] = on_take,
-	[FRAME_STATE] = on_state,
-	[FRAME_OUT] = on_piece,
-	[FRAME_ERR] = on_piece,
-	[FRAME_DONE] = on_done,
-	[FRAME_COUNT] = on_count,
-	[FRAME_BYE] = on_bye,
+    [FRAME_HELLO] = on_hello,
+    [FRAME_NEXT_ANY] = on_next_any,
+    [FRAME_NEXT_CANCEL] = on_next_cancel,
+    [FRAME_TAKE] = on_take,
+    [FRAME_STATE] = on_state,
+    [FRAME_OUT] = on_piece,
+    [FRAME_ERR] = on_piece,
+    [FRAME_DONE] = on_done,
+    [FRAME_COUNT] = on_count,
+    [FRAME_BYE] = on_bye,
 };
 
 static void
@@ -275,19 +274,19 @@ step(struct session *s, const char *p, size_t len)
 	return (n);
 }
 
-void
+bool
 session_consume(struct session *s)
 {
-	size_t used = 0, n;
+	size_t used = 0, n = 1;
 
-	while (!s->over && used < s->in_len && output_room(&s->output)) {
+	while (
+	    !s->over && n > 0 && used < s->in_len && output_room(&s->output)) {
 		n = step(s, s->in + used, s->in_len - used);
-		if (n == 0)
-			break;
 		used += n;
 	}
 	s->in_len -= used;
 	memmove(s->in, s->in + used, s->in_len);
+	return (n > 0 && s->in_len > 0);
 }
 
 void
@@ -322,7 +321,7 @@ void
 session_submitted(void *session, struct peer *peer)
 {
 	struct session *s = session;
-	struct frame f = { .type = FRAME_NEXT_CANCEL };
+	struct frame f = {.type = FRAME_NEXT_CANCEL};
 	char line[LINE_MAX_BYTES];
 	ssize_t n;
 

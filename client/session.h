@@ -14,41 +14,44 @@
 /* The agent: one session with dom0, from its first line to bye. */
 
 enum next {
-	NEXT_NONE,	/* dom0 has not asked, or has its answer */
+	NEXT_NONE, /* dom0 has not asked, or has its answer */
 	NEXT_CANCEL,
 	NEXT_ANY
 };
 
 struct session {
 	const struct home *home;
-	bool		   wait;	/* or `poll` */
-	bool		   greeted;
-	bool		   over;	/* with status */
-	int		   status;
-	enum next	   next;
-	int64_t		   next_ms;	/* since when it stands */
-	uint64_t	   input_limit;
-	int		   word;	/* of `next cancel`, or -1 */
+	bool wait; /* or `poll` */
+	bool greeted;
+	bool over; /* with status */
+	int status;
+	enum next next;
+	int64_t next_ms; /* since when it stands */
+	uint64_t input_limit;
+	int word; /* of `next cancel`, or -1 */
 	/* what dom0 sends: lines, and the bytes behind some of them */
-	char		   in[65536 + LINE_MAX_BYTES];
-	size_t		   in_len;
-	struct frame	   frame;
-	uint64_t	   left;	/* bytes of the frame to come */
-	uint64_t	   at;		/* where they go: offset */
-	int		   piece;	/* file of output, -1: dropped */
-	char		   receipt[RECEIPT_MAX];
+	char in[65536 + LINE_MAX_BYTES];
+	size_t in_len;
+	struct frame frame;
+	uint64_t left; /* bytes of the frame to come */
+	uint64_t at;   /* where they go: offset */
+	int piece;     /* file of output, -1: dropped */
+	char receipt[RECEIPT_MAX];
 	/* its parts */
-	struct store	   store;
-	struct offers	   offers;
-	struct output	   output;
-	struct peers	   peers;
+	struct store store;
+	struct offers offers;
+	struct output output;
+	struct peers peers;
 };
 
 void session_begin(struct session *, const struct home *, bool wait);
 /* Reads what is there. */
 void session_read(struct session *);
-/* Handles what was read, as far as there is room for the answers. */
-void session_consume(struct session *);
+/*
+ * Handles what was read, as far as there is room for the answers: true when
+ * it stopped for want of that.
+ */
+bool session_consume(struct session *);
 /* Answers `next`, if it stands and there is something to say. */
 void session_answer(struct session *);
 /* A client named its request. */

@@ -17,15 +17,15 @@ address(const struct home *h, struct sockaddr_un *sun)
 {
 	int n;
 
-	*sun = (struct sockaddr_un) { .sun_family = AF_UNIX };
+	*sun = (struct sockaddr_un){.sun_family = AF_UNIX};
 	n = snprintf(sun->sun_path, sizeof(sun->sun_path),
 	    "/proc/self/fd/%d/" SOCKET_NAME, h->dir);
 	if (n < 0 || (size_t)n >= sizeof(sun->sun_path)) {
 		errno = ENAMETOOLONG;
 		return (-1);
 	}
-	return (socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
-	    0));
+	return (
+	    socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 }
 
 int

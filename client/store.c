@@ -12,10 +12,10 @@
 #include "client/store.h"
 #include "wire/receipt.h"
 
-static const char *const suffixes[STORE_STREAMS] = { ".out", ".err" };
+static const char *const suffixes[STORE_STREAMS] = {".out", ".err"};
 
 /* The token first: whoever has it has the request, and moves the rest. */
-static const char *const request_files[] = { ".auth", "", ".in" };
+static const char *const request_files[] = {".auth", "", ".in"};
 #define REQUEST_FILES (sizeof(request_files) / sizeof(request_files[0]))
 
 void

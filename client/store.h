@@ -20,9 +20,9 @@ struct store {
 	const struct home *home;
 	uint64_t clock;
 	struct store_slot {
-		char	 id[ID_MAX + 1];
+		char id[ID_MAX + 1];
 		uint64_t used;
-		int	 fd[STORE_STREAMS];
+		int fd[STORE_STREAMS];
 	} slots[STORE_SLOTS];
 };
 

@@ -27,7 +27,7 @@ stream_init(struct stream *s, const char *suffix, const char *name, int to)
 static bool
 may_write(const struct stream *s, bool patient)
 {
-	struct pollfd p = { .fd = s->to, .events = POLLOUT };
+	struct pollfd p = {.fd = s->to, .events = POLLOUT};
 
 	if (poll(&p, 1, patient ? -1 : 0) == -1)
 		return (patient && !interrupted());

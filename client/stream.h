@@ -9,17 +9,16 @@
 
 /* One output of a command on its way from results/ to where we print it. */
 struct stream {
-	const char   *suffix;	/* .out, .err */
-	const char   *name;	/* for messages */
-	int	      from;	/* -1 until the file is there */
-	int	      to;
-	uint64_t      printed;	/* bytes, of which this is the digest */
+	const char *suffix; /* .out, .err */
+	const char *name;   /* for messages */
+	int from;	    /* -1 until the file is there */
+	int to;
+	uint64_t printed; /* bytes, of which this is the digest */
 	struct sha256 sha;
-	int	      error;	/* errno of the first failed write, or 0 */
+	int error; /* errno of the first failed write, or 0 */
 };
 
-void stream_init(struct stream *, const char *suffix, const char *name,
-    int to);
+void stream_init(struct stream *, const char *suffix, const char *name, int to);
 /*
  * Prints what there is beyond what was printed.  After a signal it no longer
  * waits for a slow reader.  0, or -1 with ->error: nothing more is printed.

@@ -29,8 +29,8 @@ ATF_TC_BODY(an_escape_is_not_cut, tc)
 ATF_TC_WITHOUT_HEAD(seconds_are_plain_decimal);
 ATF_TC_BODY(seconds_are_plain_decimal, tc)
 {
-	static const char *const bad[] = { "", "0", "01", "-1", "+1", " 1",
-		"1 ", "1s", "0x1", "86401", "99999999999999999999", "1.5" };
+	static const char *const bad[] = {"", "0", "01", "-1", "+1", " 1", "1 ",
+	    "1s", "0x1", "86401", "99999999999999999999", "1.5"};
 	int32_t n = 7;
 	size_t i;
 
@@ -48,7 +48,7 @@ ATF_TC_WITHOUT_HEAD(words_are_joined_by_spaces);
 ATF_TC_BODY(words_are_joined_by_spaces, tc)
 {
 	static char one[] = "echo", two[] = "a  b", three[] = "";
-	char *const words[] = { one, two, three };
+	char *const words[] = {one, two, three};
 	size_t len;
 	char *text = text_join(3, words, &len);
 

@@ -24,12 +24,12 @@
 #define GRACE_MS      60000 /* after `expires`, and after a lost session */
 
 struct state {
-	int	sock;		/* -1: no session */
-	int64_t alone_since;	/* now_ms() when there was last a session */
-	int	look_ms;
-	bool	said_alone;
-	int64_t cancel_at;	/* now_ms() of our cancel, or 0 */
-	int	word;		/* last `next cancel` that was shown, or -1 */
+	int sock;	     /* -1: no session */
+	int64_t alone_since; /* now_ms() when there was last a session */
+	int look_ms;
+	bool said_alone;
+	int64_t cancel_at; /* now_ms() of our cancel, or 0 */
+	int word;	   /* last `next cancel` that was shown, or -1 */
 };
 
 static void
@@ -169,8 +169,7 @@ over(struct wait *w, const struct state *s, enum wait_end *end)
 		if (now < w->request->expires_ms + GRACE_MS)
 			return (false);
 		/* The agent may have taken it just now. */
-		return (history_withdraw(w->home, w->request->id) ||
-		    !taken(w));
+		return (history_withdraw(w->home, w->request->id) || !taken(w));
 	}
 	*end = WAIT_UNKNOWN;
 	if (s->alone_since > since)
@@ -195,9 +194,9 @@ static void
 pause_for_news(struct wait *w, struct state *s)
 {
 	struct pollfd p[] = {
-		/* A signal is noted once; then its pipe stays readable. */
-		{ .fd = s->cancel_at == 0 ? w->signals : -1, .events = POLLIN },
-		{ .fd = s->sock, .events = POLLIN },
+	    /* A signal is noted once; then its pipe stays readable. */
+	    {.fd = s->cancel_at == 0 ? w->signals : -1, .events = POLLIN},
+	    {.fd = s->sock, .events = POLLIN},
 	};
 
 	if (poll(p, 2, timeout_ms(w, s)) == -1)
@@ -220,7 +219,7 @@ say_alone(struct state *s)
 enum wait_end
 wait_result(struct wait *w)
 {
-	struct state s = { .sock = -1, .look_ms = LOOK_FIRST_MS, .word = -1 };
+	struct state s = {.sock = -1, .look_ms = LOOK_FIRST_MS, .word = -1};
 	const char *id = w->request->id;
 	enum wait_end end = WAIT_RESULT;
 	bool printed, first = true;

@@ -12,17 +12,17 @@
 #define EXIT_OTHER	 255
 
 enum wait_end {
-	WAIT_RESULT,	/* .exit is there */
+	WAIT_RESULT,	  /* .exit is there */
 	WAIT_NEVER_TAKEN, /* and withdrawn */
-	WAIT_UNKNOWN,	/* taken, and no session for too long */
-	WAIT_GIVEN_UP	/* interrupted, or its output cannot be printed */
+	WAIT_UNKNOWN,	  /* taken, and no session for too long */
+	WAIT_GIVEN_UP	  /* interrupted, or its output cannot be printed */
 };
 
 struct wait {
-	const struct home    *home;
+	const struct home *home;
 	const struct request *request;
-	int	signals;	/* of interrupt_catch() */
-	int64_t limit_ms;	/* on now_ms(): ping ends then; or 0 */
+	int signals;	  /* of interrupt_catch() */
+	int64_t limit_ms; /* on now_ms(): ping ends then; or 0 */
 	struct stream out, err;
 };
 

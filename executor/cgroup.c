@@ -162,7 +162,7 @@ term_direct(int dir, uint64_t seq)
 }
 
 /* Takes over dir. */
-static void
+static void /* NOLINTNEXTLINE(misc-no-recursion): CGROUP_DEPTH is its end */
 term_below(int dir, uint64_t seq, int depth)
 {
 	struct dirent *e;
@@ -213,6 +213,8 @@ cgroup_populated(int events)
 	ssize_t n;
 
 	n = pread(events, text, sizeof(text) - 1, 0);
+	if (n == -1 && errno == ENODEV)
+		return 0; /* removed meanwhile: by the parent, a poller's */
 	if (n <= 0)
 		return 1;
 	text[n] = '\0';

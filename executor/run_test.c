@@ -382,6 +382,36 @@ ATF_TC_BODY(output_is_seen_while_the_command_runs, tc)
 	ATF_CHECK_STREQ("one\ntwo\n", rig_spool_text(&r, 1, 1));
 }
 
+/*
+ * The executor is stopped until bash has ended: all that the pipe holds, which
+ * is more than is read at once, is to be read then.
+ */
+ROOT_TC(what_the_pipe_holds_at_the_end_is_kept, "");
+ATF_TC_BODY(what_the_pipe_holds_at_the_end_is_kept, tc)
+{
+	const struct msg_ended *end;
+	struct rig r;
+	pid_t pid;
+
+	setup(&r, tc);
+	ATF_REQUIRE(mkfifo("gate", 0600) == 0);
+	rig_run(&r, 1,
+	    "echo $$; read -r _ < %s/../gate\n"
+	    "exec python3 -c 'import fcntl, os\n"
+	    "fcntl.fcntl(1, 1031, 1 << 20)\n" /* F_SETPIPE_SZ */
+	    "os.write(1, bytes(1000000))'\n",
+	    r.root);
+	rig_wait_output(&r, 1, 2);
+	pid = (pid_t)strtol(rig_spool_text(&r, 1, 1), NULL, 10);
+	ATF_REQUIRE(kill(r.pid, SIGSTOP) == 0);
+	close(open("gate", O_WRONLY));
+	rig_wait_gone(pid);
+	ATF_REQUIRE(kill(r.pid, SIGCONT) == 0);
+	end = rig_wait_ended(&r, 1);
+	ATF_CHECK(end->out.written > 1000000);
+	ATF_CHECK_EQ(end->out.written, end->out.kept);
+}
+
 ROOT_TC(spool_is_there_before_the_input_is, "");
 ATF_TC_BODY(spool_is_there_before_the_input_is, tc)
 {
@@ -468,6 +498,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, limit_of_nothing_keeps_nothing);
 	ATF_TP_ADD_TC(tp, a_full_disk_loses_output_and_not_the_command);
 	ATF_TP_ADD_TC(tp, output_is_seen_while_the_command_runs);
+	ATF_TP_ADD_TC(tp, what_the_pipe_holds_at_the_end_is_kept);
 	ATF_TP_ADD_TC(tp, spool_is_there_before_the_input_is);
 	ATF_TP_ADD_TC(tp, spool_descriptors_are_read_only_and_independent);
 	ATF_TP_ADD_TC(tp, removed_spool_is_gone);

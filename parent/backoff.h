@@ -8,13 +8,13 @@
 
 #define BACKOFF_MIN_MS	 1000
 #define BACKOFF_MAX_MS	 60000
-#define BACKOFF_BURST	 6	/* starts at once, per minute */
+#define BACKOFF_BURST	 6 /* starts at once, per minute */
 #define BACKOFF_BURST_MS 60000
-#define BACKOFF_LONG_MS	 60000	/* a session that long was no failure */
+#define BACKOFF_LONG_MS	 60000 /* a session that long was no failure */
 
 struct backoff {
-	int64_t	 wait_ms;	/* the next wait; 0: BACKOFF_MIN_MS */
-	int64_t	 at_once[BACKOFF_BURST]; /* when; a ring */
+	int64_t wait_ms;		/* the next wait; 0: BACKOFF_MIN_MS */
+	int64_t at_once[BACKOFF_BURST]; /* when; a ring */
 	unsigned used;
 };
 

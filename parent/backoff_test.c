@@ -5,9 +5,9 @@
 ATF_TC_WITHOUT_HEAD(failures_wait_twice_as_long_each_time);
 ATF_TC_BODY(failures_wait_twice_as_long_each_time, tc)
 {
-	struct backoff b = { 0 };
-	static const int64_t want[] = { 1000, 2000, 4000, 8000, 16000, 32000,
-		60000, 60000 };
+	struct backoff b = {0};
+	static const int64_t want[] = {1000, 2000, 4000, 8000, 16000, 32000,
+	    60000, 60000};
 	size_t i;
 
 	for (i = 0; i < sizeof(want) / sizeof(want[0]); i++)
@@ -17,7 +17,7 @@ ATF_TC_BODY(failures_wait_twice_as_long_each_time, tc)
 ATF_TC_WITHOUT_HEAD(a_boot_forgets_failures);
 ATF_TC_BODY(a_boot_forgets_failures, tc)
 {
-	struct backoff b = { 0 };
+	struct backoff b = {0};
 
 	(void)backoff_after(&b, 0, 10, false);
 	(void)backoff_after(&b, 0, 10, false);
@@ -28,7 +28,7 @@ ATF_TC_BODY(a_boot_forgets_failures, tc)
 ATF_TC_WITHOUT_HEAD(a_long_session_was_no_failure);
 ATF_TC_BODY(a_long_session_was_no_failure, tc)
 {
-	struct backoff b = { 0 };
+	struct backoff b = {0};
 
 	(void)backoff_after(&b, 0, 10, false);
 	(void)backoff_after(&b, 0, 10, false);
@@ -39,7 +39,7 @@ ATF_TC_BODY(a_long_session_was_no_failure, tc)
 ATF_TC_WITHOUT_HEAD(six_starts_at_once_in_any_minute);
 ATF_TC_BODY(six_starts_at_once_in_any_minute, tc)
 {
-	struct backoff b = { 0 };
+	struct backoff b = {0};
 	int64_t now, round;
 	int i;
 

@@ -16,11 +16,11 @@
  * and executor), `poller.<n>`, and the executor's `command.<sequence>`.
  */
 
-#define KILL_WAIT_MS 10000
-#define DEPTH_MAX    16	/* of cgroups that commands made in theirs */
+#define KILL_WAIT_MS  10000
+#define DEPTH_MAX     16 /* of cgroups that commands made in theirs */
 #define POLLER_MEMORY "134217728"
 
-static char base[IMSG_PATH_MAX];	/* the folder above all of ours */
+static char base[IMSG_PATH_MAX]; /* the folder above all of ours */
 static uint64_t poller_next = 1;
 
 int
@@ -156,7 +156,8 @@ cgroup_empty(int events_fd)
 	return strstr(text, "populated 0\n") != NULL;
 }
 
-static int
+/* Commands may have made cgroups in theirs. */
+static int /* NOLINTNEXTLINE(misc-no-recursion): depth is its end */
 remove_tree(const char *path, unsigned depth)
 {
 	char child[PATH_MAX];
@@ -187,7 +188,7 @@ static void
 end_one(const char *path)
 {
 	char file[PATH_MAX];
-	struct pollfd p = { .events = POLLPRI };
+	struct pollfd p = {.events = POLLPRI};
 	int n;
 
 	if (join(file, path, "cgroup.events") == -1)
@@ -199,7 +200,8 @@ end_one(const char *path)
 		n = poll(&p, 1, KILL_WAIT_MS);
 		if (n == 0)
 			fatalx("%s: what an earlier daemon left in it does "
-			       "not end", path);
+			       "not end",
+			    path);
 		if (n == -1 && errno != EINTR)
 			fatal("poll");
 	}
@@ -220,7 +222,8 @@ for_each(const char *dir, bool with_daemon, void (*fn)(const char *))
 	if (d == NULL)
 		return -1;
 	while ((e = readdir(d)) != NULL)
-		if (e->d_type == DT_DIR && cgroup_ours(e->d_name, with_daemon) &&
+		if (e->d_type == DT_DIR &&
+		    cgroup_ours(e->d_name, with_daemon) &&
 		    join(path, dir, e->d_name) == 0)
 			fn(path);
 	return closedir(d);
@@ -343,7 +346,7 @@ move_to(const char *dir)
 void
 cgroup_setup(void)
 {
-	static const char *const on[2] = { "+pids", "+memory" };
+	static const char *const on[2] = {"+pids", "+memory"};
 	char record[PATH_MAX], leaf[PATH_MAX];
 
 	settings_path(record, PATH_CGROUP);
@@ -389,7 +392,7 @@ cgroup_poller(char *out, size_t size)
 void
 cgroup_leave(void)
 {
-	static const char *const off[2] = { "-pids", "-memory" };
+	static const char *const off[2] = {"-pids", "-memory"};
 	char path[PATH_MAX];
 
 	if (for_each(base, false, end_one) == -1)

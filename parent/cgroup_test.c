@@ -3,8 +3,8 @@
 
 #include "parent/parent.h"
 
-#define HYBRID \
-	"31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n" \
+#define HYBRID                                                                \
+	"31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n"                   \
 	"35 31 0:32 / /sys/fs/cgroup/memory rw shared:9 - cgroup cgroup rw\n" \
 	"41 31 0:38 / /sys/fs/cgroup/unified rw shared:10 - cgroup2 none rw\n"
 #define UNIFIED "30 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw\n"

@@ -21,7 +21,7 @@
 enum step {
 	STEP_IDLE,
 	STEP_BEGIN,
-	STEP_LOAD,	/* the next VM's files */
+	STEP_LOAD, /* the next VM's files */
 	STEP_NAME,
 	STEP_KEY,
 	STEP_POLICY,
@@ -30,13 +30,13 @@ enum step {
 
 static struct {
 	enum step step;
-	bool again;	/* it changed while it was being sent */
+	bool again; /* it changed while it was being sent */
 	unsigned next, count;
 	char names[VMS_MAX][VM_NAME_MAX + 1];
 	/* The one that is being sent. */
 	struct msg_vm vm;
 	int key_fd, policy_fd;
-} config = { .key_fd = -1, .policy_fd = -1 };
+} config = {.key_fd = -1, .policy_fd = -1};
 
 #define KEY_SUFFIX ".key"
 
@@ -84,7 +84,8 @@ folder_ok(const char *path)
 	if (S_ISDIR(st.st_mode) && st.st_uid == 0 && (st.st_mode & 022) == 0)
 		return true;
 	log_warn("no VM is served: %s: must be a folder that only root may "
-		 "write", path);
+		 "write",
+	    path);
 	return false;
 }
 
@@ -142,8 +143,9 @@ vm_path(char out[PATH_MAX], const char *vm, const char *suffix)
 	char dir[PATH_MAX];
 
 	settings_path(dir, PATH_KEYS);
-	return snprintf(out, PATH_MAX, "%s/%s%s", dir, vm, suffix) < PATH_MAX ?
-	    0 : -1;
+	return snprintf(out, PATH_MAX, "%s/%s%s", dir, vm, suffix) < PATH_MAX
+	    ? 0
+	    : -1;
 }
 
 static int
@@ -157,6 +159,8 @@ open_for(const char *vm, const char *suffix, mode_t forbid, int *fd, char *err,
 		return -1;
 	}
 	*fd = file_open(path, forbid, err, errsize);
+	if (*fd == -1 && errno == ENOENT)
+		(void)snprintf(err, errsize, "there is no %s", path);
 	return *fd == -1 ? -1 : 0;
 }
 
@@ -185,10 +189,10 @@ load(const char *name)
 	char err[ERR_MAX];
 	struct vm *vm;
 
-	if (open_for(name, KEY_SUFFIX, 077, &config.key_fd, err,
-		sizeof(err)) == -1 ||
-	    open_for(name, ".conf", 022, &config.policy_fd, err,
-		sizeof(err)) == -1 ||
+	if (open_for(name, KEY_SUFFIX, 077, &config.key_fd, err, sizeof(err)) ==
+		-1 ||
+	    open_for(name, ".conf", 022, &config.policy_fd, err, sizeof(err)) ==
+		-1 ||
 	    read_policy(name, &policy, err, sizeof(err)) == -1) {
 		not_served(name, err);
 		close_files();
@@ -196,8 +200,9 @@ load(const char *name)
 	}
 	vm = vm_get(name);
 	if (vm == NULL) {
-		not_served(name, "too many have come and gone: restart the "
-				 "daemon");
+		not_served(name,
+		    "too many have come and gone: restart the "
+		    "daemon");
 		close_files();
 		return false;
 	}
@@ -257,8 +262,8 @@ take_step(struct channel *ch)
 	case STEP_LOAD:
 		if (config.next == config.count)
 			return STEP_END;
-		return load(config.names[config.next++]) ? STEP_NAME :
-							   STEP_LOAD;
+		return load(config.names[config.next++]) ? STEP_NAME
+							 : STEP_LOAD;
 	case STEP_NAME:
 		if (send_vm(ch, IMSG_CONFIG_VM, -1) == -1)
 			break;

@@ -17,16 +17,16 @@
  */
 static const struct {
 	const char *path;
-	const char *user;	/* NULL: root */
-	mode_t	    mode;
-	bool	    empty;
+	const char *user; /* NULL: root */
+	mode_t mode;
+	bool empty;
 } folders[] = {
-	{ PATH_RUN, NULL, 0755, false },
-	{ PATH_WORK, NULL, 0700, false },
-	{ PATH_EMPTY, NULL, 0555, true },	/* the poller's root */
-	{ "/var/lib/qvm-remote", NULL, 0755, false },
-	{ PATH_SPOOL, NULL, 0700, false },
-	{ PATH_LOG, USER_VERIFIER, 0700, false },
+    {PATH_RUN, NULL, 0755, false},
+    {PATH_WORK, NULL, 0700, false},
+    {PATH_EMPTY, NULL, 0555, true}, /* the poller's root */
+    {"/var/lib/qvm-remote", NULL, 0755, false},
+    {PATH_SPOOL, NULL, 0700, false},
+    {PATH_LOG, USER_VERIFIER, 0700, false},
 };
 
 static uid_t
@@ -109,7 +109,7 @@ folders_make(void)
 void
 folders_lock(void)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	char path[PATH_MAX];
 	struct stat st;
 	int fd;

@@ -29,8 +29,8 @@ notify_init(void)
 		memcpy(address.sun_path, path, len);
 		if (path[0] == '@')
 			address.sun_path[0] = '\0';
-		address_len = (socklen_t)(offsetof(struct sockaddr_un,
-			sun_path) + len);
+		address_len =
+		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
 	} else
 		log_warn("NOTIFY_SOCKET is not understood");
 	if (unsetenv("NOTIFY_SOCKET") == -1)

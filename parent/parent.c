@@ -1,8 +1,9 @@
 /*
  * parent: starts and supervises the others.
- * Fed by:  the command line, /etc/qubes, qrexec's folder, signals; the roles (READY, SERVED, log lines)
- * Feeds:   the roles (settings, channels, descriptors of keys and policies); systemd
- * May:     all that root may      May not: read a key, parse anything that a VM wrote
+ * Fed by:  the command line, /etc/qubes, qrexec's folder, signals; the roles
+ * (READY, SERVED, log lines) Feeds:   the roles (settings, channels,
+ * descriptors of keys and policies); systemd May:     all that root may May
+ * not: read a key, parse anything that a VM wrote
  */
 
 #include <errno.h>
@@ -32,8 +33,8 @@ struct helper {
 	struct channel ch;
 	bool ready;
 };
-static struct helper verifier = { .name = "verifier", .role = ROLE_VERIFIER };
-static struct helper executor = { .name = "executor", .role = ROLE_EXECUTOR };
+static struct helper verifier = {.name = "verifier", .role = ROLE_VERIFIER};
+static struct helper executor = {.name = "executor", .role = ROLE_EXECUTOR};
 
 /*
  * The end, in order: STOP is sent, STOPPED comes, the channels close, the
@@ -42,9 +43,9 @@ static struct helper executor = { .name = "executor", .role = ROLE_EXECUTOR };
 static enum {
 	PHASE_START,
 	PHASE_SERVING,
-	PHASE_STOP,	/* STOP is to be sent, or STOPPED to come */
-	PHASE_CLOSED,	/* the children are ending */
-	PHASE_KILLED	/* they had their time */
+	PHASE_STOP,   /* STOP is to be sent, or STOPPED to come */
+	PHASE_CLOSED, /* the children are ending */
+	PHASE_KILLED  /* they had their time */
 } phase;
 static int exit_status;
 static bool stop_sent, reload_later, reloading;
@@ -65,7 +66,7 @@ parent_wake_verifier(void)
 static void
 end_overdue(struct timer *t)
 {
-	struct helper *const helpers[] = { &verifier, &executor };
+	struct helper *const helpers[] = {&verifier, &executor};
 	size_t i;
 
 	(void)t;
@@ -289,12 +290,12 @@ static const struct {
 	enum imsg_type type;
 	void (*fn)(struct helper *, struct imsg *);
 } handlers[] = {
-	{ IMSG_READY, got_ready },
-	{ IMSG_LOG, got_log },
-	{ IMSG_SERVED, got_served },
-	{ IMSG_DELIVERED, got_delivered },
-	{ IMSG_HOLD, got_hold },
-	{ IMSG_STOPPED, got_stopped },
+    {IMSG_READY, got_ready},
+    {IMSG_LOG, got_log},
+    {IMSG_SERVED, got_served},
+    {IMSG_DELIVERED, got_delivered},
+    {IMSG_HOLD, got_hold},
+    {IMSG_STOPPED, got_stopped},
 };
 
 static void
@@ -332,7 +333,7 @@ verifier_pump(struct channel *ch)
 static void
 start_helper(struct helper *h)
 {
-	struct msg_settings msg = { .verbose = settings.verbose };
+	struct msg_settings msg = {.verbose = settings.verbose};
 	char title[64];
 	int pair[2];
 

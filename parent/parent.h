@@ -16,15 +16,15 @@
 #define VM_TABLE     (2 * VMS_MAX) /* served, and on their way out */
 #define CONF_MAX     65536	   /* bytes of a file that the parent reads */
 #define ERR_MAX	     (PATH_MAX + 512) /* one line of complaint */
-#define ROLE_WAIT_MS 30000	   /* until READY */
+#define ROLE_WAIT_MS 30000	      /* until READY */
 
 /* settings.c: options, environment and remote.conf */
 struct settings {
-	char root[IMSG_PATH_MAX];	/* "" outside a bed */
+	char root[IMSG_PATH_MAX]; /* "" outside a bed */
 	bool verbose;
 	char vm_args[VMS_MAX * (VM_NAME_MAX + 1) + 1]; /* --vm, joined */
 	struct remote_conf conf;
-	uid_t dom0_uid;			/* who runs qvm-run */
+	uid_t dom0_uid; /* who runs qvm-run */
 	gid_t dom0_gid, qubes_gid;
 };
 extern struct settings settings;
@@ -56,8 +56,7 @@ void folders_lock(void);
  * The mount point and root of the first cgroup2 mount in a mountinfo text
  * under which own lies, and own's path below the mount: 0, or -1.
  */
-int cgroup_find(const char *mountinfo, const char *own, char *out,
-    size_t size);
+int cgroup_find(const char *mountinfo, const char *own, char *out, size_t size);
 /* The `0::` line's path in a /proc/self/cgroup text: 0, or -1. */
 int cgroup_own(const char *text, char *out, size_t size);
 /* Whether a folder of this name may be ours. */
@@ -86,34 +85,34 @@ pid_t spawn(const char *name, const char *title, int channel, int cgroup_fd);
 
 /* vm.c: the table of VMs and their pollers' lives */
 enum life {
-	LIFE_IDLE,	/* no poller; one may start */
-	LIFE_WAITING,	/* until the timer */
-	LIFE_RUNNING,	/* has a poller */
-	LIFE_CLEANING	/* its cgroup is being emptied */
+	LIFE_IDLE,    /* no poller; one may start */
+	LIFE_WAITING, /* until the timer */
+	LIFE_RUNNING, /* has a poller */
+	LIFE_CLEANING /* its cgroup is being emptied */
 };
 
 struct vm {
-	char name[VM_NAME_MAX + 1];	/* "" : free */
-	char uuid[UUID_LEN + 1];	/* "" : bound to the name alone */
-	bool named;			/* in the configuration */
-	bool served;			/* as the verifier says */
-	unsigned idle_reloads;		/* since it was either */
+	char name[VM_NAME_MAX + 1]; /* "" : free */
+	char uuid[UUID_LEN + 1];    /* "" : bound to the name alone */
+	bool named;		    /* in the configuration */
+	bool served;		    /* as the verifier says */
+	unsigned idle_reloads;	    /* since it was either */
 	enum life life;
-	struct timer timer;		/* WAITING, or until READY */
-	struct timer settle;		/* a UUID that does not match */
-	bool complained;		/* of the UUID */
+	struct timer timer;  /* WAITING, or until READY */
+	struct timer settle; /* a UUID that does not match */
+	bool complained;     /* of the UUID */
 	/* The session: DELIVERED and HOLD are of the last one. */
 	struct backoff backoff;
 	bool delivered, held;
-	int64_t hold_until_ms;		/* monotonic */
+	int64_t hold_until_ms; /* monotonic */
 	int64_t started_ms;
 	/* The poller. */
 	pid_t pid;
 	struct channel ch;
-	int verifier_fd;		/* to be handed to the verifier */
+	int verifier_fd; /* to be handed to the verifier */
 	bool ready;
 	char cgroup[PATH_MAX];
-	struct event events;		/* its cgroup.events */
+	struct event events; /* its cgroup.events */
 	int64_t log_since_ms;
 	unsigned log_lines, log_dropped;
 };
@@ -152,12 +151,11 @@ bool config_done(void);
 /* watch.c: the folder of qrexec's sockets */
 void watch_init(void);
 enum presence {
-	VM_ABSENT,	/* no socket: the VM does not run */
-	VM_OTHER,	/* it runs, and has not this UUID */
+	VM_ABSENT, /* no socket: the VM does not run */
+	VM_OTHER,  /* it runs, and has not this UUID */
 	VM_PRESENT
 };
-enum presence watch_presence(const char *dir, const char *vm,
-    const char *uuid);
+enum presence watch_presence(const char *dir, const char *vm, const char *uuid);
 enum presence watch_vm(const struct vm *);
 
 /* notify.c: systemd */

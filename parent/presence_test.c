@@ -14,7 +14,7 @@
 static void
 make_socket(const char *name)
 {
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	int fd;
 
 	(void)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", name);

@@ -22,12 +22,11 @@ static const struct {
 	const char *key;
 	const char *names[ALIASES];
 } variables[] = {
-	{ "QVM_REMOTE_VMS",
-	    { "QVM_REMOTE_VMS", "QUBES_REMOTE_VMS", "QVM_REMOTE_VM",
-		"QUBES_REMOTE_VM" } },
-	{ "QVM_REMOTE_VM_USER",
-	    { "QVM_REMOTE_VM_USER", "QUBES_REMOTE_VM_USER" } },
-	{ "QVM_REMOTE_DOM0_USER", { "QVM_REMOTE_DOM0_USER" } },
+    {"QVM_REMOTE_VMS",
+	{"QVM_REMOTE_VMS", "QUBES_REMOTE_VMS", "QVM_REMOTE_VM",
+	    "QUBES_REMOTE_VM"}},
+    {"QVM_REMOTE_VM_USER", {"QVM_REMOTE_VM_USER", "QUBES_REMOTE_VM_USER"}},
+    {"QVM_REMOTE_DOM0_USER", {"QVM_REMOTE_DOM0_USER"}},
 };
 
 void
@@ -104,7 +103,8 @@ dom0_user(const struct remote_conf *conf, struct settings *out, char *err,
 	if (name[0] == '\0')
 		name = gr->gr_mem[0];
 	if (name == NULL) {
-		(void)snprintf(err, errsize, "group qubes has no member: set "
+		(void)snprintf(err, errsize,
+		    "group qubes has no member: set "
 		    "QVM_REMOTE_DOM0_USER");
 		return -1;
 	}

@@ -17,14 +17,13 @@ child(const char *path, char *title, int channel)
 {
 	static char env_path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
 	static char env_lang[] = "LC_ALL=C.UTF-8";
-	char *const argv[] = { title, NULL };
-	char *const envp[] = { env_path, env_lang, NULL };
+	char *const argv[] = {title, NULL};
+	char *const envp[] = {env_path, env_lang, NULL};
 	int null, i;
 
 	event_child_signals();
 	/* dup2 of a descriptor on itself would keep close-on-exec. */
-	if (channel == 3 ? fcntl(3, F_SETFD, 0) == -1 :
-			   dup2(channel, 3) == -1)
+	if (channel == 3 ? fcntl(3, F_SETFD, 0) == -1 : dup2(channel, 3) == -1)
 		_exit(126);
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null == -1)
@@ -41,7 +40,7 @@ child(const char *path, char *title, int channel)
 pid_t
 spawn(const char *name, const char *title, int channel, int cgroup_fd)
 {
-	struct clone_args args = { .exit_signal = SIGCHLD };
+	struct clone_args args = {.exit_signal = SIGCHLD};
 	char path[PATH_MAX], own_title[64];
 	size_t used;
 	long pid;

@@ -14,11 +14,11 @@
  * rest of that cgroup is killed, and the next one starts once it is empty.
  */
 
-#define FORGET_AFTER   2     /* configurations without it */
-#define SETTLE_MS      1000  /* links that come one after another */
-#define CLEAN_WAIT_MS  10000 /* then a line says so */
-#define LOG_WINDOW_MS  60000
-#define LOG_LINES_MAX  20    /* of one poller, in that time */
+#define FORGET_AFTER  2	    /* configurations without it */
+#define SETTLE_MS     1000  /* links that come one after another */
+#define CLEAN_WAIT_MS 10000 /* then a line says so */
+#define LOG_WINDOW_MS 60000
+#define LOG_LINES_MAX 20 /* of one poller, in that time */
 
 static struct vm vms[VM_TABLE];
 static bool started, stopped;
@@ -68,8 +68,8 @@ vm_lives(void)
 	size_t i;
 
 	for (i = 0; i < VM_TABLE; i++)
-		n += vms[i].life == LIFE_RUNNING ||
-		    vms[i].life == LIFE_CLEANING;
+		n +=
+		    vms[i].life == LIFE_RUNNING || vms[i].life == LIFE_CLEANING;
 	return n;
 }
 
@@ -121,7 +121,8 @@ poller_kill(struct vm *vm)
 {
 	close_channels(vm);
 	timer_stop(&vm->timer);
-	if (vm->life == LIFE_RUNNING && cgroup_kill(vm->cgroup) == -1)
+	if (vm->life == LIFE_RUNNING && cgroup_kill(vm->cgroup) == -1 &&
+	    errno != ENOENT)
 		log_warn("poller [%s]: cannot kill %s: %s", vm->name,
 		    vm->cgroup, strerror(errno));
 }
@@ -250,11 +251,11 @@ poller_gone(struct vm *vm)
 static int
 poller_settings(struct vm *vm, int verifier_fd)
 {
-	struct msg_settings set = { .verbose = settings.verbose };
+	struct msg_settings set = {.verbose = settings.verbose};
 	struct msg_session ses = {
-		.uid = settings.dom0_uid,
-		.gid = settings.dom0_gid,
-		.qubes_gid = settings.qubes_gid,
+	    .uid = settings.dom0_uid,
+	    .gid = settings.dom0_gid,
+	    .qubes_gid = settings.qubes_gid,
 	};
 
 	memcpy(set.root, settings.root, strlen(settings.root));
@@ -368,8 +369,8 @@ vm_reaped(pid_t pid, int status)
 {
 	struct vm *vm = vms;
 
-	while (vm < vms + VM_TABLE &&
-	    (vm->life != LIFE_RUNNING || vm->pid != pid))
+	while (
+	    vm < vms + VM_TABLE && (vm->life != LIFE_RUNNING || vm->pid != pid))
 		vm++;
 	if (vm == vms + VM_TABLE)
 		return false;
@@ -401,7 +402,8 @@ settled(struct timer *t)
 		return;
 	vm->complained = true;
 	log_warn("VM %s is not served: the VM of that name has another UUID "
-		 "than its policy says (%s)", vm->name, vm->uuid);
+		 "than its policy says (%s)",
+	    vm->name, vm->uuid);
 	if (vm->life == LIFE_RUNNING)
 		poller_kill(vm);
 }

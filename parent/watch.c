@@ -25,9 +25,9 @@ watch_vm(const struct vm *vm)
 	return watch_presence(dir, vm->name, vm->uuid);
 }
 
-/* Watches the folder; where it is not there, the one above, until it is. */
-static void
-arm(void)
+/* Whether the folder is there to be watched. */
+static bool
+watch_folder(void)
 {
 	if (watch_dir == -1)
 		watch_dir = inotify_add_watch(inotify_fd, dir,
@@ -35,14 +35,21 @@ arm(void)
 			IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
 	if (watch_dir == -1 && errno != ENOENT && errno != ENOTDIR)
 		fatal("cannot watch %s", dir);
-	if (watch_dir == -1 && watch_above == -1) {
+	return watch_dir != -1;
+}
+
+/* Where it is not, the one above is watched until it is. */
+static void
+arm(void)
+{
+	if (!watch_folder() && watch_above == -1) {
 		watch_above = inotify_add_watch(inotify_fd, above,
 		    IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
 		if (watch_above == -1)
 			fatal("cannot watch %s", above);
-		/* It may have come just before. */
-		arm();
-	} else if (watch_dir != -1 && watch_above != -1) {
+	}
+	/* Again: it may have come just before. */
+	if (watch_folder() && watch_above != -1) {
 		(void)inotify_rm_watch(inotify_fd, watch_above);
 		watch_above = -1;
 	}

@@ -6,7 +6,7 @@
 
 struct notice {
 	char id[ID_MAX + 1];
-	bool take, state;	/* neither: the row is free */
+	bool take, state; /* neither: the row is free */
 	enum frame_state word;
 	uint32_t n;
 };
@@ -15,10 +15,10 @@ struct delivery {
 	bool used;
 	uint32_t serial;
 	char id[ID_MAX + 1];
-	int fd[2];		/* the spool files, or -1 */
+	int fd[2]; /* the spool files, or -1 */
 	uint64_t size[2], sent[2];
-	bool done;		/* the sizes are final, a receipt is there */
-	uint64_t written;	/* `done` was the written-th, 0: not yet */
+	bool done;	  /* the sizes are final, a receipt is there */
+	uint64_t written; /* `done` was the written-th, 0: not yet */
 	int64_t written_ms;
 	uint8_t exit;
 	size_t receipt_len;
@@ -27,7 +27,7 @@ struct delivery {
 
 static struct notice notices[NOTICES_MAX];
 static struct delivery deliveries[DELIVERIES_MAX];
-static unsigned turn;		/* whose piece is next */
+static unsigned turn; /* whose piece is next */
 static unsigned stream_turn;
 static uint64_t done_count;
 static struct delivery *done_frame; /* whose `done` is being written */
@@ -219,7 +219,7 @@ deliver_done(uint32_t serial, const struct msg_done *msg)
 static ssize_t
 notice_frame(char *out)
 {
-	struct frame f = { 0 };
+	struct frame f = {0};
 	struct notice *n = notices;
 
 	while (n < notices + NOTICES_MAX && !n->take && !n->state)
@@ -262,7 +262,7 @@ read_piece(int fd, char *buf, size_t len, uint64_t offset)
 static ssize_t
 piece_frame(char *out, struct delivery *d, int i)
 {
-	struct frame f = { .type = i == 0 ? FRAME_OUT : FRAME_ERR };
+	struct frame f = {.type = i == 0 ? FRAME_OUT : FRAME_ERR};
 	ssize_t line, n;
 
 	memcpy(f.id, d->id, sizeof(f.id));
@@ -283,7 +283,7 @@ piece_frame(char *out, struct delivery *d, int i)
 static ssize_t
 end_frame(char *out, struct delivery *d)
 {
-	struct frame f = { .type = FRAME_DONE, .exit = d->exit };
+	struct frame f = {.type = FRAME_DONE, .exit = d->exit};
 	ssize_t line;
 
 	memcpy(f.id, d->id, sizeof(f.id));

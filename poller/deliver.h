@@ -18,7 +18,7 @@
  * what it was fed.
  */
 
-#define NOTICES_MAX    64		/* as many as a VM may have accepted */
+#define NOTICES_MAX    64 /* as many as a VM may have accepted */
 #define DELIVERIES_MAX (JOBS_MAX + 1)
 #define FRAME_MAX      (LINE_MAX_BYTES + PIECE_MAX)
 
@@ -26,8 +26,7 @@ void deliver_init(void);
 const char *deliver_take(const struct msg_id *);
 const char *deliver_state(const struct msg_state *);
 /* Takes the descriptor, also where it complains. */
-const char *deliver_output(uint32_t serial, const struct msg_stream *,
-    int fd);
+const char *deliver_output(uint32_t serial, const struct msg_stream *, int fd);
 const char *deliver_sizes(uint32_t serial, const struct msg_sizes *);
 const char *deliver_done(uint32_t serial, const struct msg_done *);
 

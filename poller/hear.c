@@ -203,7 +203,8 @@ hear_deadline(const char **what)
 	if (!opened)
 		sooner(&at, what, started_ms + SILENCE_MS, "ready");
 	if (reader.asked_count > 0)
-		sooner(&at, what, answer_since_ms +
+		sooner(&at, what,
+		    answer_since_ms +
 			(agent_waits ? ANSWER_WAIT_MS : SILENCE_MS),
 		    "an answer to next");
 	if (reader_within(&reader))

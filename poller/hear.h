@@ -22,7 +22,7 @@ bool hear_opened(void);
 void hear_ask(bool cancel_only, uint64_t input_limit);
 /* How many of them stand. */
 unsigned hear_asked(void);
-/* The next `next` goes out no sooner than this, where none stands. */
+/* After a quick `none`, the next `next` goes out no sooner than this. */
 int64_t hear_not_before(void);
 
 /* When the VM must have spoken, monotonic ms, and what of; -1: it need not. */

@@ -6,3 +6,17 @@ PROGS += $(B)/poller/poller
 $(B)/poller/poller: $(B)/poller/poller.o $(B)/poller.a $(B)/privsep.a \
 	$(B)/imsg.a $(B)/wire.a
 $(B)/poller/poller: LDLIBS += -lseccomp -lcap-ng
+
+TESTS += $(B)/poller/reader_test $(B)/poller/deliver_test \
+	$(B)/poller/session_test
+$(B)/poller/reader_test: $(B)/poller/reader_test.o $(B)/poller/reader.o \
+	$(B)/wire.a
+$(B)/poller/deliver_test: $(B)/poller/deliver_test.o $(B)/poller/deliver.o \
+	$(B)/wire.a
+# It runs the poller itself.
+$(B)/poller/session_test: $(B)/poller/session_test.o $(B)/imsg.a \
+	$(B)/wire.a $(B)/privsep/path.o $(B)/poller/poller
+
+FUZZERS += $(B)/poller/reader_fuzz
+$(B)/poller/reader_fuzz: poller/reader_fuzz.c poller/reader.c wire/frame.c \
+	wire/scan.c wire/emit.c wire/id.c

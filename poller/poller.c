@@ -1,8 +1,9 @@
 /*
  * poller: one VM's session.
- * Fed by:  the VM, through qvm-run's pipe; the verifier (verdicts, spool descriptors, receipts)
- * Feeds:   the verifier (requests, cancels); the VM (output, receipts)
- * May:     read, write, poll, memfd_create      May not: open, connect, exec, kill
+ * Fed by:  the VM, through qvm-run's pipe; the verifier (verdicts, spool
+ * descriptors, receipts) Feeds:   the verifier (requests, cancels); the VM
+ * (output, receipts) May:     read, write, poll, memfd_create      May not:
+ * open, connect, exec, kill
  */
 
 #include <limits.h>
@@ -53,8 +54,11 @@ main(void)
 	struct msg_settings settings;
 	struct msg_session session;
 	char empty[PATH_MAX];
-	struct sandbox box = { .name = "poller", .user = USER_POLLER,
-		.chroot = empty, .nofile = NOFILE_MAX, .fsize = FSIZE_MAX };
+	struct sandbox box = {.name = "poller",
+	    .user = USER_POLLER,
+	    .chroot = empty,
+	    .nofile = NOFILE_MAX,
+	    .fsize = FSIZE_MAX};
 	int verifier_fd;
 
 	role_begin(&parent, ROLE_POLLER, &settings);

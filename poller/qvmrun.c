@@ -25,8 +25,7 @@ static char command[] =
     "echo 'qvm-remote: no agent of protocol 2 in PATH or ~/.local/bin' >&2; "
     "exit 127";
 
-static void __attribute__((noreturn))
-give_up(const char *what)
+static void __attribute__((noreturn)) give_up(const char *what)
 {
 	(void)dprintf(STDERR_FILENO, "qvm-remote: %s: %s\n", what,
 	    strerror(errno));
@@ -41,9 +40,9 @@ child(const char *path, const struct msg_session *s, const int fds[3])
 	char no_start[] = "--no-autostart", no_gui[] = "--no-gui";
 	char as[] = "--user", env_path[] = "PATH=/usr/bin:/bin";
 	char env_home[] = "HOME=/", env_lang[] = "LC_ALL=C.UTF-8";
-	char *const argv[] = { name, pass_io, no_start, no_gui, as, user, vm,
-		command, NULL };
-	char *const envp[] = { env_path, env_home, env_lang, NULL };
+	char *const argv[] = {name, pass_io, no_start, no_gui, as, user, vm,
+	    command, NULL};
+	char *const envp[] = {env_path, env_home, env_lang, NULL};
 	int i;
 
 	memcpy(vm, s->vm, sizeof(vm));
@@ -91,7 +90,7 @@ qvmrun_start(struct qvmrun *q, const char *root, const struct msg_session *s)
 	if (q->pid == -1)
 		fatal("fork");
 	if (q->pid == 0)
-		child(path, s, (const int[3]) { in[0], out[1], err[1] });
+		child(path, s, (const int[3]){in[0], out[1], err[1]});
 	(void)close(in[0]);
 	(void)close(out[1]);
 	(void)close(err[1]);

@@ -225,8 +225,8 @@ piece(struct reader *r, const char **p, size_t *len)
 		return READER_MORE;
 	}
 	r->data = *p;
-	r->data_len = use(p, len, r->left < SIZE_MAX ? (size_t)r->left :
-						       SIZE_MAX);
+	r->data_len =
+	    use(p, len, r->left < SIZE_MAX ? (size_t)r->left : SIZE_MAX);
 	r->left -= r->data_len;
 	return body ? READER_BODY : READER_INPUT;
 }
@@ -258,8 +258,9 @@ static bool
 needs_none(const struct reader *r)
 {
 	return r->part == PART_END ||
-	    (r->left == 0 && (r->part == PART_TOKEN || r->part == PART_BODY ||
-				 r->part == PART_INPUT));
+	    (r->left == 0 &&
+		(r->part == PART_TOKEN || r->part == PART_BODY ||
+		    r->part == PART_INPUT));
 }
 
 enum reader_event

@@ -51,7 +51,7 @@ print(const struct frame *f, enum kind kind)
 void
 say_init(int fd)
 {
-	const struct frame hello = { .type = FRAME_HELLO };
+	const struct frame hello = {.type = FRAME_HELLO};
 
 	pipe_fd = fd;
 	print(&hello, FRAME_OF_OURS);
@@ -97,7 +97,7 @@ pace_over(struct timer *t)
 	/* The turn writes. */
 }
 
-/* Where none stands, the one after a quick `none` waits for its time. */
+/* The one after a quick `none` waits for its time: see hear_not_before. */
 static bool
 next_due(void)
 {
@@ -105,7 +105,7 @@ next_due(void)
 
 	if (next_count == 0)
 		return false;
-	if (hear_asked() > 0 || left <= 0)
+	if (left <= 0)
 		return true;
 	if (!pace.set)
 		timer_start(&pace, CLOCK_MONOTONIC, left, pace_over, NULL);
@@ -115,7 +115,7 @@ next_due(void)
 static void
 print_next(void)
 {
-	struct frame f = { .type = FRAME_NEXT_ANY };
+	struct frame f = {.type = FRAME_NEXT_ANY};
 
 	f.input_limit = nexts[0].input_limit;
 	if (nexts[0].cancel_only != 0) {
@@ -129,7 +129,7 @@ print_next(void)
 static bool
 choose(void)
 {
-	const struct frame goodbye = { .type = FRAME_BYE };
+	const struct frame goodbye = {.type = FRAME_BYE};
 	ssize_t n;
 
 	if (bye) {

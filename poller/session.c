@@ -132,8 +132,8 @@ child_ended(int signo)
 	if (reaped || waitpid(qvm.pid, &status, WNOHANG) != qvm.pid)
 		return;
 	reaped = true;
-	exit_status = WIFEXITED(status) ? WEXITSTATUS(status) :
-					  128 + WTERMSIG(status);
+	exit_status =
+	    WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	session_ending();
 }
 
@@ -227,13 +227,13 @@ static const struct {
 	enum imsg_type type;
 	const char *(*fn)(struct imsg *);
 } handlers[] = {
-	{ IMSG_NEXT, got_next },
-	{ IMSG_TAKE, got_take },
-	{ IMSG_STATE, got_state },
-	{ IMSG_OUTPUT, got_output },
-	{ IMSG_SIZES, got_sizes },
-	{ IMSG_DONE, got_done },
-	{ IMSG_BYE, got_bye },
+    {IMSG_NEXT, got_next},
+    {IMSG_TAKE, got_take},
+    {IMSG_STATE, got_state},
+    {IMSG_OUTPUT, got_output},
+    {IMSG_SIZES, got_sizes},
+    {IMSG_DONE, got_done},
+    {IMSG_BYE, got_bye},
 };
 
 static void

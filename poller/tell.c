@@ -8,7 +8,7 @@
 enum tell {
 	TELL_NOTHING,
 	TELL_OPEN,
-	TELL_BODY,	/* then INPUT, where there is one, and REQUEST */
+	TELL_BODY, /* then INPUT, where there is one, and REQUEST */
 	TELL_INPUT,
 	TELL_REQUEST,
 	TELL_CANCEL,
@@ -117,7 +117,7 @@ tell_request_end(const struct reader *r)
 static bool
 send_fd(struct channel *ch, enum imsg_type type, int *fd, uint64_t length)
 {
-	struct msg_memfd memfd = { .length = length };
+	struct msg_memfd memfd = {.length = length};
 
 	if (channel_send(ch, type, 0, &memfd, sizeof(memfd), *fd) == -1)
 		return false;

@@ -1,3 +1,4 @@
+#!/usr/bin/env atf-sh
 # What ends, ends whole: commands with all that they started, and our own
 # processes with each other.
 . "$(atf_get_srcdir)/lib.sh"

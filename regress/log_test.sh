@@ -1,3 +1,4 @@
+#!/usr/bin/env atf-sh
 # The audit log as an administrator reads it.
 . "$(atf_get_srcdir)/lib.sh"
 

@@ -19,24 +19,24 @@
 
 #include "regress/relay.h"
 
-#define COMMAND_MAX 65535	/* what one qrexec command may have */
-#define EXIT_QREXEC 125		/* no such socket, or the agent refuses */
+#define COMMAND_MAX 65535 /* what one qrexec command may have */
+#define EXIT_QREXEC 125	  /* no such socket, or the agent refuses */
 
 static const struct option options[] = {
-	{ "user", required_argument, NULL, 'u' },
-	{ "autostart", no_argument, NULL, 'a' },
-	{ "auto", no_argument, NULL, 'a' },
-	{ "no-autostart", no_argument, NULL, 'n' },
-	{ "no-auto", no_argument, NULL, 'n' },
-	{ "pass-io", no_argument, NULL, 'p' },
-	{ "gui", no_argument, NULL, 'g' },
-	{ "no-gui", no_argument, NULL, 'G' },
-	{ "nogui", no_argument, NULL, 'G' },
-	{ "no-filter-escape-chars", no_argument, NULL, 'G' },
-	{ "verbose", no_argument, NULL, 'v' },
-	{ "quiet", no_argument, NULL, 'q' },
-	{ "help", no_argument, NULL, 'h' },
-	{ NULL, 0, NULL, 0 },
+    {"user", required_argument, NULL, 'u'},
+    {"autostart", no_argument, NULL, 'a'},
+    {"auto", no_argument, NULL, 'a'},
+    {"no-autostart", no_argument, NULL, 'n'},
+    {"no-auto", no_argument, NULL, 'n'},
+    {"pass-io", no_argument, NULL, 'p'},
+    {"gui", no_argument, NULL, 'g'},
+    {"no-gui", no_argument, NULL, 'G'},
+    {"nogui", no_argument, NULL, 'G'},
+    {"no-filter-escape-chars", no_argument, NULL, 'G'},
+    {"verbose", no_argument, NULL, 'v'},
+    {"quiet", no_argument, NULL, 'q'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
 };
 
 static const char usage[] =
@@ -115,7 +115,7 @@ enter_run_qubes(void)
 static int
 vm_connect(void)
 {
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
 	int fd, n;
 
 	n = snprintf(sun.sun_path, sizeof(sun.sun_path), "qrexec.%s", vm);
@@ -196,9 +196,9 @@ main(int argc, char **argv)
 	if (fcntl(sock, F_SETFL, O_NONBLOCK) == -1)
 		err(1, "fcntl");
 	relay_init(&r, sock);
-	r.from[0] = (struct relay_end) { 0, QX_STDIN };
-	r.to[0] = (struct relay_end) { 1, QX_STDOUT };
-	r.to[1] = (struct relay_end) { 2, QX_STDERR };
+	r.from[0] = (struct relay_end){0, QX_STDIN};
+	r.to[0] = (struct relay_end){1, QX_STDOUT};
+	r.to[1] = (struct relay_end){2, QX_STDERR};
 	status = relay_run(&r);
 	return status == -1 ? 255 : status;
 }

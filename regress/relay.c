@@ -24,7 +24,7 @@ int
 qx_send(int sock, enum qx_type type, const void *data, size_t len)
 {
 	unsigned char buf[HDR + QX_CHUNK];
-	struct qx_hdr hdr = { .type = type, .len = (uint32_t)len };
+	struct qx_hdr hdr = {.type = type, .len = (uint32_t)len};
 	size_t off = 0;
 	ssize_t n;
 
@@ -66,7 +66,7 @@ end_close(struct relay_end *e)
 static void
 frame_make(struct relay *r, uint32_t type, size_t len)
 {
-	struct qx_hdr hdr = { .type = type, .len = (uint32_t)len };
+	struct qx_hdr hdr = {.type = type, .len = (uint32_t)len};
 
 	memcpy(r->send.data, &hdr, HDR);
 	r->send.off = 0;
@@ -118,8 +118,7 @@ recv_header(const struct relay *r)
 static bool
 recv_whole(const struct relay *r)
 {
-	return r->recv.len >= HDR &&
-	    r->recv.len == HDR + recv_header(r).len;
+	return r->recv.len >= HDR && r->recv.len == HDR + recv_header(r).len;
 }
 
 static void
@@ -203,8 +202,8 @@ child_reap(struct relay *r)
 
 	if (waitpid(r->pid, &status, 0) == -1)
 		status = 0xff00;
-	r->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) :
-					  WEXITSTATUS(status);
+	r->status =
+	    WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 	close(r->pidfd);
 	r->pidfd = -1;
 	end_close(&r->to[0]);
@@ -217,8 +216,8 @@ poll_fill(struct relay *r, struct pollfd *p)
 	int i;
 
 	p[PF_SOCK].fd = r->sock;
-	p[PF_SOCK].events = (short)((whole ? 0 : POLLIN) |
-	    (r->send.len > 0 ? POLLOUT : 0));
+	p[PF_SOCK].events =
+	    (short)((whole ? 0 : POLLIN) | (r->send.len > 0 ? POLLOUT : 0));
 	if (p[PF_SOCK].events == 0)
 		p[PF_SOCK].fd = -1;
 	for (i = 0; i < 2; i++) {

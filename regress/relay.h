@@ -14,11 +14,11 @@
 #define QX_CHUNK 32768
 
 enum qx_type {
-	QX_EXEC = 1,	/* dom0, first: the user's name */
-	QX_STDIN,	/* dom0 */
-	QX_STDOUT,	/* VM */
-	QX_STDERR,	/* VM */
-	QX_EXIT		/* VM, last: int32_t, the exit status */
+	QX_EXEC = 1, /* dom0, first: the user's name */
+	QX_STDIN,    /* dom0 */
+	QX_STDOUT,   /* VM */
+	QX_STDERR,   /* VM */
+	QX_EXIT	     /* VM, last: int32_t, the exit status */
 };
 
 struct qx_hdr {
@@ -26,23 +26,23 @@ struct qx_hdr {
 };
 
 struct relay_end {
-	int	 fd;		/* -1: none, or closed */
+	int fd; /* -1: none, or closed */
 	uint32_t type;
 };
 
 struct relay_buffer {
-	size_t	 len, off;
+	size_t len, off;
 	unsigned char data[sizeof(struct qx_hdr) + QX_CHUNK];
 };
 
 struct relay {
-	int	 sock;			/* non-blocking */
-	pid_t	 pid;			/* serving: the command; else 0 */
-	int	 pidfd;			/* serving: its pidfd; else -1 */
-	struct relay_end from[2];	/* read here, sent there */
-	struct relay_end to[2];		/* received from there, written here */
-	int	 status;		/* -1 until it is known */
-	bool	 gone;			/* the connection is over */
+	int sock;		  /* non-blocking */
+	pid_t pid;		  /* serving: the command; else 0 */
+	int pidfd;		  /* serving: its pidfd; else -1 */
+	struct relay_end from[2]; /* read here, sent there */
+	struct relay_end to[2];	  /* received from there, written here */
+	int status;		  /* -1 until it is known */
+	bool gone;		  /* the connection is over */
 	struct relay_buffer send, recv;
 };
 
@@ -52,9 +52,9 @@ void relay_init(struct relay *, int sock);
  * has gone; both ends' descriptors are closed then.  The status; -1 when none
  * has come.
  */
-int  relay_run(struct relay *);
+int relay_run(struct relay *);
 
 /* One whole frame, blocking; len at most QX_CHUNK.  0, or -1 with errno. */
-int  qx_send(int sock, enum qx_type, const void *, size_t len);
+int qx_send(int sock, enum qx_type, const void *, size_t len);
 
 #endif

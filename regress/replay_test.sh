@@ -1,3 +1,4 @@
+#!/usr/bin/env atf-sh
 # One token, one answer: however often and whenever it is presented.
 . "$(atf_get_srcdir)/lib.sh"
 

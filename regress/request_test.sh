@@ -1,3 +1,4 @@
+#!/usr/bin/env atf-sh
 # A request through the installed programs: what a person in the VM sees.
 . "$(atf_get_srcdir)/lib.sh"
 
@@ -72,7 +73,7 @@ ten_MiB_of_output_arrive_whole_and_more_is_counted_body() {
     head -c 10485760 /dev/zero | tr '\0' x >expected
     atf_check cmp whole expected
     in_vm vm1 qvm-remote 'head -c 10485860 /dev/zero | tr "\0" x' \
-        >cut 2>said
+        >"cut" 2>said
     atf_check cmp cut expected
     atf_check -o match:'100' cat said
 }

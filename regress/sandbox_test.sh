@@ -1,3 +1,4 @@
+#!/usr/bin/env atf-sh
 # The sandbox of each role, as the kernel shows it while a command runs.
 . "$(atf_get_srcdir)/lib.sh"
 

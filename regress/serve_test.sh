@@ -1,3 +1,4 @@
+#!/usr/bin/env atf-sh
 # Who is served: what is missing, empty or unreadable narrows, never widens.
 . "$(atf_get_srcdir)/lib.sh"
 

@@ -23,10 +23,10 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#include <dirent.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -39,18 +39,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DEADLINE 30	/* seconds, unless told */
-#define LINGER	 5	/* seconds for what CMD leaves behind */
+#define DEADLINE 30 /* seconds, unless told */
+#define LINGER	 5  /* seconds for what CMD leaves behind */
 
 struct job {
 	const char *state, *cgroup, *log;
-	int	seconds;
-	char  **argv;
-	int	state_fd, notify_fd, signal_fd, report_fd;
-	char	notify_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	pid_t	pid;
-	bool	ready;
-	int64_t deadline;	/* ms; when CMD must be ready, or dead */
+	int seconds;
+	char **argv;
+	int state_fd, notify_fd, signal_fd, report_fd;
+	char notify_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	pid_t pid;
+	bool ready;
+	int64_t deadline; /* ms; when CMD must be ready, or dead */
 };
 
 static int64_t
@@ -80,7 +80,7 @@ seconds(const char *s)
 static pid_t
 holder(int fd)
 {
-	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
 	if (fcntl(fd, F_GETLK, &l) == -1)
 		err(1, "F_GETLK");
@@ -117,7 +117,7 @@ report(struct job *j, const char *fmt, ...)
 static void
 job_lock(struct job *j)
 {
-	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
 	j->state_fd = open(j->state, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (j->state_fd == -1)
@@ -131,7 +131,7 @@ job_lock(struct job *j)
 static void
 job_notify_socket(struct job *j)
 {
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
 	int n;
 
 	n = snprintf(sun.sun_path, sizeof(sun.sun_path), "%s.notify", j->state);
@@ -195,8 +195,8 @@ job_exec(struct job *j)
 static void
 job_ended(struct job *j)
 {
-	struct flock unlock = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
-	siginfo_t info = { 0 };
+	struct flock unlock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+	siginfo_t info = {0};
 	bool exited;
 
 	if (waitid(P_PID, (id_t)j->pid, &info, WEXITED | WNOHANG | WNOWAIT) ==
@@ -263,7 +263,7 @@ job_late(struct job *j)
 static bool
 orphans(void)
 {
-	siginfo_t info = { 0 };
+	siginfo_t info = {0};
 
 	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
@@ -272,8 +272,8 @@ orphans(void)
 static void
 job_watch(struct job *j)
 {
-	struct pollfd p[2] = { { j->signal_fd, POLLIN, 0 },
-		{ j->notify_fd, POLLIN, 0 } };
+	struct pollfd p[2] = {{j->signal_fd, POLLIN, 0},
+	    {j->notify_fd, POLLIN, 0}};
 	int64_t left;
 	int n;
 
@@ -281,8 +281,10 @@ job_watch(struct job *j)
 		left = j->deadline - now_ms();
 		if (j->pid == 0 && left <= 0)
 			return;
-		n = poll(p, 2, j->ready && j->pid != 0 ? -1 :
-			left < 0 ? 0 : (int)left);
+		n = poll(p, 2,
+		    j->ready && j->pid != 0 ? -1
+			: left < 0	    ? 0
+					    : (int)left);
 		if (n == -1 && errno != EINTR)
 			err(1, "poll");
 		if (n == 0)
@@ -339,7 +341,7 @@ job_run(struct job *j)
 static int
 start(int argc, char **argv)
 {
-	struct job j = { .seconds = DEADLINE, .report_fd = -1 };
+	struct job j = {.seconds = DEADLINE, .report_fd = -1};
 	char why[512];
 	int c, fds[2];
 	ssize_t n;
@@ -405,29 +407,29 @@ static int
 print_pid(const char *state)
 {
 	char line[64];
-	int fd, pid;
+	int fd;
 
 	if ((fd = state_open(state)) == -1 || holder(fd) == 0)
 		return 1;
 	state_read(fd, line, sizeof(line));
-	if (sscanf(line, "pid %d", &pid) != 1)
+	if (strncmp(line, "pid ", 4) != 0)
 		return 1;
-	printf("%d\n", pid);
+	fputs(line + 4, stdout);
 	return 0;
 }
 
 static int
 stop(const char *state, int limit)
 {
-	struct pollfd p = { .events = POLLIN };
+	struct pollfd p = {.events = POLLIN};
 	char line[64];
 	int fd;
 	pid_t pid;
 
 	if ((fd = state_open(state)) == -1)
 		return 0;
-	if ((pid = holder(fd)) != 0 &&
-	    (p.fd = pidfd_open(pid, 0)) != -1 && holder(fd) == pid) {
+	if ((pid = holder(fd)) != 0 && (p.fd = pidfd_open(pid, 0)) != -1 &&
+	    holder(fd) == pid) {
 		syscall(SYS_pidfd_send_signal, p.fd, SIGTERM, NULL, 0);
 		if (poll(&p, 1, limit * 1000) != 1) {
 			warnx("%s: has not ended within %d s", state, limit);
@@ -441,22 +443,12 @@ stop(const char *state, int limit)
 	return 1;
 }
 
-static void
-cgroup_remove(int parent, const char *name)
+static int
+cgroup_rmdir(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
-	const struct dirent *d;
-	int fd;
-	DIR *dir;
-
-	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd == -1 || (dir = fdopendir(fd)) == NULL)
-		err(1, "%s", name);
-	while ((d = readdir(dir)) != NULL)
-		if (d->d_type == DT_DIR && d->d_name[0] != '.')
-			cgroup_remove(fd, d->d_name);
-	closedir(dir);
-	if (unlinkat(parent, name, AT_REMOVEDIR) == -1 && errno != ENOENT)
-		err(1, "rmdir %s", name);
+	(void)st;
+	(void)ftw;
+	return type == FTW_DP && rmdir(path) == -1 && errno != ENOENT ? -1 : 0;
 }
 
 static bool
@@ -475,7 +467,7 @@ populated(int events)
 static int
 clear_cgroup(const char *cgroup)
 {
-	struct pollfd p = { .events = POLLPRI };
+	struct pollfd p = {.events = POLLPRI};
 	int64_t deadline = now_ms() + LINGER * 1000, left;
 	int dir, killfd;
 
@@ -486,15 +478,15 @@ clear_cgroup(const char *cgroup)
 		err(1, "%s", cgroup);
 	killfd = openat(dir, "cgroup.kill", O_WRONLY | O_CLOEXEC);
 	p.fd = openat(dir, "cgroup.events", O_RDONLY | O_CLOEXEC);
-	if (killfd == -1 || p.fd == -1 ||
-	    write(killfd, "1", 1) != 1)
+	if (killfd == -1 || p.fd == -1 || write(killfd, "1", 1) != 1)
 		err(1, "%s", cgroup);
 	while (populated(p.fd)) {
 		left = deadline - now_ms();
 		if (left <= 0 || poll(&p, 1, (int)left) == -1)
 			errx(1, "%s: still has processes", cgroup);
 	}
-	cgroup_remove(AT_FDCWD, cgroup);
+	if (nftw(cgroup, cgroup_rmdir, 8, FTW_DEPTH | FTW_PHYS) == -1)
+		err(1, "%s: not removed", cgroup);
 	return 0;
 }
 

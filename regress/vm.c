@@ -36,7 +36,7 @@
 
 #include "regress/vm.h"
 
-#define NAMESPACES \
+#define NAMESPACES                                                   \
 	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | \
 	    CLONE_NEWUTS | CLONE_NEWNET)
 #define IDS 65536
@@ -75,7 +75,7 @@ chdir_below(const char *bed, const char *folder)
 static void
 listen_qrexec(struct vm *v)
 {
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
 	const struct group *qubes;
 	mode_t old;
 
@@ -83,8 +83,8 @@ listen_qrexec(struct vm *v)
 		errx(1, "no group qubes");
 	chdir_below(v->bed, "run/qubes");
 	snprintf(sun.sun_path, sizeof(sun.sun_path), "qrexec.%u", v->xid);
-	v->listener = socket(AF_UNIX,
-	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	v->listener =
+	    socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (v->listener == -1)
 		err(1, "socket");
 	old = umask(0177);
@@ -161,7 +161,7 @@ write_map(pid_t pid, const char *which, unsigned int base)
 static void
 loopback_up(void)
 {
-	struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	struct ifreq ifr = {.ifr_name = "lo", .ifr_flags = IFF_UP};
 	int fd;
 
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -190,8 +190,7 @@ vm_main(struct vm *v, int go, int ready)
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
 		err(1, "prctl");
 	vm_mount(v);
-	if (chdir("/") == -1 ||
-	    sethostname(v->name, strlen(v->name)) == -1)
+	if (chdir("/") == -1 || sethostname(v->name, strlen(v->name)) == -1)
 		err(1, "vm");
 	loopback_up();
 	/* The launcher may have died before the death signal was set. */
@@ -208,8 +207,9 @@ vm_main(struct vm *v, int go, int ready)
 static pid_t
 vm_clone(struct vm *v, int *pidfd)
 {
-	struct clone_args args = { .flags = NAMESPACES | CLONE_PIDFD,
-		.pidfd = (uint64_t)(uintptr_t)pidfd, .exit_signal = SIGCHLD };
+	struct clone_args args = {.flags = NAMESPACES | CLONE_PIDFD,
+	    .pidfd = (uint64_t)(uintptr_t)pidfd,
+	    .exit_signal = SIGCHLD};
 	int go[2], ready[2];
 	pid_t pid;
 	char c;
@@ -239,7 +239,7 @@ vm_clone(struct vm *v, int *pidfd)
 static void
 notify_ready(void)
 {
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
 	const char *path = getenv("NOTIFY_SOCKET");
 	int fd;
 
@@ -247,8 +247,9 @@ notify_ready(void)
 		return;
 	name_file(sun.sun_path, sizeof(sun.sun_path), "", path);
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd == -1 || sendto(fd, "READY=1", 7, 0, (struct sockaddr *)&sun,
-			    sizeof(sun)) == -1)
+	if (fd == -1 ||
+	    sendto(fd, "READY=1", 7, 0, (struct sockaddr *)&sun, sizeof(sun)) ==
+		-1)
 		err(1, "NOTIFY_SOCKET");
 	close(fd);
 }
@@ -272,8 +273,11 @@ signals_take(sigset_t *mask)
 static int
 vm_boot(char **argv)
 {
-	struct vm v = { .bed = argv[0], .name = argv[1], .uuid = argv[2],
-		.xid = number(argv[3]), .uidbase = number(argv[4]) };
+	struct vm v = {.bed = argv[0],
+	    .name = argv[1],
+	    .uuid = argv[2],
+	    .xid = number(argv[3]),
+	    .uidbase = number(argv[4])};
 	struct signalfd_siginfo info;
 	sigset_t mask;
 	int pidfd = -1, signals;
@@ -301,15 +305,19 @@ vm_boot(char **argv)
 static int
 init_pidfd(const char *bed, const char *name)
 {
-	char file[PATH_MAX];
+	char file[PATH_MAX], line[32];
 	FILE *f;
-	int fd, pid = 0;
+	int fd = -1;
 
 	chdir_below(bed, "run/bed");
 	name_file(file, sizeof(file), name, ".init");
 	if ((f = fopen(file, "re")) == NULL)
 		errx(1, "%s does not run", name);
-	if (fscanf(f, "%d", &pid) != 1 || (fd = pidfd_open(pid, 0)) == -1)
+	if (fgets(line, sizeof(line), f) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		fd = pidfd_open((pid_t)number(line), 0);
+	}
+	if (fd == -1)
 		errx(1, "%s does not run", name);
 	fclose(f);
 	/* Still there: the number was not somebody else's. */
@@ -352,8 +360,8 @@ relay_signals(pid_t pid, int signals)
 		}
 		if (waitpid(pid, &status, WNOHANG) != pid)
 			continue;
-		return WIFSIGNALED(status) ? 128 + WTERMSIG(status) :
-					     WEXITSTATUS(status);
+		return WIFSIGNALED(status) ? 128 + WTERMSIG(status)
+					   : WEXITSTATUS(status);
 	}
 }
 

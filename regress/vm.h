@@ -6,19 +6,19 @@
 enum vm_tree {
 	TREE_BED,
 	TREE_HOME,
-	TREE_ETC,	/* passwd, group, hostname, hosts: files of the VM */
+	TREE_ETC, /* passwd, group, hostname, hosts: files of the VM */
 	TREE_DEV = TREE_ETC + 4,
 	TREE_COUNT = TREE_DEV + 6
 };
 
 struct vm {
-	const char *bed;	/* absolute */
+	const char *bed; /* absolute */
 	const char *name;
-	const char *uuid;	/* "-": none, as with an older qrexec */
+	const char *uuid; /* "-": none, as with an older qrexec */
 	unsigned int xid;
-	unsigned int uidbase;	/* outside: the VM's uid and gid 0 */
-	int listener;		/* qrexec.XID */
-	int tree[TREE_COUNT];	/* detached mounts */
+	unsigned int uidbase; /* outside: the VM's uid and gid 0 */
+	int listener;	      /* qrexec.XID */
+	int tree[TREE_COUNT]; /* detached mounts */
 };
 
 /* Before the VM's namespaces: opens what will be mounted.  Exits on failure. */

@@ -24,10 +24,10 @@
 
 static const struct {
 	const char *name, *home;
-	uid_t	    uid;
+	uid_t uid;
 } users[] = {
-	{ "user", "/home/user", 1000 },
-	{ "root", "/root", 0 },
+    {"user", "/home/user", 1000},
+    {"root", "/root", 0},
 };
 
 static void
@@ -114,8 +114,8 @@ run_bash(const char *bed, const char *user, int in, int out, int errfd)
 
 	sigemptyset(&none);
 	if (signal(SIGPIPE, SIG_DFL) == SIG_ERR || setsid() == -1 ||
-	    dup2(in, 0) == -1 || dup2(out, 1) == -1 ||
-	    dup2(errfd, 2) == -1 || sigprocmask(SIG_SETMASK, &none, NULL) == -1)
+	    dup2(in, 0) == -1 || dup2(out, 1) == -1 || dup2(errfd, 2) == -1 ||
+	    sigprocmask(SIG_SETMASK, &none, NULL) == -1)
 		_exit(EXIT_REFUSED);
 	if (vm_become(bed, user) == -1)
 		_exit(EXIT_REFUSED);
@@ -148,9 +148,9 @@ session(const char *bed, int sock)
 	if ((r.pidfd = pidfd_open(r.pid, 0)) == -1 ||
 	    fcntl(sock, F_SETFL, O_NONBLOCK) == -1)
 		err(1, "session");
-	r.to[0] = (struct relay_end) { in[1], QX_STDIN };
-	r.from[0] = (struct relay_end) { out[0], QX_STDOUT };
-	r.from[1] = (struct relay_end) { errs[0], QX_STDERR };
+	r.to[0] = (struct relay_end){in[1], QX_STDIN};
+	r.from[0] = (struct relay_end){out[0], QX_STDOUT};
+	r.from[1] = (struct relay_end){errs[0], QX_STDERR};
 	/* dom0 has gone: what runs sees its streams end, and is not killed. */
 	if (relay_run(&r) == -1 && waitpid(r.pid, NULL, 0) == -1)
 		err(1, "waitpid");

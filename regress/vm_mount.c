@@ -12,31 +12,30 @@
 
 #include "regress/vm.h"
 
-static const char *const etc_files[] = { "passwd", "group", "hostname",
-	"hosts" };
-static const char *const dev_files[] = { "null", "zero", "full", "random",
-	"urandom", "tty" };
+static const char *const etc_files[] = {"passwd", "group", "hostname", "hosts"};
+static const char *const dev_files[] = {"null", "zero", "full", "random",
+    "urandom", "tty"};
 
 /* The VM's own, empty at each boot. */
 static const struct {
 	const char *path, *options;
 } empty[] = {
-	{ "/tmp", "mode=1777" },
-	{ "/var/tmp", "mode=1777" },
-	{ "/home", "mode=755" },
-	{ "/root", "mode=755" },
-	{ "/run", "mode=755" },
-	{ "/dev", "mode=755" },
+    {"/tmp", "mode=1777"},
+    {"/var/tmp", "mode=1777"},
+    {"/home", "mode=755"},
+    {"/root", "mode=755"},
+    {"/run", "mode=755"},
+    {"/dev", "mode=755"},
 };
 
 static const struct {
 	const char *to, *path;
 } dev_links[] = {
-	{ "/proc/self/fd", "/dev/fd" },
-	{ "/proc/self/fd/0", "/dev/stdin" },
-	{ "/proc/self/fd/1", "/dev/stdout" },
-	{ "/proc/self/fd/2", "/dev/stderr" },
-	{ "pts/ptmx", "/dev/ptmx" },
+    {"/proc/self/fd", "/dev/fd"},
+    {"/proc/self/fd/0", "/dev/stdin"},
+    {"/proc/self/fd/1", "/dev/stdout"},
+    {"/proc/self/fd/2", "/dev/stderr"},
+    {"pts/ptmx", "/dev/ptmx"},
 };
 
 static int
@@ -54,8 +53,8 @@ tree_open(const char *path, unsigned int recursive)
 static void
 tree_readonly(int fd, const char *path)
 {
-	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY,
-		.propagation = MS_PRIVATE };
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY,
+	    .propagation = MS_PRIVATE};
 
 	if (mount_setattr(fd, path,
 		AT_RECURSIVE | (*path == '\0' ? AT_EMPTY_PATH : 0), &attr,

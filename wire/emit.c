@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-_Static_assert(EMIT_MAX >= TOKEN_MAX && EMIT_MAX >= RECEIPT_MAX &&
-	EMIT_MAX >= LINE_MAX_BYTES,
-    "a text may not fit");
+_Static_assert(EMIT_MAX >= TOKEN_MAX, "a token may not fit");
+_Static_assert(EMIT_MAX >= RECEIPT_MAX, "a receipt may not fit");
+_Static_assert(EMIT_MAX >= LINE_MAX_BYTES, "a frame may not fit");
 
 void
 emit_init(struct emit *e)

@@ -334,7 +334,7 @@ ATF_TC_BODY(what_is_refused_leaves_no_fields, tc)
 
 	memset(&f, 0xff, sizeof(f));
 	ATF_REQUIRE_EQ(-1, frame_parse(FRAME_VM, line, strlen(line), &f, &why));
-	ATF_CHECK(memcmp(&f, &none, sizeof(f)) == 0);
+	ATF_CHECK(same_bytes(&f, &none, sizeof(f)));
 }
 
 static void

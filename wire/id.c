@@ -40,7 +40,7 @@ scan_time(struct scan *s, struct tm *tm)
 	memset(tm, 0, sizeof(*tm));
 	year = part(s, 4, 0, 9999);
 	month = part(s, 2, 1, 12);
-	if (s->why != NULL)
+	if (month < 1 || month > 12)
 		return;
 	day = part(s, 2, 1, days_in(month, year));
 	scan_text(s, "-");

@@ -325,7 +325,7 @@ ATF_TC_BODY(what_is_refused_leaves_no_fields, tc)
 	memset(&r, 0xff, sizeof(r));
 	ATF_REQUIRE_EQ(-1,
 	    receipt_parse(V_RECEIPT, strlen(V_RECEIPT) - 1, &r, &why));
-	ATF_CHECK(memcmp(&r, &none, sizeof(r)) == 0);
+	ATF_CHECK(same_bytes(&r, &none, sizeof(r)));
 }
 
 ATF_TC_WITHOUT_HEAD(statuses_have_the_exit_of_the_protocol);
@@ -414,7 +414,7 @@ ATF_TC_BODY(every_valid_receipt_is_read_as_it_was_written, tc)
 		ATF_REQUIRE_MSG(receipt_parse(text, (size_t)len, &back, &why) ==
 			0,
 		    "%s: %.*s", why, (int)len, text);
-		ATF_REQUIRE(memcmp(&r, &back, sizeof(r)) == 0);
+		ATF_REQUIRE(same_bytes(&r, &back, sizeof(r)));
 	}
 }
 

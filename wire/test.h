@@ -14,6 +14,13 @@
 
 #include "wire/id.h"
 
+/* Two structs, padding included: each was filled with zeros first. */
+static inline bool
+same_bytes(const void *a, const void *b, size_t len)
+{
+	return (memcmp(a, b, len) == 0);
+}
+
 /*
  * Replaces the first `from` in a text, which is there: what a test says that
  * it changes, it changes.  The length; a NUL follows.

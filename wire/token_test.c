@@ -278,7 +278,7 @@ ATF_TC_BODY(what_is_refused_leaves_no_fields, tc)
 
 	memset(&t, 0xff, sizeof(t));
 	ATF_REQUIRE_EQ(-1, token_parse(V_TOKEN, strlen(V_TOKEN) - 1, &t, &why));
-	ATF_CHECK(memcmp(&t, &none, sizeof(t)) == 0);
+	ATF_CHECK(same_bytes(&t, &none, sizeof(t)));
 }
 
 static void
@@ -334,7 +334,7 @@ ATF_TC_BODY(every_valid_token_is_read_as_it_was_written, tc)
 		ATF_REQUIRE_MSG(token_parse(text, (size_t)len, &back, &why) ==
 			0,
 		    "%s: %.*s", why, (int)len, text);
-		ATF_REQUIRE(memcmp(&t, &back, sizeof(t)) == 0);
+		ATF_REQUIRE(same_bytes(&t, &back, sizeof(t)));
 	}
 }
 

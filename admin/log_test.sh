@@ -1,0 +1,248 @@
+#!/usr/bin/env atf-sh
+# log
+. "$(atf_get_srcdir)/lib.sh"
+
+A=20260218-143022-1234-a1b2c3d4
+B=20260218-143022-1235-a1b2c3d5
+
+# Times are shown as local ones: the test's zone has no summer.
+export TZ=QRT-3
+
+make_log() {
+    make_root
+    "$here/mklog" "$log" || atf_fail mklog
+}
+
+root_test one_line_a_request
+one_line_a_request_body() {
+    make_log <<END
+start
+intent work $A qvm-ls --raw-data\\x0a
+result 2 work $A exited 3 17
+refused work $B token not accepted
+denied home $B policy rm -rf /
+intent home $A sleep 9
+result 6 home $A signaled 139 12345
+intent home $B sleep 99
+result 8 home $B timeout 124 300000 time is out
+intent work $B sleep 999
+result 10 work $B cancelled 130 7384000
+END
+    cat >want <<END
+2026-02-18 17:30:24  work          3               17ms  qvm-ls --raw-data
+2026-02-18 17:30:26  work          rejected           -  - (token not accepted)
+2026-02-18 17:30:27  home          denied             -  rm -rf / (policy)
+2026-02-18 17:30:28  home          139            12.3s  sleep 9
+2026-02-18 17:30:30  home          timeout        5m00s  sleep 99 (time is out)
+2026-02-18 17:30:32  work          cancelled      2h03m  sleep 999
+END
+    atf_check -o file:want dom0 log
+}
+
+root_test no_byte_of_a_command_reaches_the_terminal_raw
+no_byte_of_a_command_reaches_the_terminal_raw_body() {
+    all=$(python3 -c 'print("".join("\\x%02x" % i for i in range(1, 256)
+        if i != 10))')
+    make_log <<END
+start
+intent work $A $all
+intent work $A \\xc3\\xa9\\xe2\\x80\\xae\\xf0\\x9f\\x98\\x80\\x09"\\x5c
+intent work $A \\xc2\\x9b31m
+END
+    dom0 log >out || atf_fail log
+    atf_check -o inline:'3\n' wc -l <out
+    atf_check -s exit:1 env LC_ALL=C grep -v '^[ -~]*$' out
+    atf_check -o match:'  \\xc3\\xa9\\xe2\\x80\\xae\\xf0\\x9f\\x98\\x80\\t"\\\\$' \
+        -o match:'  \\xc2\\x9b31m$' -o match:'  \\x01\\x02.*\\t\\x0b' cat out
+}
+
+root_test the_first_line_of_a_command_is_shown
+the_first_line_of_a_command_is_shown_body() {
+    long=$(printf '%0200d' 0)
+    make_log <<END
+start
+intent work $A echo one\\x0a
+intent work $A echo two\\x0aecho three\\x0a
+intent work $A echo four\\x0a\\x0a
+intent work $A \\x0aecho five
+intent work $A $long
+END
+    dom0 log >out || atf_fail log
+    atf_check -o match:'  echo one$' -o match:'  echo two \.\.\.$' \
+        -o match:'  echo four \.\.\.$' -o match:'   \.\.\.$' \
+        -o match:"  0{160} \\.\\.\\.\$" -o not-match:'three|five' cat out
+}
+
+root_test so_many_of_the_last_are_shown
+so_many_of_the_last_are_shown_body() {
+    {
+        echo start
+        for i in $(seq 0 29); do
+            echo "intent vm$((i % 3)) $A number-$i"
+            [ $((i % 7)) = 6 ] && printf '%s\n' stop start
+        done
+    } >script
+    make_log <script
+    dom0 log >out || atf_fail log
+    atf_check -o inline:'20\n' wc -l <out
+    for n in 1 6 7 8 29 30 31 100000; do
+        dom0 log -n $n >out || atf_fail log
+        seq 0 29 | tail -n $n | sed 's/^/number-/' >want
+        atf_check -o file:want grep -o 'number-.*' out
+    done
+    dom0 log --vm vm1 -n 3 >out || atf_fail log
+    atf_check -o inline:'number-22\nnumber-25\nnumber-28\n' \
+        grep -o 'number-.*' out
+    atf_check dom0 log --vm vm9
+}
+
+root_test an_id_finds_its_requests
+an_id_finds_its_requests_body() {
+    make_log <<END
+start
+intent work $A one
+intent home $A two
+intent work $B three
+result 2 work $A exited 0 1
+result 3 home $A exited 0 1
+result 4 work $B exited 0 1
+END
+    atf_check -o match:one -o match:two -o not-match:three dom0 log --id $A
+    atf_check -o match:two -o not-match:'one|three' \
+        dom0 log --id $A --vm home
+}
+
+root_test a_result_in_a_later_segment_finds_its_intent
+a_result_in_a_later_segment_finds_its_intent_body() {
+    make_log <<END
+start
+intent work $A one
+intent work $B two
+segment
+result 3 work $B exited 4 1
+result 2 work $A exited 5 1
+END
+    atf_check -o match:'  5  .*one' -o match:'  4  .*two' dom0 log
+    # Its intent is not among those that are shown: nor is it.
+    dom0 log -n 1 >out || atf_fail log
+    atf_check -o inline:'1\n' wc -l <out
+    atf_check -o match:'  4  .*two' cat out
+}
+
+root_test without_an_end_a_request_runs_or_is_unknown
+without_an_end_a_request_runs_or_is_unknown_body() {
+    make_log <<END
+start
+intent work $A earlier
+start
+intent work $B now
+END
+    dom0 log >out || atf_fail log
+    atf_check -o match:'unknown .*earlier' -o match:'unknown .*now' cat out
+    hold_lock
+    dom0 log >out || atf_fail log
+    atf_check -o match:'unknown .*earlier' -o match:'running .*now' cat out
+    kill "$holder"
+    wait "$holder"
+}
+
+root_test json_is_the_records_as_they_are
+json_is_the_records_as_they_are_body() {
+    make_log <<END
+start
+intent work $A echo \\xff\\x1b
+intent home $B two
+result 2 work $A exited 0 1
+refused home $B no
+denied work $B policy three
+END
+    dom0 log --json >out || atf_fail log
+    # In order of the requests, an intent and its result together.
+    for seq in 2 4 3 5 6; do
+        grep "^{\"seq\":$seq," "$log"/*.log
+    done >want
+    atf_check -o file:want cat out
+    atf_check -o match:'"seq":6,' -o not-match:'"seq":[2-5],' \
+        dom0 log --json -n 1
+    atf_check -o match:'"seq":2,' -o match:'"seq":4,' -o match:'"seq":6,' \
+        -o not-match:'"seq":[35],' dom0 log --json --vm work
+}
+
+root_test an_empty_log_has_nothing_to_show
+an_empty_log_has_nothing_to_show_body() {
+    make_log </dev/null
+    atf_check dom0 log
+    rm -r "$log"
+    atf_check -s exit:1 -e match:'error: .*/var/log/qvm-remote' dom0 log
+}
+
+root_test what_is_no_record_ends_its_segment_and_is_said
+what_is_no_record_ends_its_segment_and_is_said_body() {
+    make_log <<END
+start
+intent work $A one
+torn garbage
+start
+intent work $A two
+stop
+END
+    atf_check -o match:one -o match:two dom0 log
+    printf 'more\n' >>"$log/00000000000000000001.log"
+    atf_check -o match:one -o match:two -e match:'warning: segment 1, byte' \
+        dom0 log
+}
+
+root_test a_record_of_the_largest_command_is_shown
+a_record_of_the_largest_command_is_shown_body() {
+    {
+        echo start
+        echo "intent work $A $(python3 -c 'print("\\xc3\\xa9" * 1048576)')"
+        echo "result 2 work $A exited 0 1"
+        echo stop
+    } >script
+    make_log <script
+    atf_check -o match:'  0  .*  (\\xc3\\xa9){80} \.\.\.$' dom0 log
+    dom0 log --json >out || atf_fail log
+    atf_check -o ignore python3 -c 'import json
+assert json.loads(open("out").readline())["body"] == "\u00e9" * 1048576'
+}
+
+root_test links_and_folders_in_the_log_are_refused
+links_and_folders_in_the_log_are_refused_body() {
+    make_log <<END
+start
+END
+    mv "$log/00000000000000000001.log" elsewhere
+    ln -s "$PWD/elsewhere" "$log/00000000000000000001.log"
+    atf_check -s exit:1 -e match:'error: log segment' dom0 log
+    rm "$log/00000000000000000001.log"
+    mkdir "$log/00000000000000000001.log"
+    atf_check -s exit:1 -e match:'not a regular file' dom0 log
+    rmdir "$log/00000000000000000001.log"
+    mkfifo "$log/00000000000000000001.log"
+    atf_check -s exit:1 -e match:'not a regular file' dom0 log
+}
+
+# Whatever reads the log's lines is the user that may read nothing else.
+root_test the_log_is_read_as_its_own_user
+the_log_is_read_as_its_own_user_body() {
+    {
+        echo start
+        echo "intent work $A one"
+    } >script
+    make_log <script
+    for words in log 'log verify'; do
+        # shellcheck disable=SC2086 # words are words
+        strace -o trace -e trace=setresuid,setresgid,setgroups,pread64 \
+            "$here/qvm-remote-dom0" --root "$root" $words >out
+        uid=$(id -u qvm-remote-log)
+        gid=$(id -g qvm-remote-log)
+        grep -E "^(setgroups|setres[ug]id|pread64\\(.*\\{\"?)" trace |
+            sed 's/(.*//' | uniq >order
+        atf_check -o inline:'setgroups\nsetresgid\nsetresuid\npread64\n' \
+            cat order
+        atf_check -o match:"setgroups\\(0, NULL\\) += 0" \
+            -o match:"setresgid\\($gid, $gid, $gid\\) += 0" \
+            -o match:"setresuid\\($uid, $uid, $uid\\) += 0" cat trace
+    done
+}

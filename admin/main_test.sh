@@ -1,0 +1,101 @@
+#!/usr/bin/env atf-sh
+# Options and commands.
+. "$(atf_get_srcdir)/lib.sh"
+
+root_test help_and_version_are_answers
+help_and_version_are_answers_body() {
+    make_root
+    atf_check -o match:'^usage: qvm-remote-dom0' -o match:'authorize' \
+        "$here/qvm-remote-dom0" --help
+    atf_check -o match:'log verify' "$here/qvm-remote-dom0" -h
+    atf_check -o match:'^qvm-remote-dom0 [0-9.]+$' \
+        "$here/qvm-remote-dom0" --version
+}
+
+root_test wrong_usage_ends_with_2
+wrong_usage_ends_with_2_body() {
+    make_root
+    long=/$(printf '%0300d' 0)
+    while IFS= read -r words; do
+        # shellcheck disable=SC2086 # words are words
+        atf_check -s exit:2 -e not-empty dom0 $words
+    done <<END
+--unknown
+-x
+--vm
+unknown
+log verify now
+log now
+log -n
+log -n 0
+log -n 100001
+log -n x
+log -n -1
+log -n +5
+log --unknown
+keys now
+keys --unknown
+authorize
+authorize a b c
+authorize --unknown work
+revoke
+revoke a b
+--vm work keys
+--root relative keys
+--root $long keys
+log\ verify
+END
+}
+
+root_test an_error_ends_with_1_and_shows_no_raw_bytes
+an_error_ends_with_1_and_shows_no_raw_bytes_body() {
+    make_root
+    atf_check -s exit:1 \
+        -e inline:'qvm-remote-dom0: error: `a\\x1b[31m` is no VM'"'"'s name\n' \
+        dom0 revoke "$(printf 'a\033[31m')"
+}
+
+root_test a_full_disk_is_an_error
+a_full_disk_is_an_error_body() {
+    make_root
+    atf_check -s exit:1 -e match:'standard output' \
+        sh -c "'$here/qvm-remote-dom0' --help >/dev/full"
+}
+
+root_test without_a_command_the_parent_is_executed
+without_a_command_the_parent_is_executed_body() {
+    make_root
+    mkdir -p "$root/usr/libexec/qvm-remote"
+    cat >"$root/usr/libexec/qvm-remote/parent.c" <<'END'
+#include <stdio.h>
+int main(int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++)
+        puts(argv[i]);
+    return 7;
+}
+END
+    cc -o "$root/usr/libexec/qvm-remote/parent" \
+        "$root/usr/libexec/qvm-remote/parent.c" || atf_fail "cc"
+    printf '%s\n' 'qvm-remote: parent' --root "$root" -v --vm work --vm home \
+        >want
+    atf_check -s exit:7 -o file:want dom0 -v --vm work --vm=home
+    printf '%s\n' 'qvm-remote: parent' --root "$root" >want
+    atf_check -s exit:7 -o file:want dom0 --
+    rm "$root/usr/libexec/qvm-remote/parent"
+    atf_check -s exit:1 -e match:'error: .*libexec/qvm-remote/parent' dom0
+}
+
+root_test only_root_may
+only_root_may_body() {
+    make_root
+    chmod 0755 .
+    # The build folder may be out of another user's reach.
+    cp "$here/qvm-remote-dom0" ./copy
+    for words in '' keys log 'log verify' 'authorize work' 'revoke work'; do
+        # shellcheck disable=SC2086 # words are words
+        atf_check -s exit:1 -e match:'must be run as root' \
+            setpriv --reuid=65534 --regid=65534 --clear-groups \
+            ./copy --root "$root" $words
+    done
+}
