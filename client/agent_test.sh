@@ -151,6 +151,7 @@ a.end()
 a = Agent(h, "--poll")
 a.send("next cancel full")
 assert a.answer().token == cancel
+h.write("queue/pending/" + ID + ".cancel", cancel)
 a.send("next cancel full")
 assert a.line() == "none"
 r = a.next()

@@ -13,6 +13,8 @@ endif
 
 TESTS += $(B)/client/idlist_test
 $(B)/client/idlist_test: $(B)/client/idlist_test.o $(B)/client/idlist.o
+TESTS += $(B)/client/patience_test
+$(B)/client/patience_test: $(B)/client/patience_test.o $(B)/client/patience.o
 TESTS += $(B)/client/text_test
 $(B)/client/text_test: $(B)/client/text_test.o $(B)/client/text.o
 

@@ -274,13 +274,25 @@ with open(os.path.join(h.path, "fill"), "rb+") as f:
 r = h.run("true")
 assert r.returncode == 255 and r.stderr.count(b"\n") == 1, r
 assert h.queue() == [], h.queue()
+# Room for the beginning of a line of audit.log.
+log = b"[] SUBMIT id=0 size=1B\n" * 178
+log = log[: log.rindex(b"\n", 0, 4080) + 1]
+with open(os.path.join(h.path, "fill"), "rb+") as f:
+    f.truncate(0)
+h.write("audit.log", log)
+fill()
+with open(os.path.join(h.path, "fill"), "rb+") as f:
+    f.truncate(os.path.getsize(f.name) - 4096)
+r = h.run("true")
+assert r.returncode == 255 and b"No space left" in r.stderr, r
+assert h.read("audit.log") == log
 os.remove(os.path.join(h.path, "fill"))
 a = Agent(h)
 c = h.start("true")
 a.serve()
 ends(c, 0)
 for line in h.read("audit.log").split(b"\n")[:-1]:
-    assert re.fullmatch(rb"\[\S+\] (SUBMIT|DONE) id=\S+ .*", line), line
+    assert re.fullmatch(rb"\[\S+\] (SUBMIT|DONE) id=\S+ .*", line) or line in log, line
 a.end()
 EOF
 }

@@ -146,10 +146,6 @@ run_command(const struct home *h, const void *body, size_t len, int32_t timeout)
 	struct request r = {.kind = TOKEN_RUN, .timeout = timeout};
 	const char *rule;
 
-	if (len > BODY_MAX) {
-		say_error("the script is over 1 MiB");
-		return (EXIT_OTHER);
-	}
 	/* dom0 would reject it for the same reason, in the same words. */
 	if ((rule = body_rule(body, len)) != NULL) {
 		say_error("%s", rule);

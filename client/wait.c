@@ -11,17 +11,16 @@
 #include "client/file.h"
 #include "client/history.h"
 #include "client/interrupt.h"
+#include "client/patience.h"
 #include "client/say.h"
 #include "client/socket.h"
 #include "client/wait.h"
 #include "wire/frame.h"
 
-#define SILENT_MS     3000  /* without a session, before we say so */
-#define LOOK_FIRST_MS 10    /* without a session: the first look, then twice */
-#define LOOK_MOST_MS  1000  /*   as long each time, up to this */
-#define LOOK_IDLE_MS  5000  /* with one, which tells us when to look */
-#define CANCEL_MS     7000  /* TERM, 5 s, KILL, and the way back */
-#define GRACE_MS      60000 /* after `expires`, and after a lost session */
+#define SILENT_MS     3000 /* without a session, before we say so */
+#define LOOK_FIRST_MS 10   /* without a session: the first look, then twice */
+#define LOOK_MOST_MS  1000 /*   as long each time, up to this */
+#define LOOK_IDLE_MS  5000 /* with one, which tells us when to look */
 
 struct state {
 	int sock;	     /* -1: no session */
@@ -124,57 +123,37 @@ cancel(struct wait *w, struct state *s)
 }
 
 /*
- * Without a session nobody will answer.  A request that no session has taken
- * is withdrawn; its cancel stays, for the case that dom0 has it all the same.
+ * True, with *end, when waiting longer is of no use.  A request that was not
+ * taken is withdrawn; its cancel stays, for the case that dom0 has it all the
+ * same.
  */
-static bool
-cancel_over(struct wait *w, const struct state *s)
-{
-	if (s->cancel_at == 0)
-		return (false);
-	if (s->sock != -1 && now_ms() - s->cancel_at < CANCEL_MS)
-		return (false);
-	history_withdraw(w->home, w->request->id);
-	return (true);
-}
-
-/* How long after a lost session a result may still be awaited. */
-static int64_t
-lost_ms(const struct wait *w)
-{
-	int32_t timeout = w->request->timeout;
-
-	if (timeout == TOKEN_TIMEOUT_POLICY)
-		timeout = TIMEOUT_DEFAULT;
-	return ((int64_t)timeout * 1000 + GRACE_MS);
-}
-
-/* True, with *end, when waiting longer is of no use. */
 static bool
 over(struct wait *w, const struct state *s, enum wait_end *end)
 {
-	int64_t now = now_ms(), since = w->request->expires_ms;
+	static const enum wait_end ends[VERDICTS] = {
+	    [NEVER_TAKEN] = WAIT_NEVER_TAKEN,
+	    [UNKNOWN] = WAIT_UNKNOWN,
+	    [GIVEN_UP] = WAIT_GIVEN_UP,
+	};
+	struct patience p = {
+	    .expires = w->request->expires_ms,
+	    .limit = w->limit_ms,
+	    .cancelled = s->cancel_at,
+	    .alone = s->alone_since,
+	    .timeout = w->request->timeout,
+	    .session = s->sock != -1,
+	    .taken = taken(w),
+	};
+	enum verdict verdict = patience_judge(&p, now_ms());
 
-	*end = WAIT_GIVEN_UP;
-	if (cancel_over(w, s))
-		return (true);
-	if (w->limit_ms != 0 && now >= w->limit_ms) {
-		*end = WAIT_UNKNOWN;
-		if (history_withdraw(w->home, w->request->id))
-			*end = WAIT_NEVER_TAKEN;
-		return (true);
-	}
-	if (!taken(w)) {
-		*end = WAIT_NEVER_TAKEN;
-		if (now < w->request->expires_ms + GRACE_MS)
-			return (false);
-		/* The agent may have taken it just now. */
-		return (history_withdraw(w->home, w->request->id) || !taken(w));
-	}
-	*end = WAIT_UNKNOWN;
-	if (s->alone_since > since)
-		since = s->alone_since;
-	return (s->sock == -1 && now >= since + lost_ms(w));
+	if (verdict == GO_ON)
+		return (false);
+	/* The agent may take it just now. */
+	if (!history_withdraw(w->home, w->request->id) &&
+	    verdict == NEVER_TAKEN && taken(w))
+		verdict = w->limit_ms != 0 ? UNKNOWN : GO_ON;
+	*end = ends[verdict];
+	return (verdict != GO_ON);
 }
 
 static int

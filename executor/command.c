@@ -97,6 +97,27 @@ tell_ended(struct command *c)
 	channel_wake(verifier);
 }
 
+/* The child has come to exec, or to what stopped it before. */
+static void
+learn_start(struct command *c)
+{
+	const char *what;
+
+	if (c->started.fd == -1)
+		return;
+	c->error = spawn_outcome(c->started.fd, &what);
+	close_event(&c->started);
+	if (c->error == 0) {
+		c->tell_started = true;
+		channel_wake(verifier);
+		return;
+	}
+	log_warn("command %" PRIu64 " did not start: %s: %s", c->run.seq, what,
+	    strerror(c->error));
+	c->how = END_FAILED;
+	c->stopped = true;
+}
+
 /* What is kept is told at once if it is much or the last time is past. */
 static void
 grown_due(struct timer *t)
@@ -113,6 +134,8 @@ grown(void *arg)
 	struct command *c = arg;
 	int64_t wait = c->grown_ms + GROWN_MS - now_monotonic_ms();
 
+	/* Who writes has started, whichever event was seen first. */
+	learn_start(c);
 	if (c->tell_grown)
 		return;
 	if (wait <= 0 ||
@@ -212,27 +235,6 @@ fail(struct command *c, int error, const char *what)
 	c->stopped = true;
 	c->tell_started = false;
 	release(c);
-}
-
-/* The child has come to exec, or to what stopped it before. */
-static void
-learn_start(struct command *c)
-{
-	const char *what;
-
-	if (c->started.fd == -1)
-		return;
-	c->error = spawn_outcome(c->started.fd, &what);
-	close_event(&c->started);
-	if (c->error == 0) {
-		c->tell_started = true;
-		channel_wake(verifier);
-		return;
-	}
-	log_warn("command %" PRIu64 " did not start: %s: %s", c->run.seq, what,
-	    strerror(c->error));
-	c->how = END_FAILED;
-	c->stopped = true;
 }
 
 static void

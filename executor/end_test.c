@@ -253,28 +253,31 @@ ATF_TC_BODY(pipe_held_outside_the_cgroup_does_not_delay_the_end, tc)
 	char children[IMSG_PATH_MAX], text[64];
 	const struct msg_ended *end;
 	struct rig r;
-	pid_t pid;
+	pid_t pids[4];
 	FILE *f;
+	int go;
 
 	setup(&r, tc);
 	ATF_REQUIRE(mkfifo("gate", 0600) == 0);
+	ATF_REQUIRE(mkfifo("go", 0600) == 0);
+	ATF_REQUIRE((go = open("go", O_RDWR)) != -1);
 	rig_run(&r, 1,
+	    "cd %s/..; for i in 1 2 3 4; do\n"
 	    "setsid bash -c 'echo $$ > %s/daemon/cgroup.procs; echo $$;"
-	    " trap \"\" PIPE; read -r _ < %s/../gate;"
-	    " yes 2>/dev/null; exit' &\n"
-	    "while ! grep -q daemon /proc/$!/cgroup; do :; done\n"
-	    "read -r _ < %s/../gate2; echo >%s/../gate; exit 2\n",
-	    r.cgroup, r.root, r.root, r.root);
-	ATF_REQUIRE(mkfifo("gate2", 0600) == 0);
-	await_pids(&r, &pid, 1);
-	close(open("gate2", O_WRONLY));
+	    " read -r _ < go; exec yes' &\n"
+	    "done; read -r _ < gate; exit 2\n",
+	    r.root, r.cgroup);
+	await_pids(&r, pids, 4);
+	ATF_REQUIRE(write(go, "\n\n\n\n", 4) == 4);
+	rig_wait_output(&r, 1, 1024 * 1024);
+	close(open("gate", O_WRONLY));
 	end = rig_wait_ended(&r, 1);
 	ATF_CHECK_EQ(END_EXITED, end->how);
 	ATF_CHECK_EQ(2, end->value);
 	rig_check_clean(&r, 1);
 
-	/* Its pipe is closed by now: `yes` ends, and so does it. */
-	rig_wait_gone(pid);
+	/* Their pipe is closed by now, so they end. */
+	check_gone(pids, 4);
 	rig_output(&r, 2, "echo 0\n");
 	snprintf(children, sizeof(children), "/proc/%d/task/%d/children",
 	    (int)r.pid, (int)r.pid);

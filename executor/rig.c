@@ -246,6 +246,7 @@ note_grown(struct rig *r, struct imsg *m)
 
 	ATF_REQUIRE(imsg_payload(m, &sizes, sizeof(sizes)) == 0);
 	c = command_of(r, sizes.seq);
+	ATF_REQUIRE_MSG(c->started, "growth before the start");
 	ATF_REQUIRE_MSG(!c->ended, "growth after the end");
 	c->growns++;
 	c->grown_out = sizes.out;

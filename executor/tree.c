@@ -31,8 +31,8 @@ static int
 open_below(int dir, const char *name)
 {
 	struct open_how how = {
-	    .flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
-	    .resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH,
+	    .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+	    .resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS,
 	};
 
 	return (int)syscall(SYS_openat2, dir, name, &how, sizeof(how));

@@ -38,23 +38,48 @@ static struct {
 	int key_fd, policy_fd;
 } config = {.key_fd = -1, .policy_fd = -1};
 
-#define KEY_SUFFIX ".key"
+#define KEY_SUFFIX    ".key"
+#define POLICY_SUFFIX ".conf"
 
-/* Whether a file of that folder is some VM's key. */
+/* The length of the VM's name in a file's name; 0: it is none of that kind. */
+static size_t
+name_len(const char *file, const char *suffix)
+{
+	size_t len = strlen(file), cut = strlen(suffix);
+
+	if (len <= cut || strcmp(file + len - cut, suffix) != 0 ||
+	    !vm_name_valid(file, len - cut))
+		return 0;
+	return len - cut;
+}
+
 static int
 is_key(const struct dirent *e)
 {
-	size_t len = strlen(e->d_name), suffix = strlen(KEY_SUFFIX);
+	return name_len(e->d_name, KEY_SUFFIX) > 0;
+}
 
-	return len > suffix &&
-	    strcmp(e->d_name + len - suffix, KEY_SUFFIX) == 0 &&
-	    vm_name_valid(e->d_name, len - suffix);
+static int
+is_policy(const struct dirent *e)
+{
+	return name_len(e->d_name, POLICY_SUFFIX) > 0;
 }
 
 static void
 not_served(const char *vm, const char *why)
 {
 	log_warn("VM %s is not served: %s", vm, why);
+}
+
+static int
+vm_path(char out[PATH_MAX], const char *vm, const char *suffix)
+{
+	char dir[PATH_MAX];
+
+	settings_path(dir, PATH_KEYS);
+	return snprintf(out, PATH_MAX, "%s/%s%s", dir, vm, suffix) < PATH_MAX
+	    ? 0
+	    : -1;
 }
 
 static void
@@ -89,23 +114,37 @@ folder_ok(const char *path)
 	return false;
 }
 
+/* Calls fn with each name that has a file of that kind, in order. */
 static void
-names_from_folder(const char *path)
+for_each_name(const char *path, int (*filter)(const struct dirent *),
+    const char *suffix, void (*fn)(const char *, size_t))
 {
 	struct dirent **list;
 	int i, n;
 
-	n = scandir(path, &list, is_key, alphasort);
+	n = scandir(path, &list, filter, alphasort);
 	if (n == -1) {
-		log_warn("no VM is served: %s: %s", path, strerror(errno));
+		log_warn("%s: %s", path, strerror(errno));
 		return;
 	}
 	for (i = 0; i < n; i++) {
-		add_name(list[i]->d_name,
-		    strlen(list[i]->d_name) - strlen(KEY_SUFFIX));
+		fn(list[i]->d_name, name_len(list[i]->d_name, suffix));
 		free(list[i]);
 	}
 	free(list);
+}
+
+/* A policy alone makes nobody served, and that is said, too. */
+static void
+note_policy(const char *file, size_t len)
+{
+	char vm[VM_NAME_MAX + 1], path[PATH_MAX];
+
+	memcpy(vm, file, len);
+	vm[len] = '\0';
+	if (vm_path(path, vm, KEY_SUFFIX) == 0 && access(path, F_OK) == -1 &&
+	    errno == ENOENT)
+		not_served(vm, "it has no key");
 }
 
 static void
@@ -120,7 +159,8 @@ find_names(void)
 	if (!folder_ok(path))
 		return;
 	if (!conf->vms_set) {
-		names_from_folder(path);
+		for_each_name(path, is_key, KEY_SUFFIX, add_name);
+		for_each_name(path, is_policy, POLICY_SUFFIX, note_policy);
 		return;
 	}
 	for (i = 0; i < conf->vm_count; i++)
@@ -138,19 +178,8 @@ close_files(void)
 }
 
 static int
-vm_path(char out[PATH_MAX], const char *vm, const char *suffix)
-{
-	char dir[PATH_MAX];
-
-	settings_path(dir, PATH_KEYS);
-	return snprintf(out, PATH_MAX, "%s/%s%s", dir, vm, suffix) < PATH_MAX
-	    ? 0
-	    : -1;
-}
-
-static int
-open_for(const char *vm, const char *suffix, mode_t forbid, int *fd, char *err,
-    size_t errsize)
+open_for(const char *vm, const char *suffix, const char *what, mode_t forbid,
+    int *fd, char *err, size_t errsize)
 {
 	char path[PATH_MAX];
 
@@ -160,7 +189,7 @@ open_for(const char *vm, const char *suffix, mode_t forbid, int *fd, char *err,
 	}
 	*fd = file_open(path, forbid, err, errsize);
 	if (*fd == -1 && errno == ENOENT)
-		(void)snprintf(err, errsize, "there is no %s", path);
+		(void)snprintf(err, errsize, "it has no %s", what);
 	return *fd == -1 ? -1 : 0;
 }
 
@@ -171,7 +200,7 @@ read_policy(const char *vm, struct policy *policy, char *err, size_t errsize)
 	char path[PATH_MAX];
 	ssize_t n;
 
-	if (vm_path(path, vm, ".conf") == -1)
+	if (vm_path(path, vm, POLICY_SUFFIX) == -1)
 		return -1;
 	n = file_read(config.policy_fd, text, sizeof(text));
 	if (n == -1) {
@@ -186,13 +215,13 @@ static bool
 load(const char *name)
 {
 	struct policy policy;
-	char err[ERR_MAX];
+	char err[ERR_MAX] = "";
 	struct vm *vm;
 
-	if (open_for(name, KEY_SUFFIX, 077, &config.key_fd, err, sizeof(err)) ==
-		-1 ||
-	    open_for(name, ".conf", 022, &config.policy_fd, err, sizeof(err)) ==
-		-1 ||
+	if (open_for(name, KEY_SUFFIX, "key", 077, &config.key_fd, err,
+		sizeof(err)) == -1 ||
+	    open_for(name, POLICY_SUFFIX, "policy", 022, &config.policy_fd, err,
+		sizeof(err)) == -1 ||
 	    read_policy(name, &policy, err, sizeof(err)) == -1) {
 		not_served(name, err);
 		close_files();
@@ -219,12 +248,6 @@ config_start(void)
 	config.again = config.step != STEP_IDLE;
 	if (!config.again)
 		config.step = STEP_BEGIN;
-}
-
-bool
-config_done(void)
-{
-	return config.step == STEP_IDLE;
 }
 
 static enum step

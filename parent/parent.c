@@ -48,14 +48,8 @@ static enum {
 	PHASE_KILLED  /* they had their time */
 } phase;
 static int exit_status;
-static bool stop_sent, reload_later, reloading;
+static bool stop_sent, reloading;
 static struct timer deadline;
-
-bool
-parent_stopping(void)
-{
-	return phase >= PHASE_STOP;
-}
 
 void
 parent_wake_verifier(void)
@@ -109,6 +103,7 @@ stop(void)
 	if (phase >= PHASE_STOP)
 		return;
 	notify_send("STOPPING=1");
+	vm_no_more();
 	if (!verifier.ready || !channel_is_open(&verifier.ch)) {
 		close_all();
 		return;
@@ -415,11 +410,8 @@ on_reload(int signo)
 	(void)signo;
 	if (phase >= PHASE_STOP)
 		return;
-	if (!config_done() && phase == PHASE_START) {
-		reload_later = true;
-		return;
-	}
-	notify_reloading();
+	if (phase == PHASE_SERVING)
+		notify_reloading();
 	reloading = true;
 	if (settings_load(err, sizeof(err)) == -1)
 		log_warn("the old settings stay: %s", err);
@@ -434,7 +426,8 @@ parent_configured(void)
 	if (reloading) {
 		reloading = false;
 		log_info("configuration read again");
-		notify_send("READY=1");
+		if (phase == PHASE_SERVING)
+			notify_send("READY=1");
 	}
 	vm_consider_all();
 }

@@ -124,8 +124,9 @@ struct vm *vm_get(const char *name);
 /* Around a configuration: what it does not name is served no more. */
 void vm_config_begin(void);
 void vm_config_end(void);
-/* Sessions may begin; after vm_stop none does, and all channels close. */
+/* Sessions may begin; no more do; all channels close. */
 void vm_start(void);
+void vm_no_more(void);
 void vm_stop(void);
 /* Starts a poller where one is due. */
 void vm_consider(struct vm *);
@@ -146,7 +147,6 @@ void vm_hold(const char *name, uint32_t seconds);
 void config_start(void);
 /* Sends what is left: false when the channel is full. */
 bool config_pump(struct channel *verifier);
-bool config_done(void);
 
 /* watch.c: the folder of qrexec's sockets */
 void watch_init(void);
@@ -168,6 +168,5 @@ void parent_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void parent_check_end(void);
 void parent_wake_verifier(void);
 void parent_configured(void);
-bool parent_stopping(void);
 
 #endif

@@ -413,7 +413,7 @@ vm_consider(struct vm *vm)
 {
 	enum presence presence;
 
-	if (!started || stopped || !vm->served || !vm->named)
+	if (!started || !vm->served || !vm->named)
 		return;
 	presence = watch_vm(vm);
 	if (presence != VM_OTHER)
@@ -459,10 +459,17 @@ vm_start(void)
 }
 
 void
+vm_no_more(void)
+{
+	started = false;
+}
+
+void
 vm_stop(void)
 {
 	struct vm *vm;
 
+	vm_no_more();
 	stopped = true;
 	for (vm = vms; vm < vms + VM_TABLE; vm++) {
 		close_channels(vm);

@@ -235,6 +235,20 @@ BODY_CASE(a_peer_that_does_not_read_is_ended)
 	event_loop(NULL);
 	ATF_REQUIRE_EQ(1, closings);
 	ATF_REQUIRE_STREQ("does not read", closed_why);
+	ATF_REQUIRE(!ch[0].stall.set);
+}
+
+BODY_CASE(trying_a_full_channel_does_not_prolong_its_time)
+{
+	int64_t at;
+
+	begin();
+	fill(&ch[0]);
+	at = ch[0].stall.at_ns;
+	ATF_REQUIRE_EQ(-1, send_kill(&ch[0]));
+	ATF_REQUIRE_EQ(at, ch[0].stall.at_ns);
+	channel_close(&ch[0]);
+	ATF_REQUIRE(!ch[0].stall.set);
 }
 
 /* The channel is freed by each of its callbacks in turn. */
@@ -308,6 +322,25 @@ BODY_CASE(a_channel_may_be_freed_by_closed)
 	    on_heap->stall.arg);
 	event_loop(NULL);
 	ATF_REQUIRE_EQ(2, closings);
+}
+
+static void
+close_it(struct channel *c, struct imsg *msg)
+{
+	(void)msg;
+	received[0]++;
+	channel_close(c);
+	event_stop();
+}
+
+BODY_CASE(a_channel_closed_by_dispatch_says_no_more)
+{
+	begin();
+	ch[0].dispatch = close_it;
+	peer_says(&peer[0], 5);
+	event_loop(NULL);
+	ATF_REQUIRE_EQ(1, received[0]);
+	ATF_REQUIRE_EQ(0, closings);
 }
 
 static void
@@ -433,6 +466,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, a_descriptor_that_dispatch_does_not_take_is_closed);
 	ATF_TP_ADD_TC(tp, a_full_channel_is_pumped_when_it_has_been_read);
 	ATF_TP_ADD_TC(tp, a_peer_that_does_not_read_is_ended);
+	ATF_TP_ADD_TC(tp, trying_a_full_channel_does_not_prolong_its_time);
+	ATF_TP_ADD_TC(tp, a_channel_closed_by_dispatch_says_no_more);
 	ATF_TP_ADD_TC(tp, a_channel_may_be_freed_by_dispatch);
 	ATF_TP_ADD_TC(tp, a_channel_may_be_freed_by_pump);
 	ATF_TP_ADD_TC(tp, a_channel_may_be_freed_by_closed);

@@ -124,7 +124,6 @@ set_limits(const struct sandbox *s)
 	limit(RLIMIT_NOFILE, "NOFILE", s->nofile);
 	if (s->fsize != RLIM_INFINITY)
 		limit(RLIMIT_FSIZE, "FSIZE", s->fsize);
-	limit(RLIMIT_CORE, "CORE", 0);
 	limit(RLIMIT_NPROC, "NPROC", 0);
 }
 
@@ -168,10 +167,7 @@ sandbox_close_from(int low)
 void
 sandbox_no_dump(void)
 {
-	struct rlimit none = {0, 0};
-
-	if (setrlimit(RLIMIT_CORE, &none) == -1)
-		fatal("setrlimit CORE");
+	limit(RLIMIT_CORE, "CORE", 0);
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
 		fatal("prctl DUMPABLE");
 	if (prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0)

@@ -5,6 +5,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "privsep/path.h"
@@ -31,6 +32,7 @@ rig_setup(void)
 #endif
 #endif
 	log_init("test", false, NULL);
+	ATF_REQUIRE_EQ(0, unsetenv("TZ"));
 	ATF_REQUIRE(getcwd(cwd, sizeof(cwd)) != NULL);
 	for (i = POLLER; i <= VERIFIER; i++) {
 		snprintf(rig_folder[i], sizeof(rig_folder[i]), "%s/%s", cwd,

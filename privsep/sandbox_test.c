@@ -3,6 +3,7 @@
  * each thing they do works, and what keeps them from starting.  Run as root.
  */
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -122,6 +123,13 @@ check_root_and_dumpable(pid_t pid, int i)
 	ATF_REQUIRE_EQ_MSG(0, st.st_uid, "dumpable");
 }
 
+/* The change of uid alone would not take them then. */
+static void
+keep_capabilities(void)
+{
+	CHECK(prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0);
+}
+
 static void
 look_at(int i)
 {
@@ -132,6 +140,7 @@ look_at(int i)
 
 	ATF_REQUIRE_EQ(0, pipe2(in, O_CLOEXEC));
 	ATF_REQUIRE_EQ(0, pipe2(out, O_CLOEXEC));
+	rig_before = keep_capabilities;
 	fds[0] = in[0];
 	fds[1] = out[1];
 	pid = rig_spawn(&rig_box[i], wait_here, fds);

@@ -31,7 +31,7 @@ a_vm_has_namespaces_of_its_own_body() {
             *) in_vm $where readlink /proc/self/ns/$ns ;;
             esac
         done >seen || atf_fail "$ns"
-        [ "$(sort -u seen | wc -l)" = 3 ] || atf_fail "$ns: $(cat seen)"
+        [ "$(sort -u seen | wc -l)" = 3 ] || atf_fail "$ns is shared"
     done
     atf_check -o inline:'a\n' in_vm a uname -n
     atf_check -o inline:'lo\n' in_vm a sh -c \
@@ -63,6 +63,13 @@ a_vm_sees_the_host_s_files_read_only_body() {
         in_vm a bash -c 'echo x >"$1/open"' sh "$BED"
     atf_check -s exit:1 -e match:'Read-only file system' \
         in_vm a mkdir "$BED/free/x"
+    # Every mount but the VM's own.
+    in_vm a awk '$6 !~ /^ro/ { print $5 }' /proc/self/mountinfo |
+        sort >writable
+    printf '%s\n' /dev /dev/full /dev/null /dev/pts /dev/random /dev/tty \
+        /dev/urandom /dev/zero /home /home/user /proc /root /run /tmp \
+        /var/tmp | sort >expected
+    atf_check -o file:expected cat writable
     atf_check -s not-exit:0 -e not-empty in_vm a ls "$BED/vms/b/home"
     atf_check -s not-exit:0 -e not-empty in_vm a ls "$BED/run/bed"
     # Nor is root in there root out here.

@@ -19,7 +19,7 @@ EOF2
 
 # No process with this mark in its command line.
 none_left() {
-    wait_for "! pgrep -f 'sleep $1' >/dev/null"
+    wait_for "! pgrep -xf 'sleep $1' >/dev/null"
 }
 
 new_mark() {
@@ -50,7 +50,7 @@ bed_test ctrl_c_ends_the_whole_tree_and_exits_130
 ctrl_c_ends_the_whole_tree_and_exits_130_body() {
     bed_up 1
     mark=$(new_mark)
-    in_vm vm1 sh -c 'qvm-remote "$1" & client=$!
+    in_vm vm1 sh -c 'env --default-signal=INT qvm-remote "$1" & client=$!
         until [ -e "$2" ]; do sleep 0.05; done
         kill -INT $client; wait $client' sh \
         "$(runaway "$mark"); sleep $mark; sleep $mark" "$BED/started"
@@ -145,8 +145,8 @@ a_client_that_was_killed_leaves_a_queue_that_works_body() {
     atf_check -o inline:'next\n' in_vm vm1 qvm-remote 'echo next'
     wait_for "cat_log | grep -q '\"event\":\"result\".*\"status\":\"exited\"'"
     atf_check -o inline:'again\n' in_vm vm1 qvm-remote 'echo again'
-    atf_check -o inline:'' in_vm vm1 sh -c \
-        'find .qvm-remote/queue/pending .qvm-remote/queue/running -type f'
+    wait_for '[ -z "$(in_vm vm1 sh -c \
+        "find .qvm-remote/queue/pending .qvm-remote/queue/running -type f")" ]'
 }
 
 atf_init_test_cases() {

@@ -41,15 +41,11 @@ bed_up() {
 }
 
 bed_down() {
-    if [ -e mounts ]; then
-        while read -r point; do
-            ! mountpoint -q "$point" || umount "$point"
-        done <mounts
-    fi
     [ -e beds ] || return 0
     _status=0
     while read -r BED; do
         export BED
+        bed_unmount || _status=1
         if [ -e altered ]; then
             "$regress/bed" down --no-check || _status=1
         else
@@ -57,6 +53,18 @@ bed_down() {
         fi
     done <beds
     return $_status
+}
+
+# What the test mounted below the bed, and wrote into the file `mounts`, may be
+# where the daemon is.
+bed_unmount() {
+    [ -e mounts ] || return 0
+    "$regress/bed" stop
+    while read -r _point; do
+        case $_point in
+        "$BED"/*) ! mountpoint -q "$_point" || umount "$_point" || return 1 ;;
+        esac
+    done <mounts
 }
 
 # The test has changed what the bed's parts say, and shown that it is noticed.
