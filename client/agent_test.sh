@@ -327,6 +327,52 @@ a.end()
 EOF
 }
 
+atf_test_case its_socket_tells_a_client_of_its_own_request
+its_socket_tells_a_client_of_its_own_request_body() {
+    peer <<'EOF'
+import socket
+from peer import *
+def client(packet):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.settimeout(DEADLINE)
+    fd = os.open(h.dir, os.O_PATH)
+    s.connect("/proc/self/fd/%d/agent.sock" % fd)
+    os.close(fd)
+    s.send(packet)
+    return s
+h = Home()
+h.put(ID)
+a = Agent(h)
+assert os.stat(h.at("agent.sock")).st_mode & 0o777 == 0o600
+# Anything else is no client.
+for packet in (b"hello\n", b"submitted x\n", b"x" * 300,
+        b"submitted " + ID.encode()):
+    assert client(packet).recv(256) == b"", packet
+s = client(b"submitted %s\n" % ID.encode())
+other = client(b"submitted %s5\n" % ID[:-1].encode())
+# It may have missed something before it came: it is to look at once.
+assert s.recv(256) == b"grown %s\n" % ID.encode()
+assert other.recv(256) == b"grown %s5\n" % ID[:-1].encode()
+r = a.next()
+a.take(r)
+a.send("state %s queued 2" % ID)
+assert s.recv(256) == b"state %s queued 2\n" % ID.encode()
+a.send("out %s 0 1" % ID, b"x")
+assert s.recv(256) == b"grown %s\n" % ID.encode()
+a.done(ID, make_receipt(ID, r.token, out=b"x"))
+assert s.recv(256) == b"result %s\n" % ID.encode()
+a.kept(ID)
+a.send("next cancel rate")
+assert s.recv(256) == other.recv(256) == b"next cancel rate\n"
+# One that does not read is dropped, and nobody waits for it.
+for n in range(5000):
+    a.send("state %s queued %d" % (ID, n))
+a.silent()
+a.end()
+assert other.recv(256) == b""
+EOF
+}
+
 atf_test_case a_second_agent_waits_for_the_first_ones_end
 a_second_agent_waits_for_the_first_ones_end_body() {
     peer <<'EOF'
@@ -511,6 +557,7 @@ atf_init_test_cases() {
     atf_add_test_case only_regular_readable_files_are_requests
     atf_add_test_case a_version_1_token_is_looked_at_until_it_is_whole
     atf_add_test_case the_same_piece_may_come_again_but_no_gap
+    atf_add_test_case its_socket_tells_a_client_of_its_own_request
     atf_add_test_case a_second_agent_waits_for_the_first_ones_end
     atf_add_test_case a_killed_agent_leaves_a_queue_that_the_next_one_completes
     atf_add_test_case what_is_no_frame_ends_the_session

@@ -149,7 +149,6 @@ a = Agent(h)
 c = h.start("-v", "job")
 r = a.next()
 a.take(r)
-a.send("state %s running 0" % r.id)
 for n in range(3):
     # Each line is seen before the next is sent.
     line = b"line %d\n" % n
@@ -162,7 +161,7 @@ a.done(r.id, receipt, 3)
 a.kept(r.id)
 out2, err = ends(c, 3)
 assert out2 == b"" and b"bad\n" in err
-assert b"running" in err and r.id.encode() in err
+assert r.id.encode() in err
 # All of it went to history.
 assert h.queue() == [], h.queue()
 f = h.history(r.id)
@@ -332,21 +331,28 @@ a.end()
 EOF
 }
 
-atf_test_case what_dom0_lacks_is_passed_on
-what_dom0_lacks_is_passed_on_body() {
+atf_test_case what_dom0_says_is_passed_on
+what_dom0_says_is_passed_on_body() {
     peer <<'EOF'
 from peer import *
 h = Home()
 a = Agent(h)
-c = h.start("x")
+c = h.start("-v", "x", bufsize=0)
+assert b"request " in c.stderr.readline()
 a.send("next cancel full")
 assert b"(full)" in c.stderr.readline()
 a.send("next any 1048576")
 assert a.line() == "none"
 r = a.answer()
 a.take(r)
+a.send("state %s queued 3" % r.id)
+assert b"queued, 3 before it" in c.stderr.readline()
+a.send("state %s running 0" % ID)
+a.send("state %s running 0" % r.id)
+assert b"running" in c.stderr.readline()
 a.finish(r)
-ends(c, 0)
+out, err = ends(c, 0)
+assert b"running" not in err and b"record 42" in err, err
 a.end()
 EOF
 }
@@ -366,5 +372,5 @@ atf_init_test_cases() {
     atf_add_test_case what_was_not_kept_is_told
     atf_add_test_case ping_is_0_or_1
     atf_add_test_case without_a_session_it_says_so_and_waits
-    atf_add_test_case what_dom0_lacks_is_passed_on
+    atf_add_test_case what_dom0_says_is_passed_on
 }

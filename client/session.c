@@ -326,6 +326,8 @@ session_submitted(void *session, struct peer *peer)
 	ssize_t n;
 
 	offers_id(&s->offers, peer->id);
+	/* What came before we knew of it was told to nobody. */
+	peers_news(&s->peers, "grown", peer->id);
 	if (s->word == -1)
 		return;
 	f.word = (enum frame_word)s->word;

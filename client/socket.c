@@ -1,4 +1,5 @@
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <errno.h>
@@ -46,13 +47,19 @@ int
 socket_listen(const struct home *h)
 {
 	struct sockaddr_un sun;
-	int saved, fd = address(h, &sun);
+	int saved, bound, fd = address(h, &sun);
+	mode_t mask;
 
 	if (fd == -1)
 		return (-1);
-	if ((unlinkat(h->dir, SOCKET_NAME, 0) == 0 || errno == ENOENT) &&
-	    bind(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0 &&
-	    listen(fd, BACKLOG) == 0)
+	if (unlinkat(h->dir, SOCKET_NAME, 0) == -1 && errno != ENOENT) {
+		close(fd);
+		return (-1);
+	}
+	mask = umask(0177); /* 0600 from its first moment */
+	bound = bind(fd, (struct sockaddr *)&sun, sizeof(sun));
+	umask(mask);
+	if (bound == 0 && listen(fd, BACKLOG) == 0)
 		return (fd);
 	saved = errno;
 	close(fd);

@@ -138,6 +138,9 @@ qvm_run_gives_streams_and_status_apart_body() {
         'echo $$ $(id -u) | sed "s/^[0-9]* /0 /"' </dev/null
     atf_check -s exit:137 qvm_run a 'kill -9 $$' </dev/null
     atf_check -o inline:'/home/user\n' qvm_run a pwd </dev/null
+    # No signal ignored or blocked, as with the real one.
+    atf_check -o inline:'0000000000000000\n0000000000000000\n' qvm_run a \
+        'exec sed -n "s/^Sig[BI][lg][kn]:.//p" /proc/self/status' </dev/null
 }
 
 bed_test qvm_run_says_of_a_halted_vm_what_the_real_one_says

@@ -186,7 +186,7 @@ role_pid() {
         return
     fi
     for _pid in $(bed_processes); do
-        if tr '\0' ' ' <"/proc/$_pid/cmdline" 2>/dev/null |
+        if { tr '\0' ' ' <"/proc/$_pid/cmdline"; } 2>/dev/null |
             grep -q "^qvm-remote: $1 *$"; then
             echo "$_pid"
             return 0

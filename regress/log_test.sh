@@ -76,7 +76,7 @@ without_room_for_the_log_nothing_runs_body() {
     witness >big
     python3 -c 'print("\n" + "#" * 1000000)' >>big
     for _ in $(seq 80); do
-        in_vm vm1 qvm-remote <big >/dev/null 2>&1 || break
+        in_vm vm1 timeout 5 qvm-remote <big >/dev/null 2>&1 || break
     done
     ran=$(count_witness)
     [ "$ran" -gt 10 ] && [ "$ran" -lt 80 ] || atf_fail "ran $ran times"

@@ -78,6 +78,16 @@ start_one(struct vm *vm)
 	return (false);
 }
 
+static void
+tell_place(struct request *r, enum frame_state state, uint32_t n)
+{
+	if (r->told_state == state && r->told_n == n)
+		return;
+	r->told_state = state;
+	r->told_n = n;
+	session_tell(r, TELL_STATE);
+}
+
 /* Tells who waits his place, and who runs that he runs. */
 static void
 tell_places(struct vm *vm)
@@ -86,13 +96,10 @@ tell_places(struct vm *vm)
 	uint32_t n = 0;
 
 	TAILQ_FOREACH (r, &vm->requests, entry) {
-		if (r->state == REQUEST_WAITING) {
-			if (r->told_state != STATE_QUEUED || r->told_n != n)
-				session_tell(r, TELL_STATE);
-			n++;
-		} else if (r->state == REQUEST_RUNNING &&
-		    r->told_state != STATE_RUNNING)
-			session_tell(r, TELL_STATE);
+		if (r->state == REQUEST_WAITING)
+			tell_place(r, STATE_QUEUED, n++);
+		else if (r->state == REQUEST_RUNNING)
+			tell_place(r, STATE_RUNNING, 0);
 	}
 }
 

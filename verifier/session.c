@@ -31,6 +31,12 @@ vm_of(struct channel *ch)
 	return (ch->arg);
 }
 
+bool
+session_is_held(const struct vm *vm)
+{
+	return (vm->session.standing > 0 && vm->session.last.cancel_only);
+}
+
 /* A request that is told anew in the VM's next session. */
 static void
 forget_session(struct request *r)

@@ -23,7 +23,8 @@
 
 /* Two descriptors for each request, and what the process itself has. */
 #define NOFILE_MAX    (2 * VMS_MAX * REQUESTS_MAX + 256)
-#define STOP_GRACE_MS 2000 /* for what is owed, once nothing runs */
+#define ROOM_RETRY_MS 60000 /* a full disk tells nobody when it is not */
+#define STOP_GRACE_MS 2000  /* for what is owed, once nothing runs */
 
 struct vm vms[VM_TABLE];
 struct channel parent, executor;
@@ -157,8 +158,11 @@ after_turn(void)
 	do {
 		now_ms = now_boottime_ms();
 		next = request_deadlines(now_ms);
-		for (vm = vms; vm < vms + VM_TABLE; vm++)
+		for (vm = vms; vm < vms + VM_TABLE; vm++) {
 			next = earlier(next, retire(vm, now_ms));
+			if (session_is_held(vm))
+				next = earlier(next, now_ms + ROOM_RETRY_MS);
+		}
 		if (stopping && !stop_recorded)
 			next = earlier(next, stop(now_ms));
 		schedule();

@@ -148,6 +148,8 @@ void session_dispatch(struct channel *, struct imsg *);
 void session_pump(struct channel *);
 /* Says what is new about a request, where its VM has a session. */
 void session_tell(struct request *, uint32_t what);
+/* Its agent may answer with a cancel only: nothing has room. */
+bool session_is_held(const struct vm *);
 bool vm_owes(const struct vm *);
 
 /* request.c: a request's states */

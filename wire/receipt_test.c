@@ -315,6 +315,20 @@ ATF_TC_BODY(a_nul_is_refused_wherever_it_is, tc)
 	}
 }
 
+ATF_TC_WITHOUT_HEAD(a_long_text_is_refused_unread);
+ATF_TC_BODY(a_long_text_is_refused_unread, tc)
+{
+	char text[RECEIPT_MAX + 1];
+	struct receipt x;
+	const char *why;
+
+	memset(text, 'a', sizeof(text));
+	ATF_CHECK_EQ(-1, receipt_parse(text, RECEIPT_MAX, &x, &why));
+	ATF_CHECK_STREQ("the first line is qvm-remote-receipt 2", why);
+	ATF_CHECK_EQ(-1, receipt_parse(text, RECEIPT_MAX + 1, &x, &why));
+	ATF_CHECK_STREQ("receipt: at most 1024 bytes", why);
+}
+
 ATF_TC_WITHOUT_HEAD(what_is_refused_leaves_no_fields);
 ATF_TC_BODY(what_is_refused_leaves_no_fields, tc)
 {
@@ -557,6 +571,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, an_interrupted_command_keeps_no_output);
 	ATF_TP_ADD_TC(tp, a_part_of_a_receipt_is_none);
 	ATF_TP_ADD_TC(tp, a_nul_is_refused_wherever_it_is);
+	ATF_TP_ADD_TC(tp, a_long_text_is_refused_unread);
 	ATF_TP_ADD_TC(tp, what_is_refused_leaves_no_fields);
 	ATF_TP_ADD_TC(tp, statuses_have_the_exit_of_the_protocol);
 	ATF_TP_ADD_TC(tp, every_valid_receipt_is_read_as_it_was_written);

@@ -37,7 +37,7 @@ rule_broken(const struct token *t)
 		return ("key: 16 lower-case hex digits");
 	if (t->kind > TOKEN_CANCEL)
 		return ("kind: run, ping, check or cancel");
-	if (t->issued < 0 || t->issued > TIME_MAX)
+	if (t->issued < 0)
 		return ("issued: seconds");
 	if (t->expires < t->issued || t->expires > TIME_MAX ||
 	    t->expires - t->issued > EXPIRES_MAX)

@@ -269,6 +269,20 @@ ATF_TC_BODY(a_nul_is_refused_wherever_it_is, tc)
 	}
 }
 
+ATF_TC_WITHOUT_HEAD(a_long_text_is_refused_unread);
+ATF_TC_BODY(a_long_text_is_refused_unread, tc)
+{
+	char text[TOKEN_MAX + 1];
+	struct token x;
+	const char *why;
+
+	memset(text, 'a', sizeof(text));
+	ATF_CHECK_EQ(-1, token_parse(text, TOKEN_MAX, &x, &why));
+	ATF_CHECK_STREQ("the first line is qvm-remote-auth 2", why);
+	ATF_CHECK_EQ(-1, token_parse(text, TOKEN_MAX + 1, &x, &why));
+	ATF_CHECK_STREQ("token: at most 1024 bytes", why);
+}
+
 ATF_TC_WITHOUT_HEAD(what_is_refused_leaves_no_fields);
 ATF_TC_BODY(what_is_refused_leaves_no_fields, tc)
 {
@@ -410,6 +424,8 @@ ATF_TC_BODY(fields_that_are_no_token_are_not_printed, tc)
 	REFUSED(t.input_len = INPUT_POLICY_MAX + 1);
 	REFUSED(t.input_len = 0);
 	REFUSED(t.has_input = false);
+	ATF_REQUIRE_EQ(0, token_parse(V_CANCEL, strlen(V_CANCEL), &good, &why));
+	REFUSED(t.kind = TOKEN_CANCEL + 1);
 #undef REFUSED
 }
 
@@ -473,6 +489,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, each_line_is_read_by_its_rule);
 	ATF_TP_ADD_TC(tp, a_part_of_a_token_is_none);
 	ATF_TP_ADD_TC(tp, a_nul_is_refused_wherever_it_is);
+	ATF_TP_ADD_TC(tp, a_long_text_is_refused_unread);
 	ATF_TP_ADD_TC(tp, what_is_refused_leaves_no_fields);
 	ATF_TP_ADD_TC(tp, every_valid_token_is_read_as_it_was_written);
 	ATF_TP_ADD_TC(tp, what_is_accepted_prints_back_the_same);
