@@ -144,7 +144,7 @@ int
 main(int argc, char **argv)
 {
 	const struct command *command = NULL;
-	struct given given = { .count = 0 };
+	struct given given = {.count = 0};
 	int first;
 
 	parse_options(argc, argv, &given);
@@ -154,7 +154,8 @@ main(int argc, char **argv)
 		if (command == NULL)
 			usage_error("unknown command %s", argv[first]);
 		if (given.vm)
-			usage_error("--vm before a command: it is the daemon's");
+			usage_error(
+			    "--vm before a command: it is the daemon's");
 	}
 	if (geteuid() != 0)
 		fail("must be run as root");

@@ -6,6 +6,7 @@
  * A line of SCRIPT is one word, and what belongs to it:
  *   start              a new segment, a new run
  *   segment            a new segment, the same run
+ *   lie                the next segment names another hash before it
  *   step               what follows is of the next step
  *   skip, back         leaves a step out; goes one back
  *   intent VM ID BODY  \xHH is a byte of BODY
@@ -37,6 +38,7 @@ static struct {
 	/* What lies behind the last whole record. */
 	uint64_t good_end, tail;
 	struct sha256 tail_sha;
+	bool lie;
 	struct record record;
 	struct sha256 sha;
 } m = {.fd = -1, .seq = 1};
@@ -102,6 +104,17 @@ open_segment(void)
 }
 
 static void
+add_previous_hash(struct record *r, const uint8_t before[SHA256_LEN])
+{
+	uint8_t hash[SHA256_LEN];
+
+	memcpy(hash, before, sizeof(hash));
+	hash[0] ^= m.lie ? 1 : 0;
+	record_hex(r, "previous_hash", hash, sizeof(hash));
+	m.lie = false;
+}
+
+static void
 op_start(void)
 {
 	uint8_t before[SHA256_LEN], tail[SHA256_LEN];
@@ -116,7 +129,7 @@ op_start(void)
 	m.step = 0;
 	r = begin("start", NULL, NULL);
 	record_str(r, "version", VERSION);
-	record_hex(r, "previous_hash", before, sizeof(before));
+	add_previous_hash(r, before);
 	if (m.previous != 0) {
 		record_u64(r, "previous", m.previous);
 		record_u64(r, "good_end", good_end);
@@ -138,7 +151,7 @@ op_segment(void)
 	m.good_end = 0;
 	r = begin("segment", NULL, NULL);
 	record_u64(r, "previous", m.previous);
-	record_hex(r, "previous_hash", before, sizeof(before));
+	add_previous_hash(r, before);
 	end();
 	m.step++;
 }
@@ -263,6 +276,8 @@ run_line(char *line)
 		op_start();
 	else if (strcmp(op, "segment") == 0)
 		op_segment();
+	else if (strcmp(op, "lie") == 0)
+		m.lie = true;
 	else if (strcmp(op, "step") == 0)
 		m.step++;
 	else if (strcmp(op, "skip") == 0)

@@ -140,6 +140,22 @@ END
     done
 }
 
+# A chain that is right, around a segment that says of it what is not.
+root_test another_hash_named_before_a_segment_is_found
+another_hash_named_before_a_segment_is_found_body() {
+    for op in start segment; do
+        rm -rf root bin
+        make_log <<END
+start
+intent work $A one
+lie
+$op
+stop
+END
+        altered 3 'another hash'
+    done
+}
+
 root_test a_line_of_zeros_is_no_crash_where_later_steps_follow
 a_line_of_zeros_is_no_crash_where_later_steps_follow_body() {
     cat >blank.py <<'END'

@@ -78,7 +78,9 @@ static const struct {
     ROW("\t\r\"\\/", ",\"x\":\"\\t\\r\\\"\\\\/\""),
     ROW("\xc3\xa9", ",\"x\":\"\\u00e9\""),
     ROW("\xc2\xa0", ",\"x\":\"\\u00a0\""),
-    ROW("\xe2\x80\xae", ",\"x\":\"\\u202e\""),
+    ROW("\xe2"
+	"\x80\xae",
+	",\"x\":\"\\u202e\""),
     ROW("\xf0\x9f\x98\x80", ",\"x\":\"\\ud83d\\ude00\""),
     ROW("\xf4\x8f\xbf\xbf", ",\"x\":\"\\udbff\\udfff\""),
     ROW("\x00", ",\"x_b64\":\"AA==\""),
@@ -135,6 +137,7 @@ ATF_TC_BODY(a_file_s_bytes_are_the_same, tc)
 ATF_TC_WITHOUT_HEAD(long_bytes_are_the_same_from_memory_and_file);
 ATF_TC_BODY(long_bytes_are_the_same_from_memory_and_file, tc)
 {
+	static const uint8_t emoji[] = {0xf0, 0x9f, 0x98, 0x80};
 	static char text[20000], in_memory[sizeof(m.data)];
 	size_t shift, i, k;
 	int fd;
@@ -142,7 +145,7 @@ ATF_TC_BODY(long_bytes_are_the_same_from_memory_and_file, tc)
 	for (shift = 0; shift < 4; shift++) {
 		memset(text, 'a', shift);
 		for (i = shift; i + 4 <= sizeof(text); i += 4)
-			memcpy(text + i, "\xf0\x9f\x98\x80", 4);
+			memcpy(text + i, emoji, sizeof(emoji));
 		if (shift == 3) {
 			for (k = 0; k < sizeof(text); k++)
 				text[k] = (char)memory_random();
@@ -198,13 +201,14 @@ ATF_TC_BODY(a_sink_that_fails_makes_no_record, tc)
 ATF_TC_WITHOUT_HEAD(a_head_that_cannot_be_read_makes_no_record);
 ATF_TC_BODY(a_head_that_cannot_be_read_makes_no_record, tc)
 {
-	static const char *const bad[] = {"", "a\"b", "a\\b", "a\nb",
-	    "\xc3\xa9",
-	    "12345678901234567890123456789012345678901234567890123456789"
-	    "012345"};
+	char long_one[ID_MAX + 2];
+	const char *const bad[] = {"", "a\"b", "a\\b", "a\nb", "\xc3\xa9",
+	    long_one};
 	struct record_head head;
 	size_t i;
 
+	memset(long_one, 'a', sizeof(long_one) - 1);
+	long_one[sizeof(long_one) - 1] = '\0';
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		head = memory_head;
 		head.id = bad[i];

@@ -511,6 +511,53 @@ assert a.process.returncode == 1
 EOF
 }
 
+atf_test_case a_result_that_a_power_loss_cut_is_brought_again
+a_result_that_a_power_loss_cut_is_brought_again_body() {
+    peer <<'EOF'
+from peer import *
+h = Home()
+token = h.put(ID)
+receipt = make_receipt(ID, token, out=b"abc", err=b"de")
+def deliver():
+    a = Agent(h)
+    a.send("out %s 0 3" % ID, b"abc")
+    a.send("err %s 0 2" % ID, b"de")
+    a.done(ID, receipt)
+    return a
+def cut(name, data):
+    a = deliver()
+    assert b"was cut" in a.end(1)
+    a = deliver()
+    a.kept(ID)
+    a.end()
+    assert h.read("queue/results/" + name) == data
+a = deliver()
+a.kept(ID)
+a.end()
+# It is whole: nothing is written again.
+before = os.stat(h.at("queue/results", ID + ".out")).st_mtime_ns
+a = deliver()
+a.kept(ID)
+a.end()
+assert os.stat(h.at("queue/results", ID + ".out")).st_mtime_ns == before
+for name, data in ((".out", b"abc"), (".err", b"de"), (".meta", receipt)):
+    os.truncate(h.at("queue/results", ID + name), 0)
+    cut(ID + name, data)
+os.remove(h.at("queue/results", ID + ".err"))
+cut(ID + ".err", b"de")
+# In history nothing is judged, and nothing overwritten.
+os.makedirs(h.at("history/2026-02-18", ID))
+for name in ("exit", "out", "err", "meta"):
+    os.rename(h.at("queue/results", ID + "." + name),
+        h.at("history/2026-02-18", ID, name))
+os.truncate(h.at("history/2026-02-18", ID, "out"), 0)
+a = deliver()
+a.kept(ID)
+a.end()
+assert h.queue() == []
+EOF
+}
+
 atf_test_case a_full_disk_ends_it_without_kept
 a_full_disk_ends_it_without_kept_head() {
     atf_set require.user root
@@ -564,5 +611,6 @@ atf_init_test_cases() {
     atf_add_test_case reads_while_dom0_is_slow_to_read
     atf_add_test_case many_questions_at_once_are_all_answered
     atf_add_test_case a_request_that_shrinks_while_it_is_sent_ends_the_session
+    atf_add_test_case a_result_that_a_power_loss_cut_is_brought_again
     atf_add_test_case a_full_disk_ends_it_without_kept
 }

@@ -93,7 +93,7 @@ write_all(int fd, const void *buf, size_t len)
 
 int
 file_write(int dir, const char *id, const char *suffix, const void *buf,
-    size_t len, bool sync)
+    size_t len, int *keep)
 {
 	char name[NAME_SIZE], temp[NAME_SIZE];
 	int fd, saved;
@@ -105,14 +105,16 @@ file_write(int dir, const char *id, const char *suffix, const void *buf,
 	    0600);
 	if (fd == -1)
 		return (-1);
-	if (write_all(fd, buf, len) == -1 || (sync && fsync(fd) == -1)) {
-		saved = errno;
-		close(fd);
-	} else if (close(fd) == -1 || renameat(dir, temp, dir, name) == -1) {
-		saved = errno;
-	} else {
+	if (write_all(fd, buf, len) == 0 &&
+	    renameat(dir, temp, dir, name) == 0) {
+		if (keep != NULL)
+			*keep = fd;
+		else
+			close(fd);
 		return (0);
 	}
+	saved = errno;
+	close(fd);
 	unlinkat(dir, temp, 0);
 	errno = saved;
 	return (-1);

@@ -28,11 +28,11 @@ bool file_exists(int dir, const char *id, const char *suffix);
 
 int write_all(int fd, const void *, size_t);
 /*
- * Writes .<id><suffix>, syncs it where asked, and renames it.  0, or -1 with
- * errno and nothing left behind.
+ * Writes .<id><suffix> and renames it.  0, or -1 with errno and nothing left
+ * behind.  fd: NULL, or gets the open file, the caller's to sync and close.
  */
 int file_write(int dir, const char *id, const char *suffix, const void *,
-    size_t, bool sync);
+    size_t, int *fd);
 /* True when it was there and is now gone. */
 bool file_remove(int dir, const char *id, const char *suffix);
 

@@ -82,11 +82,14 @@ history_store(const struct home *h, const char *id)
 
 	if ((folder = folder_of(h, id)) == -1)
 		return (-1);
-	/* The body last: its name in clients/ says that there is more to do. */
-	if (move(h->results, id, ".out", folder, "out") == 0 &&
+	/*
+	 * The end first: what results/ has of an id with .exit there is whole.
+	 * The body last: its name in clients/ says that there is more to do.
+	 */
+	if (move(h->results, id, ".exit", folder, "exit") == 0 &&
+	    move(h->results, id, ".out", folder, "out") == 0 &&
 	    move(h->results, id, ".err", folder, "err") == 0 &&
-	    move(h->results, id, ".meta", folder, "meta") == 0 &&
-	    move(h->results, id, ".exit", folder, "exit") == 0) {
+	    move(h->results, id, ".meta", folder, "meta") == 0) {
 		history_withdraw(h, id);
 		for (i = 0; i < sizeof(request) / sizeof(request[0]); i++)
 			file_remove(h->running, id, request[i]);

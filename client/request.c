@@ -49,7 +49,7 @@ write_token(const struct home *h, struct request *r, int64_t issued)
 		return (-1);
 	sha256(text, (size_t)len, r->digest);
 	return (
-	    file_write(h->pending, r->id, ".auth", text, (size_t)len, false));
+	    file_write(h->pending, r->id, ".auth", text, (size_t)len, NULL));
 }
 
 /*
@@ -146,8 +146,8 @@ request_cancel(const struct home *h, const struct request *r)
 	t.timeout = TOKEN_TIMEOUT_POLICY;
 	sha256("", 0, t.body_sha256);
 	if ((len = token_sign(r, &t, text)) == -1 ||
-	    file_write(h->pending, r->id, ".cancel", text, (size_t)len,
-		false) == -1) {
+	    file_write(h->pending, r->id, ".cancel", text, (size_t)len, NULL) ==
+		-1) {
 		say_errno("cannot write the cancel");
 		return (-1);
 	}

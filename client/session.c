@@ -129,7 +129,7 @@ on_receipt(struct session *s)
 
 	if (fresh == 1)
 		peers_news(&s->peers, "result", id);
-	if (fresh == -1 || store_sync(&s->store) == -1) {
+	if (fresh == -1 || (fresh == 1 && store_sync(&s->store, id) == -1)) {
 		end(s, 1);
 		return;
 	}

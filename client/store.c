@@ -10,9 +10,10 @@
 #include "client/history.h"
 #include "client/say.h"
 #include "client/store.h"
+#include "crypto/crypto.h"
 #include "wire/receipt.h"
 
-static const char *const suffixes[STORE_STREAMS] = {".out", ".err"};
+static const char *const suffixes[] = {".out", ".err", ".meta", ".exit"};
 
 /* The token first: whoever has it has the request, and moves the rest. */
 static const char *const request_files[] = {".auth", "", ".in"};
@@ -21,12 +22,14 @@ static const char *const request_files[] = {".auth", "", ".in"};
 void
 store_init(struct store *s, const struct home *h)
 {
-	size_t i;
+	size_t i, j;
 
 	memset(s, 0, sizeof(*s));
 	s->home = h;
-	for (i = 0; i < STORE_SLOTS; i++)
-		s->slots[i].fd[STORE_OUT] = s->slots[i].fd[STORE_ERR] = -1;
+	for (i = 0; i < STORE_SLOTS; i++) {
+		for (j = 0; j < STORE_FILES; j++)
+			s->slots[i].fd[j] = -1;
+	}
 }
 
 static void
@@ -34,7 +37,7 @@ slot_close(struct store_slot *slot)
 {
 	int i;
 
-	for (i = 0; i < STORE_STREAMS; i++) {
+	for (i = 0; i < STORE_FILES; i++) {
 		if (slot->fd[i] != -1)
 			close(slot->fd[i]);
 		slot->fd[i] = -1;
@@ -122,18 +125,68 @@ output_finish(struct store *s, const char *id, enum store_stream stream,
 
 	if (fd == -1)
 		return (-1);
-	if (kept != NULL && size > kept->kept) {
-		if (ftruncate(fd, (off_t)kept->kept) == -1) {
-			say_errno("results/%s%s", id, suffixes[stream]);
-			return (-1);
-		}
-		size = kept->kept;
-	}
-	if (size > 0 && fsync(fd) == -1) {
+	if (kept != NULL && size > kept->kept &&
+	    ftruncate(fd, (off_t)kept->kept) == -1) {
 		say_errno("results/%s%s", id, suffixes[stream]);
 		return (-1);
 	}
 	return (0);
+}
+
+static bool
+output_whole(const struct home *h, const char *id, enum store_stream stream,
+    const struct receipt_stream *kept)
+{
+	static char buf[65536];
+	struct sha256 sha;
+	uint8_t digest[SHA256_LEN];
+	uint64_t len;
+	ssize_t n;
+	int fd = file_open(h->results, id, suffixes[stream], &len);
+
+	if (fd == -1)
+		return (false);
+	sha256_init(&sha);
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		sha256_update(&sha, buf, (size_t)n);
+	close(fd);
+	sha256_final(&sha, digest);
+	return (n == 0 && memcmp(digest, kept->sha256, sizeof(digest)) == 0);
+}
+
+/*
+ * A result can be seen before it is synced, so a power loss may have left one
+ * that is cut.  Then dom0 has no `kept`, and sends it again.
+ */
+static bool
+result_whole(const struct home *h, const char *id)
+{
+	char text[RECEIPT_MAX];
+	struct receipt r;
+	const char *why;
+	ssize_t len;
+
+	len = file_read(h->results, id, ".meta", text, sizeof(text));
+	if (len <= 0)
+		return (false);
+	/* What a version 1 request gets has no digests. */
+	if (receipt_parse(text, (size_t)len, &r, &why) == -1)
+		return (true);
+	return (output_whole(h, id, STORE_OUT, &r.out) &&
+	    output_whole(h, id, STORE_ERR, &r.err));
+}
+
+/* dom0 sends what is here: 0, or -1 when what is here is of no use. */
+static int
+result_again(const struct home *h, const char *id)
+{
+	if (!file_exists(h->results, id, ".exit") || result_whole(h, id))
+		return (0);
+	/* Its client has begun to move it to history in the meantime. */
+	if (!file_remove(h->results, id, ".exit"))
+		return (0);
+	say_error("the result was cut, a new session brings it again: %s", id);
+	return (-1);
 }
 
 /*
@@ -145,13 +198,14 @@ store_done(struct store *s, const char *id, uint8_t exit, const char *receipt,
     size_t len)
 {
 	const struct receipt_stream *out = NULL, *err = NULL;
+	struct store_slot *slot;
 	struct receipt r;
 	const char *why;
 	char text[8];
 	int n;
 
 	if (history_has_result(s->home, id))
-		return (0);
+		return (result_again(s->home, id));
 	if (receipt_parse(receipt, len, &r, &why) == 0) {
 		out = &r.out;
 		err = &r.err;
@@ -160,24 +214,31 @@ store_done(struct store *s, const char *id, uint8_t exit, const char *receipt,
 	if (output_finish(s, id, STORE_OUT, out) == -1 ||
 	    output_finish(s, id, STORE_ERR, err) == -1)
 		return (-1);
-	slot_close(slot_of(s, id));
-	/*
-	 * All of it is on the disk before .exit says that it is there: what
-	 * comes back after a power loss is whole, or is sent again.
-	 */
-	if (file_write(s->home->results, id, ".meta", receipt, len, true) ==
-		-1 ||
-	    file_write(s->home->results, id, ".exit", text, (size_t)n, true) ==
-		-1) {
+	slot = slot_of(s, id);
+	if (file_write(s->home->results, id, ".meta", receipt, len,
+		&slot->fd[STORE_META]) == -1 ||
+	    file_write(s->home->results, id, ".exit", text, (size_t)n,
+		&slot->fd[STORE_EXIT]) == -1) {
 		say_errno("results/%s", id);
 		return (-1);
 	}
 	return (1);
 }
 
+/* By descriptor: the client may have moved the files already. */
 int
-store_sync(const struct store *s)
+store_sync(struct store *s, const char *id)
 {
+	struct store_slot *slot = slot_of(s, id);
+	int i;
+
+	for (i = 0; i < STORE_FILES; i++) {
+		if (slot->fd[i] != -1 && fsync(slot->fd[i]) == -1) {
+			say_errno("results/%s%s", id, suffixes[i]);
+			return (-1);
+		}
+	}
+	slot_close(slot);
 	if (fsync(s->home->results) == 0)
 		return (0);
 	say_errno("results");

@@ -12,7 +12,10 @@
 enum store_stream {
 	STORE_OUT,
 	STORE_ERR,
-	STORE_STREAMS
+	STORE_STREAMS,
+	STORE_META = STORE_STREAMS, /* between store_done and store_sync */
+	STORE_EXIT,
+	STORE_FILES
 };
 
 #define STORE_SLOTS 32 /* results that are open at a time */
@@ -22,7 +25,7 @@ struct store {
 	struct store_slot {
 		char id[ID_MAX + 1];
 		uint64_t used;
-		int fd[STORE_STREAMS];
+		int fd[STORE_FILES];
 	} slots[STORE_SLOTS];
 };
 
@@ -37,13 +40,16 @@ int store_piece(struct store *, const char *id, enum store_stream,
     uint64_t offset, int *fd);
 
 /*
- * The end of a result: 1 when it is new (it can be seen, and is not yet known
- * to be on the disk), 0 when it was there already, -1 after saying why.
+ * The end of a result: 1 when it is new (clients may be told, and then it is
+ * to be synced), 0 when it was there already, -1 after saying why.
  */
 int store_done(struct store *, const char *id, uint8_t exit,
     const char *receipt, size_t len);
-/* On the disk, whatever happens now: 0, or -1 after saying why. */
-int store_sync(const struct store *);
+/*
+ * The result that store_done has just made is on the disk, whatever happens
+ * now: 0, or -1 after saying why.
+ */
+int store_sync(struct store *, const char *id);
 
 /*
  * Moves a request from pending/ to running/: 0, or -1 when it is in neither.

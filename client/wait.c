@@ -201,12 +201,13 @@ wait_result(struct wait *w)
 	struct state s = {.sock = -1, .look_ms = LOOK_FIRST_MS, .word = -1};
 	const char *id = w->request->id;
 	enum wait_end end = WAIT_RESULT;
-	bool printed, first = true;
+	bool printed;
 
 	s.alone_since = now_ms();
+	session_try(w, &s);
+	/* While dom0 works. */
+	history_sweep(w->home);
 	for (;;) {
-		if (s.sock == -1)
-			session_try(w, &s);
 		printed = stream_pump(&w->out, w->home, id) == 0;
 		printed &= stream_pump(&w->err, w->home, id) == 0;
 		if (file_exists(w->home->results, id, ".exit"))
@@ -216,11 +217,9 @@ wait_result(struct wait *w)
 		if (over(w, &s, &end))
 			break;
 		say_alone(&s);
-		if (first)
-			history_sweep(w->home);
-		else
-			pause_for_news(w, &s);
-		first = false;
+		pause_for_news(w, &s);
+		if (s.sock == -1)
+			session_try(w, &s);
 	}
 	if (file_exists(w->home->results, id, ".exit"))
 		end = WAIT_RESULT;

@@ -1,6 +1,7 @@
 #include "policy/policy.h"
 
 #include <atf-c.h>
+#include <stdio.h>
 #include <string.h>
 
 #define UUID "12345678-9abc-def0-1234-56789abcdef0"
@@ -96,12 +97,10 @@ ATF_TC_BODY(too_long_is_an_error, tc)
 {
 	static char text[8192];
 
-	memset(text, 'k', sizeof(text) - 1);
-	memcpy(text + 32, " = x\n", 6);
+	snprintf(text, sizeof(text), "%032d = x\n", 1);
 	ATF_CHECK_EQ(-1, parse(text));
 	ATF_CHECK(strstr(err, "31 bytes") != NULL);
-	memset(text, 'v', sizeof(text) - 1);
-	memcpy(text, "mode = ", 7);
+	snprintf(text, sizeof(text), "mode = %04096d\n", 1);
 	ATF_CHECK_EQ(-1, parse(text));
 	ATF_CHECK(strstr(err, "4095 bytes") != NULL);
 }

@@ -307,7 +307,9 @@ ATF_TC_BODY(a_line_has_one_end_and_at_most_256_bytes, tc)
 	char line[LINE_MAX_BYTES + 1];
 	const char *why;
 
-	ATF_CHECK_EQ(-1, parse_vm("", 0, &why));
+	/* Nothing, behind what ends a line. */
+	ATF_CHECK_EQ(-1, parse_vm(&"\n"[1], 0, &why));
+	ATF_CHECK_STREQ("a line without its end", why);
 	ATF_CHECK_EQ(-1, parse_vm("none", 4, &why));
 	ATF_CHECK_STREQ("a line without its end", why);
 	ATF_CHECK_EQ(0, parse_vm("none\n", 5, &why));
@@ -466,7 +468,8 @@ ATF_TC_BODY(fields_that_are_no_frame_are_not_printed, tc)
 
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		check_not_printed(&bad[i].f, bad[i].what);
-	memset(f.program, '/', sizeof(f.program));
+	memset(f.program, 'a', sizeof(f.program));
+	f.program[1] = '/';
 	check_not_printed(&f, "program without its NUL");
 	memset(f.id, '1', sizeof(f.id));
 	f.type = FRAME_TAKE;

@@ -1,0 +1,94 @@
+#!/usr/bin/env atf-sh
+# The build itself: the same bytes wherever it is done, and what is out of date
+# is made anew.
+. "$(atf_get_srcdir)/lib.sh"
+
+# A copy of the tree without anything that was built.
+copy_tree() {
+    mkdir -p "$1"
+    (cd "$TREE" && tar -cf - --exclude=./build --exclude=./.git .) |
+        tar -xf - -C "$1" || atf_fail "the tree cannot be copied"
+}
+
+make_in() {
+    _dir=$1
+    shift
+    env -u BUILD -u SANITIZE -u MAKEFLAGS make -s -C "$_dir" -j"$(nproc)" "$@"
+}
+
+# What a make of one object says that it does.
+compiled() {
+    env -u BUILD -u SANITIZE -u MAKEFLAGS make -C tree build/wire/id.o "$@"
+}
+
+atf_test_case two_builds_in_two_folders_are_the_same
+two_builds_in_two_folders_are_the_same_head() {
+    atf_set timeout 600
+}
+two_builds_in_two_folders_are_the_same_body() {
+    for dir in "$PWD/a" "$PWD/another/folder"; do
+        copy_tree "$dir"
+        make_in "$dir" || atf_fail "it does not build"
+        make_in "$dir" install-dom0 install-vm DESTDIR="$dir/root" \
+            PREFIX=/usr || atf_fail "it does not install"
+        (cd "$dir/root" && find . -type f -exec sha256sum {} + | sort -k 2) \
+            >"$(basename "$dir").sums"
+    done
+    atf_check test -s a.sums
+    atf_check diff a.sums folder.sums
+}
+
+atf_test_case what_is_out_of_date_is_made_anew
+what_is_out_of_date_is_made_anew_head() {
+    atf_set timeout 600
+}
+what_is_out_of_date_is_made_anew_body() {
+    copy_tree tree
+    atf_check -o match:'-c .*wire/id\.c' compiled
+    atf_check -o not-match:'-c .*wire/id\.c' compiled
+    touch tree/wire/id.h
+    atf_check -o match:'-c .*wire/id\.c' compiled
+    atf_check -o match:'-c .*wire/id\.c' compiled CFLAGS=-DNEW
+    atf_check -o not-match:'-c .*wire/id\.c' compiled CFLAGS=-DNEW
+}
+
+atf_test_case install_honours_destdir_and_prefix
+install_honours_destdir_and_prefix_head() {
+    atf_set timeout 600
+}
+install_honours_destdir_and_prefix_body() {
+    copy_tree tree
+    make_in tree install-dom0 install-vm DESTDIR="$PWD/root" \
+        PREFIX=/opt/q || atf_fail "install"
+    for file in bin/qvm-remote bin/qvm-remote-dom0 \
+        libexec/qvm-remote/parent libexec/qvm-remote/poller \
+        libexec/qvm-remote/verifier libexec/qvm-remote/executor; do
+        atf_check test -x "root/opt/q/$file"
+    done
+    atf_check -o match:'/opt/q/libexec/qvm-remote' \
+        strings root/opt/q/bin/qvm-remote-dom0
+    atf_check test ! -e root/usr
+}
+
+atf_test_case programs_are_hardened
+programs_are_hardened_body() {
+    for name in parent poller verifier executor; do
+        file=$BUILD/$name/$name
+        atf_check -o match:'Type: +DYN' readelf -h "$file"
+        atf_check -o match:'GNU_RELRO' readelf -lW "$file"
+        atf_check -o match:'BIND_NOW|NOW' readelf -dW "$file"
+        atf_check -o match:'GNU_STACK.* RW ' readelf -lW "$file"
+        atf_check -o match:'__stack_chk_fail' readelf -sW "$file"
+    done
+    file=$BUILD/client/qvm-remote
+    atf_check -o match:'Type: +DYN' readelf -h "$file"
+    atf_check -o not-match:'INTERP' readelf -lW "$file"
+    [ "$(stat -c %s "$file")" -lt 1572864 ] || atf_fail "1.5 MB or more"
+}
+
+atf_init_test_cases() {
+    atf_add_test_case two_builds_in_two_folders_are_the_same
+    atf_add_test_case what_is_out_of_date_is_made_anew
+    atf_add_test_case install_honours_destdir_and_prefix
+    atf_add_test_case programs_are_hardened
+}
