@@ -416,7 +416,7 @@ command_log(int argc, char **argv)
 {
 	struct options o = {.count = SHOW_DEFAULT};
 	bool verify = argc > 1 && strcmp(argv[1], "verify") == 0;
-	struct log log;
+	static struct log log;
 
 	if (!verify)
 		parse_options(argc, argv, &o);

@@ -6,9 +6,9 @@
  * A line of SCRIPT is one word, and what belongs to it:
  *   start              a new segment, a new run
  *   segment            a new segment, the same run
- *   lie                the next segment names another hash before it
- *   step               what follows is of the next step
- *   skip, back         leaves a step out; goes one back
+ *   lie WHAT           the next segment states another hash, end, length,
+ * sha256 or name of the one before (previous), or run or step step what follows
+ * is of the next step skip, back         leaves a step out; goes one back
  *   intent VM ID BODY  \xHH is a byte of BODY
  *   result SEQ VM ID STATUS EXIT MS [REASON]
  *   denied VM ID REASON BODY   a result without an intent; REASON is a word
@@ -38,10 +38,10 @@ static struct {
 	/* What lies behind the last whole record. */
 	uint64_t good_end, tail;
 	struct sha256 tail_sha;
-	bool lie;
+	const char *lie; /* or "" */
 	struct record record;
 	struct sha256 sha;
-} m = {.fd = -1, .seq = 1};
+} m = {.fd = -1, .seq = 1, .lie = ""};
 
 static void __attribute__((noreturn)) die(const char *what)
 {
@@ -103,15 +103,18 @@ open_segment(void)
 		die(name);
 }
 
-static void
-add_previous_hash(struct record *r, const uint8_t before[SHA256_LEN])
+/* 1 where the script wants a lie about this, else 0. */
+static unsigned int
+lie(const char *what)
 {
-	uint8_t hash[SHA256_LEN];
+	return strcmp(m.lie, what) == 0;
+}
 
-	memcpy(hash, before, sizeof(hash));
-	hash[0] ^= m.lie ? 1 : 0;
-	record_hex(r, "previous_hash", hash, sizeof(hash));
-	m.lie = false;
+static void
+add_previous_hash(struct record *r, uint8_t before[SHA256_LEN])
+{
+	before[0] ^= (uint8_t)lie("hash");
+	record_hex(r, "previous_hash", before, SHA256_LEN);
 }
 
 static void
@@ -122,18 +125,19 @@ op_start(void)
 	struct record *r;
 
 	sha256_final(&m.tail_sha, tail);
+	tail[0] ^= (uint8_t)lie("sha256");
 	memcpy(before, m.hash, sizeof(before));
 	open_segment();
 	m.good_end = 0;
-	m.run++;
-	m.step = 0;
+	m.run += lie("run") ? 0 : 1;
+	m.step = lie("step");
 	r = begin("start", NULL, NULL);
 	record_str(r, "version", VERSION);
 	add_previous_hash(r, before);
 	if (m.previous != 0) {
-		record_u64(r, "previous", m.previous);
-		record_u64(r, "good_end", good_end);
-		record_u64(r, "tail_length", length);
+		record_u64(r, "previous", m.previous - lie("previous"));
+		record_u64(r, "good_end", good_end + lie("end"));
+		record_u64(r, "tail_length", length + lie("length"));
 		record_hex(r, "tail_sha256", tail, sizeof(tail));
 	}
 	end();
@@ -150,7 +154,7 @@ op_segment(void)
 	open_segment();
 	m.good_end = 0;
 	r = begin("segment", NULL, NULL);
-	record_u64(r, "previous", m.previous);
+	record_u64(r, "previous", m.previous - lie("previous"));
 	add_previous_hash(r, before);
 	end();
 	m.step++;
@@ -277,7 +281,7 @@ run_line(char *line)
 	else if (strcmp(op, "segment") == 0)
 		op_segment();
 	else if (strcmp(op, "lie") == 0)
-		m.lie = true;
+		m.lie = strdup(word(&rest));
 	else if (strcmp(op, "step") == 0)
 		m.step++;
 	else if (strcmp(op, "skip") == 0)

@@ -140,19 +140,39 @@ END
     done
 }
 
-# A chain that is right, around a segment that says of it what is not.
-root_test another_hash_named_before_a_segment_is_found
-another_hash_named_before_a_segment_is_found_body() {
-    for op in start segment; do
+# A chain that is right, and a segment that says what is not.
+root_test what_a_segment_says_of_the_one_before_must_be_true
+what_a_segment_says_of_the_one_before_must_be_true_body() {
+    while read -r what op; do
         rm -rf root bin
         make_log <<END
 start
 intent work $A one
-lie
+torn {
+lie $what
 $op
 stop
 END
-        altered 3 'another hash'
+        altered 3
+    done <<'END'
+hash start
+previous start
+end start
+length start
+sha256 start
+run start
+step start
+END
+    for what in hash previous; do
+        rm -rf root bin
+        make_log <<END
+start
+intent work $A one
+lie $what
+segment
+stop
+END
+        altered 3
     done
 }
 

@@ -56,7 +56,7 @@ drop_groups(size_t ngroups, const gid_t *groups)
 	if (n == -1)
 		return "getgroups";
 	if ((size_t)n != ngroups ||
-	    memcmp(now, groups, ngroups * sizeof(*now)) != 0)
+	    (n > 0 && memcmp(now, groups, (size_t)n * sizeof(*now)) != 0))
 		return not_so("other supplementary groups than set");
 	return NULL;
 }

@@ -209,8 +209,10 @@ use_memory(void)
 		if (i % 2 == 0)
 			free(p);
 	}
-	/* the page that getrandom keeps its state in; old kernels: EINVAL */
-	mmap(NULL, 4096, PROT_READ | PROT_WRITE, 0x08 | MAP_ANONYMOUS, -1, 0);
+	/* what getrandom keeps its state in; an old kernel has no such page */
+	p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, 0x08 | MAP_ANONYMOUS, -1,
+	    0);
+	CHECK(p != MAP_FAILED || errno == EINVAL || errno == EOPNOTSUPP);
 	CHECK(syscall(SYS_getrandom, &i, sizeof(i), 0) == sizeof(i));
 	p = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
