@@ -6,9 +6,10 @@
  * A line of SCRIPT is one word, and what belongs to it:
  *   start              a new segment, a new run
  *   segment            a new segment, the same run
- *   lie WHAT           the next segment states another hash, end, length,
- * sha256 or name of the one before (previous), or run or step step what follows
- * is of the next step skip, back         leaves a step out; goes one back
+ *   lie WHAT           the next segment says what is not: hash, previous, end,
+ *                      length, sha256 (of the one before); run, step
+ *   step               what follows is of the next step
+ *   skip, back         leaves a step out; goes one back
  *   intent VM ID BODY  \xHH is a byte of BODY
  *   result SEQ VM ID STATUS EXIT MS [REASON]
  *   denied VM ID REASON BODY   a result without an intent; REASON is a word
@@ -271,6 +272,14 @@ op_zeros(uint64_t count)
 }
 
 static void
+op_lie(const char *what)
+{
+	m.lie = strdup(what);
+	if (m.lie == NULL)
+		die("lie");
+}
+
+static void
 run_line(char *line)
 {
 	char *rest = line;
@@ -281,7 +290,7 @@ run_line(char *line)
 	else if (strcmp(op, "segment") == 0)
 		op_segment();
 	else if (strcmp(op, "lie") == 0)
-		m.lie = strdup(word(&rest));
+		op_lie(word(&rest));
 	else if (strcmp(op, "step") == 0)
 		m.step++;
 	else if (strcmp(op, "skip") == 0)

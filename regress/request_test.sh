@@ -61,7 +61,7 @@ rows = [line.split() for line in open("arrivals")]
 assert [r[0] for r in rows] == ["1", "2", "3"], rows
 times = [float(r[1]) for r in rows]
 gaps = [b - a for a, b in zip(times, times[1:])]
-assert all(0.7 < g < 1.5 for g in gaps), gaps
+assert all(0.3 < g < 2.0 for g in gaps), gaps
 print("good")'
 }
 
