@@ -31,7 +31,11 @@ void history_sweep(const struct home *);
  */
 bool history_withdraw(const struct home *, const char *id);
 
-/* Appends `[time] <text>` and LF, whole or not at all: 0, or -1 with errno. */
+/*
+ * Appends `[time] <text>` and LF, whole or not at all: 0, or -1 with errno.
+ * SUBMIT must succeed before a request is sent, and a failed DONE is told; the
+ * other lines are best effort.
+ */
 int audit_line(const struct home *, const char *, ...)
     __attribute__((format(printf, 2, 3)));
 
