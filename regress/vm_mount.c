@@ -157,7 +157,11 @@ vm_mount(struct vm *v)
 	mount_dev(&v->tree[TREE_DEV]);
 	for (i = 0; i < 4; i++) {
 		snprintf(path, sizeof(path), "/etc/%s", etc_files[i]);
-		attach(v->tree[TREE_ETC + i], path);
+		/* A small host has no hosts; all is read-only by now. */
+		if (access(path, F_OK) == 0)
+			attach(v->tree[TREE_ETC + i], path);
+		else
+			close(v->tree[TREE_ETC + i]);
 	}
 	make_path(v->bed);
 	attach(v->tree[TREE_BED], v->bed);
