@@ -2,7 +2,7 @@
 # What reads bytes that others wrote passes its own tests under ASan and UBSan.
 . "$(atf_get_srcdir)/lib.sh"
 
-FOLDERS="audit crypto imsg policy poller wire"
+FOLDERS="audit crypto imsg policy poller privsep wire"
 
 # libatf's own lists are never freed.
 suppressions() {
