@@ -200,8 +200,8 @@ assert ends(c, 0)[0] == b"next\n"
 f = h.history(dead[0].id)
 assert (f("command"), f("out")) == (b"job0\n", b"zero")
 # What runs goes on; what nobody waits for and dom0 has not taken is gone.
-assert h.list("queue/pending") == []
-assert h.list("queue/running") == [dead[1].id, dead[1].id + ".auth"]
+wait_until("order", lambda: h.list("queue/pending") == []
+    and h.list("queue/running") == [dead[1].id, dead[1].id + ".auth"])
 a.finish(dead[1], out=b"one")
 c = h.start("again")
 a.serve()
