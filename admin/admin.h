@@ -49,10 +49,10 @@ void at_root(char out[PATH_MAX], const char *path);
 int keys_folder(bool change);
 /*
  * A regular file's bytes, at most size: their count; -1 with errno, or with
- * errno 0 and what is wrong in *why.  private: root's, and nobody else may
- * read it.
+ * errno 0 and what is wrong in *why.  It must be root's, and its mode has none
+ * of forbid.
  */
-ssize_t read_file(int dir, const char *name, void *, size_t size, bool private,
+ssize_t read_file(int dir, const char *name, void *, size_t size, mode_t forbid,
     const char **why);
 /* Atomically, 0600, on disk when it returns.  Fatal on failure. */
 void write_file(int dir, const char *name, const void *, size_t len);

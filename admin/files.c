@@ -41,20 +41,23 @@ keys_folder(bool change)
 	return fd;
 }
 
+/* The daemon's rule for root's files. */
 static const char *
-file_fault(const struct stat *st, bool private)
+file_fault(const struct stat *st, mode_t forbid)
 {
 	if (!S_ISREG(st->st_mode))
 		return "not a regular file";
-	if (private && st->st_uid != 0)
+	if (st->st_uid != 0)
 		return "not owned by root";
-	if (private && (st->st_mode & 077) != 0)
-		return "others than root may read or write it (chmod 600)";
+	if ((st->st_mode & forbid & 022) != 0)
+		return "others than root may write it";
+	if ((st->st_mode & forbid) != 0)
+		return "others than root may read it (chmod 600)";
 	return NULL;
 }
 
 ssize_t
-read_file(int dir, const char *name, void *buf, size_t size, bool private,
+read_file(int dir, const char *name, void *buf, size_t size, mode_t forbid,
     const char **why)
 {
 	size_t used = 0;
@@ -68,7 +71,7 @@ read_file(int dir, const char *name, void *buf, size_t size, bool private,
 	if (fstat(fd, &st) == -1)
 		goto out;
 	errno = 0;
-	*why = file_fault(&st, private);
+	*why = file_fault(&st, forbid);
 	if (*why != NULL)
 		goto out;
 	while (used < size) {

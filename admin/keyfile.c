@@ -42,7 +42,7 @@ keyfile_read(int dir, struct keyfile *k)
 	char text[2 * KEY_LEN + 2];
 	ssize_t n;
 
-	n = read_file(dir, k->name, text, sizeof(text), true, &k->problem);
+	n = read_file(dir, k->name, text, sizeof(text), 077, &k->problem);
 	if (n == -1 && errno != 0)
 		k->problem =
 		    errno == ELOOP ? "a symbolic link" : strerrordesc_np(errno);
@@ -107,7 +107,7 @@ policy_read(int dir, const char *vm, struct policy *p, char *err,
 	at_root(keys, PATH_KEYS);
 	snprintf(name, sizeof(name), "%s.conf", vm);
 	snprintf(path, sizeof(path), "%s/%s", keys, name);
-	n = read_file(dir, name, text, sizeof(text), false, &why);
+	n = read_file(dir, name, text, sizeof(text), 022, &why);
 	if (n == -1 && errno == ENOENT)
 		return 0;
 	if (n == -1) {

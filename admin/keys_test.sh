@@ -72,6 +72,12 @@ what_keeps_a_vm_from_being_served_is_said_body() {
     key twin-b.key "$(echo "$KEY_2" | tr a-f A-F)"
     key bad.key "${KEY%?}3"
     printf 'mode = shell\nx = \033[31m\n' >"$keys/bad.conf"
+    for vm in open other; do
+        key $vm.key "$(printf %s $vm | sha256sum | cut -c1-64)"
+        printf 'mode = shell\n' >"$keys/$vm.conf"
+    done
+    chmod 664 "$keys/open.conf"
+    chown 65534 "$keys/other.conf"
     dom0 keys >out || atf_fail "keys"
     while read -r vm text; do
         atf_check -o match:"^$vm .*$text" cat out
@@ -86,9 +92,11 @@ fifo key: not a regular file
 weak key: weak
 twin-a key: another VM has the same
 twin-b key: another VM has the same
+open policy: .*open.conf: others than root may write
+other policy: .*other.conf: not owned by root
 bad policy: .*bad.conf:2: .*0x1b
 END
-    atf_check -o inline:'11\n' grep -c . out
+    atf_check -o inline:'13\n' grep -c . out
 }
 
 root_test json_is_one_object_a_line

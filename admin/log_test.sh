@@ -207,6 +207,18 @@ a_record_of_the_largest_command_is_shown_body() {
 assert json.loads(open("out").readline())["body"] == "\u00e9" * 1048576'
 }
 
+root_test more_segments_than_descriptors_are_read
+more_segments_than_descriptors_are_read_body() {
+    {
+        for i in $(seq 50); do
+            printf '%s\n' start "intent work $A number-$i" stop
+        done
+    } >script
+    make_log <script
+    atf_check -o match:number-1$ -o match:number-50$ \
+        sh -c 'ulimit -Sn 20; exec dom0 log -n 50'
+}
+
 root_test links_and_folders_in_the_log_are_refused
 links_and_folders_in_the_log_are_refused_body() {
     make_log <<END

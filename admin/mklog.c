@@ -10,6 +10,10 @@
  *                      length, sha256 (of the one before); run, step
  *   step               what follows is of the next step
  *   skip, back         leaves a step out; goes one back
+ *   jump, again        leaves a sequence number out; uses the last one again
+ *   run                what follows is of the next run, without its start
+ *   open               a new segment, without its first record
+ *   event NAME         a record with nothing in it
  *   intent VM ID BODY  \xHH is a byte of BODY
  *   result SEQ VM ID STATUS EXIT MS [REASON]
  *   denied VM ID REASON BODY   a result without an intent; REASON is a word
@@ -271,6 +275,27 @@ op_zeros(uint64_t count)
 		append("", 1);
 }
 
+/* Numbers that a log's writer would not give. */
+static bool
+run_number(const char *op)
+{
+	if (strcmp(op, "step") == 0)
+		m.step++;
+	else if (strcmp(op, "skip") == 0)
+		m.step += 2;
+	else if (strcmp(op, "back") == 0)
+		m.step--;
+	else if (strcmp(op, "jump") == 0)
+		m.seq++;
+	else if (strcmp(op, "again") == 0)
+		m.seq--;
+	else if (strcmp(op, "run") == 0)
+		m.run++;
+	else
+		return false;
+	return true;
+}
+
 static void
 op_lie(const char *what)
 {
@@ -285,18 +310,17 @@ run_line(char *line)
 	char *rest = line;
 	const char *op = word(&rest);
 
+	if (run_number(op))
+		return;
 	if (strcmp(op, "start") == 0)
 		op_start();
 	else if (strcmp(op, "segment") == 0)
 		op_segment();
-	else if (strcmp(op, "lie") == 0)
+	else if (strcmp(op, "open") == 0) {
+		open_segment();
+		m.good_end = 0;
+	} else if (strcmp(op, "lie") == 0)
 		op_lie(word(&rest));
-	else if (strcmp(op, "step") == 0)
-		m.step++;
-	else if (strcmp(op, "skip") == 0)
-		m.step += 2;
-	else if (strcmp(op, "back") == 0)
-		m.step--;
 	else if (strcmp(op, "intent") == 0)
 		op_intent(rest);
 	else if (strcmp(op, "result") == 0)
@@ -309,8 +333,8 @@ run_line(char *line)
 		op_zeros(number(&rest));
 	else if (strcmp(op, "torn") == 0)
 		op_torn(rest);
-	else if (strcmp(op, "stop") == 0) {
-		begin("stop", NULL, NULL);
+	else if (strcmp(op, "stop") == 0 || strcmp(op, "event") == 0) {
+		begin(rest != NULL ? rest : op, NULL, NULL);
 		end();
 	} else {
 		fprintf(stderr, "mklog: %s?\n", op);

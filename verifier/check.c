@@ -121,10 +121,8 @@ content_rule(int fd, uint64_t len, const uint8_t expected[SHA256_LEN],
 	sha256_init(&sha);
 	for (off = 0; off < len; off += (uint64_t)n) {
 		n = pread(fd, buf, sizeof(buf), (off_t)off);
-		if (n == -1)
-			fatal("a request's bytes");
-		if (n == 0)
-			return ("bytes are missing");
+		if (n <= 0)
+			return ("its bytes cannot be read");
 		sha256_update(&sha, buf, (size_t)n);
 		broken = is_body ? body_rule(buf, (size_t)n) : NULL;
 		if (rule == NULL)

@@ -196,7 +196,7 @@ ATF_TC_BODY(uuids_in_lower_case_and_nothing_else, tc)
 	CHECK_ALL(uuid_valid, samples);
 }
 
-/* Wherever the NUL is put, and also where it follows a whole one. */
+/* Nothing; a NUL wherever it is put, and where it follows a whole one. */
 static void
 check_nul(bool (*valid)(const char *, size_t), const char *text)
 {
@@ -204,6 +204,7 @@ check_nul(bool (*valid)(const char *, size_t), const char *text)
 	char copy[ID_MAX + 1];
 
 	ATF_REQUIRE(valid(text, len));
+	ATF_CHECK(!valid(text, 0));
 	for (i = 0; i < len; i++) {
 		memcpy(copy, text, len);
 		copy[i] = '\0';
@@ -213,8 +214,8 @@ check_nul(bool (*valid)(const char *, size_t), const char *text)
 	ATF_CHECK(!valid(copy, len + 1));
 }
 
-ATF_TC_WITHOUT_HEAD(a_nul_is_never_part_of_a_name);
-ATF_TC_BODY(a_nul_is_never_part_of_a_name, tc)
+ATF_TC_WITHOUT_HEAD(a_nul_or_nothing_is_no_name);
+ATF_TC_BODY(a_nul_or_nothing_is_no_name, tc)
 {
 	check_nul(id_valid, V_ID);
 	check_nul(id_valid_v1_ping, "ping-1771425022000000000-1234");
@@ -278,7 +279,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, ping_ids_of_version_1_and_no_others);
 	ATF_TP_ADD_TC(tp, vm_names_that_qubes_allows_and_no_others);
 	ATF_TP_ADD_TC(tp, uuids_in_lower_case_and_nothing_else);
-	ATF_TP_ADD_TC(tp, a_nul_is_never_part_of_a_name);
+	ATF_TP_ADD_TC(tp, a_nul_or_nothing_is_no_name);
 	ATF_TP_ADD_TC(tp, printed_ids_are_valid_and_state_their_time);
 	ATF_TP_ADD_TC(tp, a_leap_second_makes_a_valid_id);
 	ATF_TP_ADD_TC(tp, ping_ids_state_whole_seconds);

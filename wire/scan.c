@@ -33,8 +33,7 @@ scan_try(struct scan *s, const char *text)
 {
 	size_t len = strlen(text);
 
-	if (s->why != NULL || (size_t)(s->end - s->at) < len ||
-	    memcmp(s->at, text, len) != 0)
+	if ((size_t)(s->end - s->at) < len || memcmp(s->at, text, len) != 0)
 		return (false);
 	s->at += len;
 	return (true);
