@@ -138,6 +138,54 @@ an_expired_token_is_answered_expired_body() {
     no_witness
 }
 
+bed_test a_replay_after_a_restart_is_refused
+a_replay_after_a_restart_is_refused_body() {
+    bed_up 1
+    id=$(forge vm1 --save /home/user/saved --body "$(witness)")
+    wait_result "$id"
+    atf_check "$regress/bed" stop
+    forget
+    atf_check "$regress/bed" start
+    again
+    wait_result "$id"
+    atf_check -o match:'^status rejected$' -o not-match:'^mac ' meta_of "$id"
+    atf_check -o inline:'1\n' count_witness
+}
+
+# An agent without a key can say that the VM's clock is behind, so that an old
+# token seems newer than the daemon's start.
+bed_test a_clock_that_lies_makes_no_old_token_new
+a_clock_that_lies_makes_no_old_token_new_body() {
+    bed_up 1
+    id=$(forge vm1 --save /home/user/saved --body "$(witness)")
+    wait_result "$id"
+    atf_check "$regress/bed" stop
+    forget
+    in_vm vm1 cp "$BED/usr/bin/qvm-remote" honest
+    in_vm vm1 sh -c 'cat >liar && chmod +x liar' <<'END'
+#!/usr/bin/env python3
+import os, re, subprocess, sys
+honest = "/home/user/honest"
+if sys.argv[1:] != ["agent"]:
+    os.execv(honest, [honest] + sys.argv[1:])
+agent = subprocess.Popen([honest, "agent"], stdout=subprocess.PIPE)
+while True:
+    data = os.read(agent.stdout.fileno(), 65536)
+    if not data:
+        break
+    data = re.sub(rb"^(request \S+ )(\d+)",
+                  lambda m: m[1] + b"%d" % (int(m[2]) - 290), data)
+    os.write(1, data)
+END
+    BED_USER=root in_vm vm1 mount --bind /home/user/liar \
+        "$BED/usr/bin/qvm-remote" || atf_fail "mount"
+    again
+    atf_check "$regress/bed" start
+    wait_result "$id"
+    atf_check -o match:'^status rejected$' -o not-match:'^mac ' meta_of "$id"
+    atf_check -o inline:'1\n' count_witness
+}
+
 atf_init_test_cases() {
     bed_add_tests
 }

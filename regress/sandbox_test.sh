@@ -95,6 +95,10 @@ no_process_but_the_verifier_has_key_bytes_body() {
         atf_check -o inline:'clean\n' "$regress/find-key" \
             "$(role_pid "$role")" "$key"
     done
+    poller=$(role_pid 'poller \[vm1\]')
+    for pid in $(pgrep -P "$poller") $(pgrep -P "$(role_pid executor)"); do
+        atf_check -o inline:'clean\n' "$regress/find-key" "$pid" "$key"
+    done
     # The search itself finds what is there: derived keys in the verifier.
     atf_check -o inline:'found\n' -s exit:1 "$regress/find-key" \
         "$(role_pid verifier)" "$key"

@@ -58,7 +58,11 @@ fresh(const struct vm *vm, const struct token *t, int64_t clock, char *reason,
 		snprintf(reason, size, "issued in the future");
 		return (RECEIPT_REJECTED);
 	}
-	if (t->issued - off < memory_known_since(vm->memory)) {
+	/*
+	 * The VM's own word on its clock may make a token older, never newer:
+	 * who has no key could have an old one run again by it.
+	 */
+	if (t->issued - (off > 0 ? off : 0) < memory_known_since(vm->memory)) {
 		snprintf(reason, size, "issued before dom0 knew its key");
 		return (RECEIPT_REJECTED);
 	}

@@ -18,6 +18,7 @@
 #define POLICY_MAX 65536
 #define RETIRE_MS  (60 * 1000)
 
+static bool recorded[MEMORY_KEYS];  /* the log has it, in this life */
 static struct derived_keys *locked; /* two for each VM: now and next */
 #define LOCKED_SIZE (2 * VM_TABLE * sizeof(struct derived_keys))
 
@@ -147,6 +148,22 @@ revoke_requests(struct vm *vm)
 	}
 }
 
+void
+config_key_seen(const char *fingerprint, int64_t since)
+{
+	int key;
+
+	key = memory_key_find(fingerprint);
+	if (key == -1)
+		key = memory_key_add(fingerprint, since);
+	if (key != -1)
+		memory_key_known(key, since);
+}
+
+/*
+ * What a key signed before this life is not remembered: it is known since now,
+ * and since after all that the log's newest segment has of it.
+ */
 static int
 key_index(const char *fingerprint, struct vm *vm)
 {
@@ -156,16 +173,19 @@ key_index(const char *fingerprint, struct vm *vm)
 	int key;
 
 	key = memory_key_find(fingerprint);
-	if (key != -1)
+	if (key != -1 && recorded[key])
 		return (key);
 	if (!journal_room(JOURNAL_RESULT))
 		return (-1);
-	key = memory_key_add(fingerprint, since);
+	if (key == -1)
+		key = memory_key_add(fingerprint, since);
 	if (key == -1)
 		return (-1);
+	memory_key_known(key, since);
+	recorded[key] = true;
 	rec = journal_begin("key", vm->name, NULL);
 	record_str(rec, "fingerprint", fingerprint);
-	record_i64(rec, "known_since", since);
+	record_i64(rec, "known_since", memory_known_since(key));
 	journal_end(hash);
 	return (key);
 }

@@ -311,8 +311,24 @@ line_follows(const char *line, size_t len, bool is_first, uint64_t first)
 	return (true);
 }
 
+/* A key, and a second after all that it is known to have signed. */
 static void
-find_end(struct tail *tail)
+tell_seen(const char *line, size_t len, void (*seen)(const char *, int64_t))
+{
+	char key[FINGERPRINT_HEX + 1] = "";
+	uint64_t at;
+
+	if (line_str(line, len, "key", key, sizeof(key)) == FINGERPRINT_HEX &&
+	    line_u64(line, len, "issued", &at) == 0)
+		seen(key, (int64_t)at + 1);
+	else if (line_str(line, len, "fingerprint", key, sizeof(key)) ==
+		FINGERPRINT_HEX &&
+	    line_u64(line, len, "known_since", &at) == 0)
+		seen(key, (int64_t)at);
+}
+
+static void
+find_end(struct tail *tail, void (*seen)(const char *, int64_t))
 {
 	size_t len, off;
 	char *buf, *lf;
@@ -329,6 +345,7 @@ find_end(struct tail *tail)
 		    !line_follows(buf + off, (size_t)(lf + 1 - buf) - off,
 			off == 0, tail->first))
 			break;
+		tell_seen(buf + off, (size_t)(lf + 1 - buf) - off, seen);
 	}
 	if (off == 0)
 		fatalx("log: segment %llu has no whole record: look at it, "
@@ -361,13 +378,13 @@ write_start(const struct tail *tail)
 }
 
 void
-journal_open(int folder)
+journal_open(int folder, void (*seen)(const char *, int64_t))
 {
 	struct tail tail;
 
 	j.folder = folder;
 	j.seq = 1;
-	find_end(&tail);
+	find_end(&tail, seen);
 	j.run++;
 	j.fd = segment_create();
 	if (j.fd == -1)

@@ -18,9 +18,10 @@
 /*
  * Reads where the log ends (the newest segment in the folder, which is the
  * root after the chroot) and opens a new segment with a start record, on
- * disk.  Fatal on failure.
+ * disk.  seen() is told of each key in what was read, by fingerprint, and of
+ * the second from which on its tokens may be new.  Fatal on failure.
  */
-void journal_open(int folder);
+void journal_open(int folder, void (*seen)(const char *, int64_t));
 
 /*
  * Whether a record of at most bytes fits, with room left for the result of

@@ -189,6 +189,13 @@ memory_known_since(int key)
 	return (keys[key].known_since);
 }
 
+void
+memory_key_known(int key, int64_t since)
+{
+	if (keys[key].known_since < since)
+		keys[key].known_since = since;
+}
+
 int64_t
 memory_floor(int key)
 {

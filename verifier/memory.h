@@ -40,6 +40,8 @@ int memory_key_find(const char *fingerprint);
 int memory_key_add(const char *fingerprint, int64_t known_since);
 void memory_key_serve(int key, bool served);
 int64_t memory_known_since(int key);
+/* Known since then at the earliest: it never becomes earlier than it was. */
+void memory_key_known(int key, int64_t since);
 int64_t memory_floor(int key);
 
 /* Whether the key may remember one more. */

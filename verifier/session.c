@@ -517,6 +517,6 @@ session_pump(struct channel *ch)
 	}
 	if (s->bye)
 		s->bye_sent = channel_send(ch, IMSG_BYE, 0, NULL, 0, -1) == 0;
-	else if (s->opened)
+	else if (s->opened && vm->served)
 		send_next(ch);
 }

@@ -238,7 +238,7 @@ main(void)
 	folder_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (folder_fd == -1)
 		fatal("log: its folder");
-	journal_open(folder_fd);
+	journal_open(folder_fd, config_key_seen);
 	pass_newest_second();
 	open_channels(executor_fd);
 	role_ready(&parent, sandbox);

@@ -138,6 +138,8 @@ int64_t seconds_left_ms(int64_t seconds);
 
 /* config.c: who is served */
 void config_init(void);
+/* A key of an earlier life, from the log. */
+void config_key_seen(const char *fingerprint, int64_t since);
 void config_dispatch(struct imsg *);
 void config_pump(void);
 

@@ -138,7 +138,10 @@ ATF_TC_BODY(vm_names_that_qubes_allows_and_no_others, tc)
 	static const struct sample samples[] = {
 	    {"work", true},
 	    {"a", true},
+	    {"A", true},
+	    {"z", true},
 	    {"Z", true},
+	    {"a09AZ", true},
 	    {"sys-net", true},
 	    {"a_b.c-9", true},
 	    {"dom01", true},
