@@ -78,9 +78,8 @@ static const struct {
     ROW("\t\r\"\\/", ",\"x\":\"\\t\\r\\\"\\\\/\""),
     ROW("\xc3\xa9", ",\"x\":\"\\u00e9\""),
     ROW("\xc2\xa0", ",\"x\":\"\\u00a0\""),
-    ROW("\xe2"
-	"\x80\xae",
-	",\"x\":\"\\u202e\""),
+    /* NOLINTNEXTLINE(misc-misleading-bidirectional): that is the point */
+    ROW("\xe2\x80\xae", ",\"x\":\"\\u202e\""),
     ROW("\xf0\x9f\x98\x80", ",\"x\":\"\\ud83d\\ude00\""),
     ROW("\xf4\x8f\xbf\xbf", ",\"x\":\"\\udbff\\udfff\""),
     ROW("\x00", ",\"x_b64\":\"AA==\""),
