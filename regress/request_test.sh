@@ -112,6 +112,23 @@ a_body_changed_after_signing_is_refused_and_recorded_body() {
     no_witness
 }
 
+bed_test an_empty_command_is_refused
+an_empty_command_is_refused_body() {
+    bed_up 1
+    forge vm1 --body '' --wait 20 >meta || atf_fail "no answer"
+    atf_check -o match:'^status rejected$' -o match:'^mac ' cat meta
+    atf_check -o not-match:'"event":"intent"' cat_log
+}
+
+bed_test a_command_with_control_bytes_is_refused
+a_command_with_control_bytes_is_refused_body() {
+    bed_up 1
+    forge vm1 --body "$(printf '%s\033' "$(witness)")" --wait 20 >meta ||
+        atf_fail "no answer"
+    atf_check -o match:'^status rejected$' -o match:'^mac ' cat meta
+    no_witness
+}
+
 bed_test a_wrong_mac_is_refused_as_a_wrong_key_is
 a_wrong_mac_is_refused_as_a_wrong_key_is_body() {
     bed_up 1

@@ -145,6 +145,8 @@ contents(struct request *r)
 	const struct token *t = &r->token;
 	const char *rule;
 
+	if (t->body_len == 0 && t->kind != TOKEN_PING)
+		return (body_rule("", 0));
 	rule = content_rule(r->body_fd, t->body_len, t->body_sha256, true);
 	if (rule == NULL && r->input_fd != -1)
 		rule = content_rule(r->input_fd, t->input_len, t->input_sha256,
