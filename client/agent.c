@@ -11,11 +11,13 @@
 #include <unistd.h>
 
 #include "client/agent.h"
+#include "client/clock.h"
 #include "client/say.h"
 #include "client/session.h"
 
-#define LOCK_WAIT_S 10	 /* for an agent whose session is ending */
-#define BLIND_MS    1000 /* without inotify: how often we look ourselves */
+#define LOCK_WAIT_S  10	  /* for an agent whose session is ending */
+#define FULL_WAIT_MS 2000 /* for a client that looks for us once a second */
+#define BLIND_MS     1000 /* without inotify: how often we look ourselves */
 
 enum {
 	FD_IN,
@@ -226,6 +228,26 @@ serve(int notify)
 	}
 }
 
+/*
+ * The client of the output that there is no room for is told so; one that does
+ * not know of this session yet, too.
+ */
+static void
+tell_full(void)
+{
+	struct pollfd fds[PEERS_POLL];
+	int64_t end = now_ms() + FULL_WAIT_MS, now;
+
+	while (!peers_has(&session.peers, session.full) &&
+	    (now = now_ms()) < end) {
+		peers_poll(&session.peers, fds);
+		if (poll(fds, PEERS_POLL, (int)(end - now)) > 0)
+			peers_read(&session.peers, fds, session_submitted,
+			    &session);
+	}
+	peers_news(&session.peers, "full", session.full);
+}
+
 int
 agent_main(struct home *h, bool wait)
 {
@@ -242,6 +264,8 @@ agent_main(struct home *h, bool wait)
 		return (1);
 	}
 	status = serve(notify);
+	if (session.full[0] != '\0')
+		tell_full();
 	peers_end(&session.peers, h);
 	return (status);
 }

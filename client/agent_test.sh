@@ -570,7 +570,9 @@ a_full_disk_ends_it_without_kept_body() {
         'mount -t tmpfs -o size=256k none small && python3 -' <<'EOF'
 from peer import *
 h = Home(os.path.abspath("small"))
-h.put(ID)
+h.run("key", "show")
+# A version 1 client leaves no lock: it may wait.
+h.put(ID, token=b"0" * 64)
 a = Agent(h)
 r = a.next()
 a.take(r)
@@ -589,6 +591,47 @@ assert a.next().id == ID
 a.finish(r, out=b"x" * 1000)
 assert h.read("queue/results", ID + ".out") == b"x" * 1000
 a.end()
+EOF
+}
+
+atf_test_case a_full_disk_drops_output_that_nobody_waits_for
+a_full_disk_drops_output_that_nobody_waits_for_head() {
+    atf_set require.user root
+}
+a_full_disk_drops_output_that_nobody_waits_for_body() {
+    mkdir small
+    QVM_REMOTE=$(atf_get_srcdir)/qvm-remote \
+    PYTHONPATH=$(atf_get_srcdir) PYTHONDONTWRITEBYTECODE=1 \
+        atf_check unshare -m sh -c \
+        'mount -t tmpfs -o size=256k none small && python3 -' <<'EOF'
+from peer import *
+h = Home(os.path.abspath("small"))
+dead = h.start("dead")
+a = Agent(h)
+a.send("next any 1048576")
+r = a.answer()
+a.take(r)
+a.silent()
+dead.kill()
+dead.communicate()
+receipt = a.finish(r, out=b"x" * 300000, err=b"y" * 1000)
+result = lambda s: h.read("queue/results", r.id + s)
+assert (result(".out"), result(".err")) == (b"", b"")
+assert (result(".meta"), result(".exit")) == (receipt, b"0\n")
+assert b"DROP id=" + r.id.encode() in h.read("audit.log")
+# The line goes on, and the next client puts it in order.
+c = h.start("live")
+a.serve(out=b"live")
+assert ends(c, 0)[0] == b"live"
+assert h.queue() == [], h.queue()
+assert h.history(r.id)("out") == b""
+# Nor is one that left no trace waited for.
+h.put(ID)
+r = a.next()
+a.take(r)
+a.finish(r, out=b"x" * 300000)
+assert h.read("queue/results", ID + ".out") == b""
+assert b"output dropped" in a.end()
 EOF
 }
 
@@ -613,4 +656,5 @@ atf_init_test_cases() {
     atf_add_test_case a_request_that_shrinks_while_it_is_sent_ends_the_session
     atf_add_test_case a_result_that_a_power_loss_cut_is_brought_again
     atf_add_test_case a_full_disk_ends_it_without_kept
+    atf_add_test_case a_full_disk_drops_output_that_nobody_waits_for
 }

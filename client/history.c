@@ -15,8 +15,9 @@
 #include "client/say.h"
 #include "wire/id.h"
 
-#define DAY_SIZE 11
-#define FORGET_S 3600 /* a dead client's body of which nothing else is left */
+#define DAY_SIZE     11
+#define V1_TOKEN_MAX 65	  /* with its LF */
+#define FORGET_S     3600 /* a dead client's body of which nothing else is left */
 
 /*
  * YYYY-MM-DD of an id, so that an id is looked for in one place.  The ping ids
@@ -139,6 +140,34 @@ lock_dead(const struct home *h, const char *id, struct stat *st)
 		return (fd);
 	close(fd);
 	return (-1);
+}
+
+/* By its token, which is 64 digits. */
+static bool
+is_v1(const struct home *h, const char *id)
+{
+	uint64_t len = UINT64_MAX;
+	int fd = file_open(h->running, id, ".auth", &len);
+
+	if (fd == -1)
+		fd = file_open(h->pending, id, ".auth", &len);
+	if (fd != -1)
+		close(fd);
+	return (len <= V1_TOKEN_MAX);
+}
+
+bool
+history_awaited(const struct home *h, const char *id)
+{
+	struct stat st;
+	int fd;
+
+	if (!file_exists(h->clients, id, ""))
+		return (is_v1(h, id));
+	if ((fd = lock_dead(h, id, &st)) == -1)
+		return (true);
+	close(fd);
+	return (false);
 }
 
 static void

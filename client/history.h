@@ -26,6 +26,12 @@ int history_store(const struct home *, const char *id);
 void history_sweep(const struct home *);
 
 /*
+ * Somebody may wait for an id's result: its client lives, or it is of version
+ * 1, whose clients leave no lock.
+ */
+bool history_awaited(const struct home *, const char *id);
+
+/*
  * Takes a request out of pending/, with all names that its client may have
  * left there.  False when dom0 has it already, or it was never there.
  */

@@ -59,6 +59,18 @@ peers_tell(struct peers *p, const char *id, const char *line, size_t len)
 	}
 }
 
+bool
+peers_has(const struct peers *p, const char *id)
+{
+	size_t i;
+
+	for (i = 0; i < PEERS_MAX; i++) {
+		if (p->peers[i].fd != -1 && strcmp(p->peers[i].id, id) == 0)
+			return (true);
+	}
+	return (false);
+}
+
 void
 peers_news(struct peers *p, const char *word, const char *id)
 {

@@ -2,6 +2,7 @@
 #define CLIENT_PEERS_H
 
 #include <poll.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "client/home.h"
@@ -25,6 +26,7 @@ int peers_begin(struct peers *, const struct home *);
 void peers_end(struct peers *, const struct home *);
 /* Where id is NULL, all of them. */
 void peers_tell(struct peers *, const char *id, const char *line, size_t len);
+bool peers_has(const struct peers *, const char *id);
 /* <word> <id> to those that wait for it. */
 void peers_news(struct peers *, const char *word, const char *id);
 

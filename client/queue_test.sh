@@ -297,6 +297,43 @@ a.end()
 EOF
 }
 
+atf_test_case a_full_disk_is_told_to_the_client_that_waits
+a_full_disk_is_told_to_the_client_that_waits_head() {
+    atf_set require.user root
+}
+a_full_disk_is_told_to_the_client_that_waits_body() {
+    mkdir small
+    QVM_REMOTE=$(atf_get_srcdir)/qvm-remote \
+    PYTHONPATH=$(atf_get_srcdir) PYTHONDONTWRITEBYTECODE=1 \
+        atf_check unshare -m sh -c \
+        'mount -t tmpfs -o size=256k none small && python3 -' <<'EOF'
+from peer import *
+h = Home(os.path.abspath("small"))
+a = Agent(h)
+c = h.start("x", stdout=subprocess.DEVNULL)
+other = h.start("y")
+reqs = [a.next(), a.next()]
+x, y = sorted(reqs, key=lambda r: r.body)
+for r in reqs:
+    a.take(r)
+try:
+    a.finish(x, out=b"x" * 300000, kept=False)
+except BrokenPipeError:
+    pass
+out, err = ends(c, 255)
+assert err == (b"qvm-remote: error: this VM's disk is full: the output "
+    b"cannot be stored; the command may have run: outcome unknown\n"), err
+assert b"No space left" in a.end(1)
+# In the next session nobody waits for this one; the other goes on.
+a = Agent(h)
+assert {a.next().id, a.next().id} == {x.id, y.id}
+a.finish(x, out=b"x" * 300000)
+a.finish(y, out=b"y")
+assert ends(other, 0)[0] == b"y"
+a.end()
+EOF
+}
+
 atf_test_case many_clients_at_once_do_not_collide
 many_clients_at_once_do_not_collide_body() {
     peer <<'EOF'
@@ -367,6 +404,7 @@ atf_init_test_cases() {
     atf_add_test_case what_a_killed_client_left_is_put_in_order_by_the_next
     atf_add_test_case a_request_that_half_exists_is_removed
     atf_add_test_case a_full_disk_leaves_nothing_half
+    atf_add_test_case a_full_disk_is_told_to_the_client_that_waits
     atf_add_test_case many_clients_at_once_do_not_collide
     atf_add_test_case two_keys_at_once_are_one
     atf_add_test_case a_client_outlives_its_session

@@ -58,6 +58,10 @@ no_result(const struct wait *w, enum wait_end end)
 		say_error("dom0 took the request and has no session here any "
 			  "more: the outcome is not known");
 		break;
+	case WAIT_FULL:
+		say_error("this VM's disk is full: the output cannot be "
+			  "stored; the command may have run: outcome unknown");
+		break;
 	case WAIT_GIVEN_UP:
 	case WAIT_RESULT:
 		if (interrupted())

@@ -108,6 +108,23 @@ on_state(struct session *s)
 	tell_frame(s, s->frame.id);
 }
 
+/*
+ * What to do when a store function has failed: true when it may be called
+ * again.  Output that nobody waits for does not stop the line.
+ */
+static bool
+room_made(struct session *s)
+{
+	const char *id = s->frame.id;
+
+	if (s->store.full && history_awaited(s->home, id))
+		memcpy(s->full, id, sizeof(s->full));
+	else if (s->store.full && store_drop(&s->store, id))
+		return (true);
+	end(s, 1);
+	return (false);
+}
+
 static void
 on_piece(struct session *s)
 {
@@ -116,17 +133,21 @@ on_piece(struct session *s)
 
 	s->left = s->frame.length;
 	s->at = s->frame.offset;
+	/* One that is dropped has no file. */
 	if (store_piece(&s->store, s->frame.id, stream, s->at, &s->piece) == -1)
-		end(s, 1);
+		room_made(s);
 }
 
 static void
 on_receipt(struct session *s)
 {
 	const char *id = s->frame.id;
-	int fresh = store_done(&s->store, id, s->frame.exit, s->receipt,
-	    s->frame.length);
+	int fresh;
 
+	do {
+		fresh = store_done(&s->store, id, s->frame.exit, s->receipt,
+		    s->frame.length);
+	} while (fresh == -1 && room_made(s));
 	if (fresh == 1)
 		peers_news(&s->peers, "result", id);
 	if (fresh == -1 || (fresh == 1 && store_sync(&s->store, id) == -1)) {
@@ -216,28 +237,38 @@ on_line(struct session *s, const char *line, size_t len)
 	}
 }
 
+static void
+write_piece(struct session *s, const char *bytes, size_t len)
+{
+	off_t at = (off_t)s->at;
+	ssize_t n;
+
+	while (len > 0) {
+		n = pwrite(s->piece, bytes, len, at);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			store_failed(&s->store, s->frame.id, "");
+			s->piece = -1;
+			room_made(s);
+			return;
+		}
+		bytes += n;
+		len -= (size_t)n;
+		at += n;
+	}
+}
+
 /* Bytes behind a line go where they belong as they come. */
 static void
 on_bytes(struct session *s, const char *bytes, size_t len)
 {
-	size_t done = 0;
-	ssize_t n;
-
 	if (s->frame.type == FRAME_DONE) {
 		memcpy(s->receipt + s->at, bytes, len);
 	} else if (s->piece != -1) {
-		while (done < len) {
-			n = pwrite(s->piece, bytes + done, len - done,
-			    (off_t)(s->at + done));
-			if (n == -1 && errno == EINTR)
-				continue;
-			if (n <= 0) {
-				say_errno("results/%s", s->frame.id);
-				end(s, 1);
-				return;
-			}
-			done += (size_t)n;
-		}
+		write_piece(s, bytes, len);
+		if (s->over)
+			return;
 	}
 	s->at += len;
 	s->left -= len;

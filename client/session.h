@@ -25,6 +25,7 @@ struct session {
 	bool greeted;
 	bool over; /* with status */
 	int status;
+	char full[ID_MAX + 1]; /* whose client has no room for its output */
 	enum next next;
 	int64_t next_ms; /* since when it stands */
 	uint64_t input_limit;

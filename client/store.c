@@ -32,6 +32,14 @@ store_init(struct store *s, const struct home *h)
 	}
 }
 
+int
+store_failed(struct store *s, const char *id, const char *suffix)
+{
+	s->full = errno == ENOSPC || errno == EDQUOT;
+	say_errno("results/%s%s", id, suffix);
+	return (-1);
+}
+
 static void
 slot_close(struct store_slot *slot)
 {
@@ -85,10 +93,8 @@ output_open(struct store *s, const char *id, enum store_stream stream,
 		    0600);
 		slot->fd[stream] = fd;
 	}
-	if (fd == -1 || fstat(fd, &st) == -1) {
-		say_errno("results/%s%s", id, suffixes[stream]);
-		return (-1);
-	}
+	if (fd == -1 || fstat(fd, &st) == -1)
+		return (store_failed(s, id, suffixes[stream]));
 	if (!S_ISREG(st.st_mode)) {
 		say_error("results/%s%s is no file", id, suffixes[stream]);
 		return (-1);
@@ -104,7 +110,8 @@ store_piece(struct store *s, const char *id, enum store_stream stream,
 	uint64_t size;
 
 	*fd = -1;
-	if (history_has_result(s->home, id))
+	s->full = false;
+	if (idlist_has(&s->dropped, id) || history_has_result(s->home, id))
 		return (0);
 	if ((*fd = output_open(s, id, stream, &size)) == -1)
 		return (-1);
@@ -126,11 +133,29 @@ output_finish(struct store *s, const char *id, enum store_stream stream,
 	if (fd == -1)
 		return (-1);
 	if (kept != NULL && size > kept->kept &&
-	    ftruncate(fd, (off_t)kept->kept) == -1) {
-		say_errno("results/%s%s", id, suffixes[stream]);
-		return (-1);
-	}
+	    ftruncate(fd, (off_t)kept->kept) == -1)
+		return (store_failed(s, id, suffixes[stream]));
 	return (0);
+}
+
+bool
+store_drop(struct store *s, const char *id)
+{
+	uint64_t size;
+	int fd, i;
+
+	if (idlist_has(&s->dropped, id))
+		return (false);
+	idlist_add(&s->dropped, id);
+	for (i = 0; i < STORE_STREAMS; i++) {
+		fd = output_open(s, id, (enum store_stream)i, &size);
+		if (fd != -1 && ftruncate(fd, 0) == -1)
+			return (false);
+	}
+	slot_close(slot_of(s, id));
+	say_note("output dropped, nobody waits for it: %s", id);
+	audit_line(s->home, "DROP id=%s: no room for its output", id);
+	return (idlist_has(&s->dropped, id));
 }
 
 static bool
@@ -204,6 +229,7 @@ store_done(struct store *s, const char *id, uint8_t exit, const char *receipt,
 	char text[8];
 	int n;
 
+	s->full = false;
 	if (history_has_result(s->home, id))
 		return (result_again(s->home, id));
 	if (receipt_parse(receipt, len, &r, &why) == 0) {
@@ -218,10 +244,9 @@ store_done(struct store *s, const char *id, uint8_t exit, const char *receipt,
 	if (file_write(s->home->results, id, ".meta", receipt, len,
 		&slot->fd[STORE_META]) == -1 ||
 	    file_write(s->home->results, id, ".exit", text, (size_t)n,
-		&slot->fd[STORE_EXIT]) == -1) {
-		say_errno("results/%s", id);
-		return (-1);
-	}
+		&slot->fd[STORE_EXIT]) == -1)
+		return (store_failed(s, id, ""));
+	idlist_remove(&s->dropped, id);
 	return (1);
 }
 

@@ -1,10 +1,12 @@
 #ifndef CLIENT_STORE_H
 #define CLIENT_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "client/home.h"
+#include "client/idlist.h"
 #include "wire/limits.h"
 
 /* The agent: what dom0 sends, on the VM's disk. */
@@ -22,6 +24,8 @@ enum store_stream {
 struct store {
 	const struct home *home;
 	uint64_t clock;
+	bool full;	       /* why the last call failed: there was no room */
+	struct idlist dropped; /* their output is not stored */
 	struct store_slot {
 		char id[ID_MAX + 1];
 		uint64_t used;
@@ -33,8 +37,8 @@ void store_init(struct store *, const struct home *);
 
 /*
  * Where a piece of output at offset goes.  0: *fd, which stays the store's, or
- * -1 where the result is already there and the bytes are dropped.  -1 after
- * saying why.
+ * -1 where the bytes are dropped: the result is already there, or store_drop
+ * was called.  -1 after saying why.
  */
 int store_piece(struct store *, const char *id, enum store_stream,
     uint64_t offset, int *fd);
@@ -50,6 +54,13 @@ int store_done(struct store *, const char *id, uint8_t exit,
  * now: 0, or -1 after saying why.
  */
 int store_sync(struct store *, const char *id);
+/* Says why, and notes whether it was for want of room: -1. */
+int store_failed(struct store *, const char *id, const char *suffix);
+/*
+ * Makes room: what there is of the id's output goes, and what comes of it is
+ * dropped.  False when there is nothing more to drop.
+ */
+bool store_drop(struct store *, const char *id);
 
 /*
  * Moves a request from pending/ to running/: 0, or -1 when it is in neither.

@@ -27,6 +27,7 @@ struct state {
 	int64_t alone_since; /* now_ms() when there was last a session */
 	int look_ms;
 	bool said_alone;
+	bool full;	   /* the agent has no room for the output */
 	int64_t cancel_at; /* now_ms() of our cancel, or 0 */
 	int word;	   /* last `next cancel` that was shown, or -1 */
 };
@@ -73,9 +74,14 @@ show_state(const struct frame *f)
 static void
 session_message(struct wait *w, struct state *s, const char *line, size_t len)
 {
+	static const char full[] = "full ";
+	const size_t word = sizeof(full) - 1, id = strlen(w->request->id);
 	struct frame f;
 	const char *why;
 
+	if (len == word + id + 1 && memcmp(line, full, word) == 0 &&
+	    memcmp(line + word, w->request->id, id) == 0)
+		s->full = true;
 	if (frame_parse(FRAME_DOM0, line, len, &f, &why) == -1)
 		return;
 	if (f.type == FRAME_STATE && strcmp(f.id, w->request->id) == 0)
@@ -212,6 +218,10 @@ wait_result(struct wait *w)
 		printed &= stream_pump(&w->err, w->home, id) == 0;
 		if (file_exists(w->home->results, id, ".exit"))
 			break;
+		if (s.full) {
+			end = WAIT_FULL;
+			break;
+		}
 		if (s.cancel_at == 0 && (interrupted() || !printed))
 			cancel(w, &s);
 		if (over(w, &s, &end))

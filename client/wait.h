@@ -15,6 +15,7 @@ enum wait_end {
 	WAIT_RESULT,	  /* .exit is there */
 	WAIT_NEVER_TAKEN, /* and withdrawn */
 	WAIT_UNKNOWN,	  /* taken, and no session for too long */
+	WAIT_FULL,	  /* no room for its output */
 	WAIT_GIVEN_UP	  /* interrupted, or its output cannot be printed */
 };
 
