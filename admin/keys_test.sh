@@ -19,7 +19,7 @@ one_line_a_key_with_its_fingerprint_body() {
     key work.key "$KEY"
     key home.key "$KEY_2"
     key home.key.next "${KEY%?}7"
-    printf 'mode = shell\nuuid = %s\n' $UUID >"$keys/work.conf"
+    printf 'mode = shell\nuuid = %s\n' "$UUID" >"$keys/work.conf"
     printf 'mode = shell\n' >"$keys/home.conf"
     printf 'mode = shell\n' >"$keys/other.conf"
     cat >want <<END
@@ -104,7 +104,7 @@ json_is_one_object_a_line_body() {
     make_keys
     key work.key "$KEY"
     key bad.key "x"
-    printf 'mode = shell\nuuid = %s\n' $UUID >"$keys/work.conf"
+    printf 'mode = shell\nuuid = %s\n' "$UUID" >"$keys/work.conf"
     dom0 keys --json >out || atf_fail "keys --json"
     cat >want <<END
 bad None not 64 hex digits None there is none

@@ -118,7 +118,7 @@ removed_moved_and_doubled_lines_are_found_body() {
     altered 3
     one_segment '3{h;d};4{G}'
     altered 3
-    one_segment '2,$d'
+    one_segment "2,\$d"
     atf_check -s exit:3 -o match:'^intact: 1 rec' dom0 log verify
 }
 
@@ -217,7 +217,7 @@ END
         altered $seq
     done
     # While a daemon runs, too.
-    one_segment '$d'
+    one_segment "\$d"
     python3 blank.py "$first" 2
     hold_lock
     altered 2
@@ -360,17 +360,22 @@ root_test a_log_that_grows_while_it_is_read_is_whole
 a_log_that_grows_while_it_is_read_is_whole_body() {
     make_root
     hold_lock
+    segment=$log/00000000000000000001.log
     {
         echo start
-        for i in $(seq 20000); do
-            printf '%s\n' "intent work $A $i" step
+        until [ -e full ]; do :; done
+        i=0
+        while [ $((i += 1)) -le 20000 ]; do
+            echo "intent work $A $i"
+            echo step
         done
-    } >script
-    "$here/mklog" "$log" <script &
+    } | "$here/mklog" "$log" &
     writer=$!
-    while [ ! -s "$log/00000000000000000001.log" ]; do :; done
+    until [ -s "$segment" ]; do :; done
+    truncate -s 64M "$segment"
+    : >full
     while kill -0 $writer 2>/dev/null; do
-        strace -o /dev/null -e inject=pread64:delay_enter=2000 \
+        strace -o trace -e inject=pread64:delay_enter=1000 \
             "$here/qvm-remote-dom0" --root "$root" log verify >out ||
             atf_fail "$(tail -n 1 out)"
     done

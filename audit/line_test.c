@@ -213,6 +213,25 @@ ATF_TC_BODY(more_fields_than_there_are_is_refused, tc)
 	}
 }
 
+ATF_TC_WITHOUT_HEAD(a_line_that_is_too_long_is_refused);
+ATF_TC_BODY(a_line_that_is_too_long_is_refused, tc)
+{
+	static char line[AUDIT_LINE_MAX + 1];
+	static const char head[] = MEMORY_HEAD ",\"x\":\"",
+			  tail[] = "\"" MEMORY_HASH "}\n";
+	struct line_head h;
+	const char *why;
+	size_t len;
+
+	for (len = AUDIT_LINE_MAX; len <= AUDIT_LINE_MAX + 1; len++) {
+		memset(line, 'a', len);
+		memcpy(line, head, sizeof(head) - 1);
+		memcpy(line + len - (sizeof(tail) - 1), tail, sizeof(tail) - 1);
+		ATF_CHECK_EQ(len == AUDIT_LINE_MAX ? 0 : -1,
+		    line_parse(line, len, &h, &why));
+	}
+}
+
 ATF_TC_WITHOUT_HEAD(a_field_s_value_is_what_was_written);
 ATF_TC_BODY(a_field_s_value_is_what_was_written, tc)
 {
@@ -378,6 +397,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, other_forms_are_refused);
 	ATF_TP_ADD_TC(tp, a_cut_or_changed_head_is_refused);
 	ATF_TP_ADD_TC(tp, more_fields_than_there_are_is_refused);
+	ATF_TP_ADD_TC(tp, a_line_that_is_too_long_is_refused);
 	ATF_TP_ADD_TC(tp, a_field_s_value_is_what_was_written);
 	ATF_TP_ADD_TC(tp, a_field_in_a_string_is_not_a_field);
 	ATF_TP_ADD_TC(tp, a_long_value_is_cut_and_counted);

@@ -177,6 +177,30 @@ ATF_TC_BODY(a_file_that_is_too_short_makes_no_record, tc)
 	close(fd);
 }
 
+static int changing_fd;
+
+/* Is called for the first time when the file is read the second time. */
+static int
+changing_sink(void *arg, const void *data, size_t len)
+{
+	ATF_REQUIRE_EQ(1, pwrite(changing_fd, "\xff", 1, 19999));
+	return memory_sink(arg, data, len);
+}
+
+ATF_TC_WITHOUT_HEAD(a_file_that_changes_meanwhile_makes_no_record);
+ATF_TC_BODY(a_file_that_changes_meanwhile_makes_no_record, tc)
+{
+	static char text[20000];
+
+	memset(text, 'a', sizeof(text));
+	changing_fd = memfd_of(text, sizeof(text));
+	m.len = 0;
+	record_begin(&r, changing_sink, &m, &memory_head);
+	ATF_CHECK_EQ(-1, record_bytes_fd(&r, "x", changing_fd, sizeof(text)));
+	ATF_CHECK_EQ(-1, memory_end(&r, 0));
+	close(changing_fd);
+}
+
 ATF_TC_WITHOUT_HEAD(a_sink_that_fails_makes_no_record);
 ATF_TC_BODY(a_sink_that_fails_makes_no_record, tc)
 {
@@ -266,6 +290,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, a_file_s_bytes_are_the_same);
 	ATF_TP_ADD_TC(tp, long_bytes_are_the_same_from_memory_and_file);
 	ATF_TP_ADD_TC(tp, a_file_that_is_too_short_makes_no_record);
+	ATF_TP_ADD_TC(tp, a_file_that_changes_meanwhile_makes_no_record);
 	ATF_TP_ADD_TC(tp, a_sink_that_fails_makes_no_record);
 	ATF_TP_ADD_TC(tp, a_head_that_cannot_be_read_makes_no_record);
 	ATF_TP_ADD_TC(tp, no_record_is_longer_than_its_bound);

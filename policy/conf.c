@@ -127,23 +127,18 @@ conf_default(struct remote_conf *c)
 	next_source(c);
 }
 
-/* Takes the quotes off; what a shell would do more with is refused. */
-static int
-unquote(struct text *t, char *value)
+/* Takes the quotes off.  What else is not part of a name is refused as such. */
+static void
+unquote(char *value)
 {
 	size_t len = strlen(value);
 	char quote = value[0];
 
 	if (len >= 2 && (quote == '"' || quote == '\'') &&
 	    value[len - 1] == quote) {
-		len -= 2;
-		memmove(value, value + 1, len);
-		value[len] = '\0';
+		memmove(value, value + 1, len - 2);
+		value[len - 2] = '\0';
 	}
-	if (strpbrk(value, "\"'\\$`#;&|<>()") != NULL)
-		return text_complain(t,
-		    "a value is names with blanks between, in quotes or not");
-	return 0;
 }
 
 int
@@ -166,8 +161,8 @@ conf_parse(const char *name, const char *data, size_t len,
 			    pair.key, lines[i]);
 		}
 		lines[i] = t.line;
-		if (unquote(&t, pair.value) == -1 ||
-		    set(&t, c, pair.key, pair.value) == -1)
+		unquote(pair.value);
+		if (set(&t, c, pair.key, pair.value) == -1)
 			return -1;
 	}
 	next_source(c);
