@@ -194,7 +194,11 @@ end_one(const char *path)
 	if (join(file, path, "cgroup.events") == -1)
 		fatal("%s", path);
 	p.fd = open(file, O_RDONLY | O_CLOEXEC);
-	if (p.fd == -1 || cgroup_kill(path) == -1)
+	/* The executor of that life may be removing it at this moment. */
+	if (p.fd == -1 && errno == ENOENT)
+		return;
+	if (p.fd == -1 ||
+	    (cgroup_kill(path) == -1 && errno != ENOENT && errno != ENODEV))
 		fatal("%s", path);
 	while (!cgroup_empty(p.fd)) {
 		n = poll(&p, 1, KILL_WAIT_MS);

@@ -554,6 +554,8 @@ vm_hold(const char *name, uint32_t seconds)
 	vm->held = true;
 	if (until > vm->hold_until_ms)
 		vm->hold_until_ms = until;
-	if (vm->life == LIFE_WAITING && seconds > 0)
+	/* It makes a wait longer, never shorter. */
+	if (vm->life == LIFE_WAITING &&
+	    vm->timer.at_ns < vm->hold_until_ms * 1000000)
 		wait_for(vm, vm->hold_until_ms - now_monotonic_ms());
 }

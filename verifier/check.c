@@ -386,6 +386,19 @@ record_cancel(struct vm *vm, const char *id, const struct token *t,
 	journal_end(hash);
 }
 
+/* Nothing answers a cancel: it is counted, and recorded while they are few. */
+static void
+refuse_cancel(struct vm *vm, const char *id, const char *reason)
+{
+	struct request *r;
+
+	r = request_new(vm, id);
+	snprintf(r->answer.reason, sizeof(r->answer.reason), "%s", reason);
+	r->answer.status = RECEIPT_REJECTED;
+	record_refused(r);
+	request_free(r);
+}
+
 void
 check_cancel(struct vm *vm, const struct msg_cancel *untrusted)
 {
@@ -398,21 +411,16 @@ check_cancel(struct vm *vm, const struct msg_cancel *untrusted)
 	    t.kind != TOKEN_CANCEL ||
 	    fresh(vm, &t, untrusted->clock, reason, sizeof(reason)) !=
 		RECEIPT_EXITED) {
-		/* Nothing answers a cancel: counted and recorded only. */
-		r = request_new(vm, untrusted->id);
-		snprintf(r->answer.reason, sizeof(r->answer.reason),
-		    "a cancel that is not valid");
-		r->answer.status = RECEIPT_REJECTED;
-		record_refused(r);
-		request_free(r);
+		refuse_cancel(vm, untrusted->id, "a cancel that is not valid");
 		return;
 	}
 	r = request_find(vm, untrusted->id, t.key);
-	if (r != NULL) {
+	if (r != NULL && request_cancel(r, "cancelled by the client"))
 		record_cancel(vm, untrusted->id, &t, "cancelled");
-		request_cancel(r, "cancelled by the client");
-	} else if (memory_find(vm->memory, untrusted->id) != -1)
-		record_cancel(vm, untrusted->id, &t, "too late");
+	else if (memory_find(vm->memory, untrusted->id) != -1 ||
+	    was_cancelled(vm, untrusted->id))
+		refuse_cancel(vm, untrusted->id,
+		    "a cancel that came too late, or again");
 	else {
 		record_cancel(vm, untrusted->id, &t, "before its request");
 		remember_cancel(vm, untrusted->id, &t, untrusted->clock);

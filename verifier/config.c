@@ -23,6 +23,19 @@ static struct derived_keys *locked; /* two for each VM: now and next */
 #define LOCKED_SIZE (2 * VM_TABLE * sizeof(struct derived_keys))
 
 void
+config_forget(struct vm *vm)
+{
+	struct derived_keys *key = vm->key, *next_key = vm->next_key;
+
+	memset(vm, 0, sizeof(*vm));
+	vm->key = key;
+	vm->next_key = next_key;
+	vm->memory = -1;
+	TAILQ_INIT(&vm->requests);
+	vm->session.body_fd = vm->session.input_fd = -1;
+}
+
+void
 config_init(void)
 {
 	size_t i;
@@ -35,9 +48,7 @@ config_init(void)
 	for (i = 0; i < VM_TABLE; i++) {
 		vms[i].key = &locked[2 * i];
 		vms[i].next_key = &locked[2 * i + 1];
-		vms[i].memory = -1;
-		TAILQ_INIT(&vms[i].requests);
-		vms[i].session.body_fd = vms[i].session.input_fd = -1;
+		config_forget(&vms[i]);
 	}
 }
 

@@ -156,24 +156,24 @@ request_kept(struct request *r)
 	r->exec = EXEC_REMOVE;
 }
 
-void
+bool
 request_cancel(struct request *r, const char *why)
 {
 	switch (r->state) {
 	case REQUEST_WAITING:
 		request_refuse(r, RECEIPT_CANCELLED, why);
-		break;
+		return (true);
 	case REQUEST_RECORDED:
 	case REQUEST_STARTING:
 	case REQUEST_RUNNING:
 		if (r->cancelled)
-			break;
+			return (false);
 		r->cancelled = true;
 		snprintf(r->why, sizeof(r->why), "%s", why);
 		r->exec |= EXEC_KILL;
-		break;
+		return (true);
 	default:
-		break;
+		return (false);
 	}
 }
 

@@ -141,11 +141,13 @@ handle_spool(struct imsg *m)
 	    s.stream > 2)
 		fatalx("executor: a bad spool");
 	r = request_by_seq(s.seq);
-	/* The session that it was for may have ended. */
-	if (r == NULL || r->state == REQUEST_GONE || !r->spool_asked)
+	/*
+	 * The session that it was for may have ended, and the next one have
+	 * asked again: two answers come, and one is enough.
+	 */
+	if (r == NULL || r->state == REQUEST_GONE || !r->spool_asked ||
+	    r->spool_sent[s.stream - 1] || r->spool_fd[s.stream - 1] != -1)
 		return;
-	if (r->spool_fd[s.stream - 1] != -1)
-		fatalx("executor: a spool file twice");
 	r->spool_fd[s.stream - 1] = imsg_take_fd(m);
 	session_tell(r, TELL_SIZES);
 }

@@ -189,6 +189,12 @@ answered(struct session *s)
 	imsg_set_state(&s->ch.end, ST_SERVING);
 }
 
+static bool
+clock_valid(int64_t seconds)
+{
+	return (seconds >= 0 && seconds <= TIME_MAX);
+}
+
 static void
 handle_request(struct vm *vm, struct imsg *m)
 {
@@ -198,7 +204,8 @@ handle_request(struct vm *vm, struct imsg *m)
 
 	if (imsg_payload(m, &q, sizeof(q)) == -1 ||
 	    !imsg_text_ok(q.id, sizeof(q.id)) ||
-	    !id_valid(q.id, strlen(q.id)) || !s->any_standing) {
+	    !id_valid(q.id, strlen(q.id)) || !clock_valid(q.clock) ||
+	    !s->any_standing) {
 		distrust(vm, "a bad request");
 		return;
 	}
@@ -214,7 +221,8 @@ handle_cancel(struct vm *vm, struct imsg *m)
 
 	if (imsg_payload(m, &c, sizeof(c)) == -1 ||
 	    !imsg_text_ok(c.id, sizeof(c.id)) ||
-	    !id_valid(c.id, strlen(c.id)) || vm->session.body_fd != -1) {
+	    !id_valid(c.id, strlen(c.id)) || !clock_valid(c.clock) ||
+	    vm->session.body_fd != -1) {
 		distrust(vm, "a bad cancel");
 		return;
 	}
@@ -252,8 +260,11 @@ handle_problem(struct vm *vm, struct imsg *m)
 	record_problem(vm, &p);
 	if (p.problem == PROBLEM_VIOLATION) {
 		log_warn("VM %s broke a rule: %s", vm->name, p.rule);
-		session_end(vm, 1);
+		vm->tell_hold = vm->tell_hold > 1 ? vm->tell_hold : 1;
 	}
+	/* It has said its last: another report would be a flood. */
+	channel_close(&vm->session.ch);
+	session_reset(vm);
 }
 
 void

@@ -22,9 +22,10 @@
 #include "verifier/journal.h"
 
 /* Two descriptors for each request, and what the process itself has. */
-#define NOFILE_MAX    (2 * VMS_MAX * REQUESTS_MAX + 256)
-#define ROOM_RETRY_MS 60000 /* a full disk tells nobody when it is not */
-#define STOP_GRACE_MS 2000  /* for what is owed, once nothing runs */
+#define NOFILE_MAX	(2 * VMS_MAX * REQUESTS_MAX + 256)
+#define ROOM_RETRY_MS	60000 /* a full disk tells nobody when it is not */
+#define RETIRE_AGAIN_MS 1000
+#define STOP_GRACE_MS	2000 /* for what is owed, once nothing runs */
 
 struct vm vms[VM_TABLE];
 struct channel parent, executor;
@@ -72,7 +73,7 @@ peer_closed(struct channel *ch, const char *why)
 static int64_t
 retire(struct vm *vm, int64_t now_ms)
 {
-	struct request *r;
+	struct request *r, *next;
 
 	if (vm->served || vm->name[0] == '\0' || vm->next_named)
 		return (-1);
@@ -84,11 +85,15 @@ retire(struct vm *vm, int64_t now_ms)
 	}
 	if (vm->running > 0)
 		return (-1);
-	while ((r = TAILQ_FIRST(&vm->requests)) != NULL &&
-	    r->state != REQUEST_GONE)
-		request_kept(r);
-	if (r == NULL)
-		memset(vm->name, 0, sizeof(vm->name));
+	for (r = TAILQ_FIRST(&vm->requests); r != NULL; r = next) {
+		next = TAILQ_NEXT(r, entry);
+		if (r->state != REQUEST_GONE)
+			request_kept(r);
+	}
+	/* Their spool is being removed: a look later, the place is free. */
+	if (!TAILQ_EMPTY(&vm->requests))
+		return (now_ms + RETIRE_AGAIN_MS);
+	config_forget(vm);
 	return (-1);
 }
 

@@ -138,6 +138,8 @@ int64_t seconds_left_ms(int64_t seconds);
 
 /* config.c: who is served */
 void config_init(void);
+/* Makes a place in the table free: no request and no session is left. */
+void config_forget(struct vm *);
 /* A key of an earlier life, from the log. */
 void config_key_seen(const char *fingerprint, int64_t since);
 void config_dispatch(struct imsg *);
@@ -167,7 +169,8 @@ void request_kept(struct request *);
 void request_drop_body(struct request *);
 /* Its answer is in the log, or cannot be: what follows. */
 void request_answered(struct request *);
-void request_cancel(struct request *, const char *why);
+/* True when there was something to cancel. */
+bool request_cancel(struct request *, const char *why);
 /* What has reached the disk becomes true. */
 void request_committed(void);
 /* Expiry, retention; returns when to look again, boottime ms, or -1. */
