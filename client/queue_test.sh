@@ -334,6 +334,39 @@ a.end()
 EOF
 }
 
+atf_test_case a_cancel_that_cannot_be_written_is_told
+a_cancel_that_cannot_be_written_is_told_head() {
+    atf_set require.user root
+}
+a_cancel_that_cannot_be_written_is_told_body() {
+    mkdir small
+    QVM_REMOTE=$(atf_get_srcdir)/qvm-remote \
+    PYTHONPATH=$(atf_get_srcdir) PYTHONDONTWRITEBYTECODE=1 \
+        atf_check unshare -m sh -c \
+        'mount -t tmpfs -o size=256k none small && python3 -' <<'EOF'
+from peer import *
+h = Home(os.path.abspath("small"))
+a = Agent(h)
+c = h.start("x")
+r = a.next()
+a.take(r)
+a.silent()
+with open(os.path.join(h.path, "fill"), "ab", 0) as f:
+    try:
+        while True:
+            f.write(b"x" * 4096)
+    except OSError:
+        pass
+a.process.kill()
+a.process.wait()
+c.send_signal(signal.SIGINT)
+out, err = ends(c, 130)
+assert b"cannot write the cancel: No space left" in err, err
+assert b"the command may still run in dom0" in err, err
+assert b"the cancel is written" not in err, err
+EOF
+}
+
 atf_test_case many_clients_at_once_do_not_collide
 many_clients_at_once_do_not_collide_body() {
     peer <<'EOF'
@@ -405,6 +438,7 @@ atf_init_test_cases() {
     atf_add_test_case a_request_that_half_exists_is_removed
     atf_add_test_case a_full_disk_leaves_nothing_half
     atf_add_test_case a_full_disk_is_told_to_the_client_that_waits
+    atf_add_test_case a_cancel_that_cannot_be_written_is_told
     atf_add_test_case many_clients_at_once_do_not_collide
     atf_add_test_case two_keys_at_once_are_one
     atf_add_test_case a_client_outlives_its_session

@@ -64,7 +64,10 @@ no_result(const struct wait *w, enum wait_end end)
 		break;
 	case WAIT_GIVEN_UP:
 	case WAIT_RESULT:
-		if (interrupted())
+		if (w->uncancelled)
+			say_error("the cancel could not be written: the "
+				  "command may still run in dom0");
+		else if (interrupted())
 			say_note("interrupted; the cancel is written");
 		return (EXIT_OTHER);
 	}

@@ -119,7 +119,8 @@ static void
 cancel(struct wait *w, struct state *s)
 {
 	s->cancel_at = now_ms();
-	if (request_cancel(w->home, w->request) == -1 || s->sock == -1)
+	w->uncancelled = request_cancel(w->home, w->request) == -1;
+	if (w->uncancelled || s->sock == -1)
 		return;
 	if (socket_send_id(s->sock, "submitted ", w->request->id) == -1) {
 		/* It dropped us while we waited for a slow reader. */

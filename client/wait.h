@@ -1,6 +1,7 @@
 #ifndef CLIENT_WAIT_H
 #define CLIENT_WAIT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "client/home.h"
@@ -25,6 +26,7 @@ struct wait {
 	int signals;	  /* of interrupt_catch() */
 	int64_t limit_ms; /* on now_ms(): ping ends then; or 0 */
 	struct stream out, err;
+	bool uncancelled; /* the cancel could not be written */
 };
 
 /*
