@@ -558,6 +558,44 @@ assert h.queue() == []
 EOF
 }
 
+atf_test_case what_is_no_output_file_makes_way
+what_is_no_output_file_makes_way_body() {
+    peer <<'EOF'
+from peer import *
+import socket
+h = Home()
+h.run("key", "show")
+h.write("target", b"mine")
+def fifo(path):
+    os.mkfifo(path)
+def link(path):
+    os.symlink(h.at("target"), path)
+def listener(path):
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(os.path.relpath(path))
+    s.close()
+a = Agent(h)
+for n, make in enumerate((fifo, link, listener)):
+    id = ID[:-1] + str(n)
+    h.put(id)
+    r = a.next()
+    a.take(r)
+    make(h.at("queue/results", id + ".out"))
+    make(h.at("queue/results", id + ".err"))
+    a.finish(r, out=b"out")
+    assert h.read("queue/results", id + ".out") == b"out"
+    assert h.read("queue/results", id + ".err") == b""
+assert h.read("target") == b"mine"
+# A folder may hold what somebody needs.
+h.put(ID)
+r = a.next()
+a.take(r)
+os.mkdir(h.at("queue/results", ID + ".out"))
+a.finish(r, out=b"out", kept=False)
+assert b"Is a directory" in a.end(1)
+EOF
+}
+
 atf_test_case a_full_disk_ends_it_without_kept
 a_full_disk_ends_it_without_kept_head() {
     atf_set require.user root
@@ -655,6 +693,7 @@ atf_init_test_cases() {
     atf_add_test_case many_questions_at_once_are_all_answered
     atf_add_test_case a_request_that_shrinks_while_it_is_sent_ends_the_session
     atf_add_test_case a_result_that_a_power_loss_cut_is_brought_again
+    atf_add_test_case what_is_no_output_file_makes_way
     atf_add_test_case a_full_disk_ends_it_without_kept
     atf_add_test_case a_full_disk_drops_output_that_nobody_waits_for
 }

@@ -77,6 +77,18 @@ slot_of(struct store *s, const char *id)
 	return (slot);
 }
 
+/* A fifo, a link or a socket is no output, and would end each session. */
+static void
+clear_way(int dir, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) &&
+	    unlinkat(dir, name, 0) == 0)
+		say_note("removed, since it is no file: results/%s", name);
+}
+
 static int
 output_open(struct store *s, const char *id, enum store_stream stream,
     uint64_t *size)
@@ -88,6 +100,7 @@ output_open(struct store *s, const char *id, enum store_stream stream,
 
 	if (fd == -1) {
 		file_name(name, "", id, suffixes[stream]);
+		clear_way(s->home->results, name);
 		fd = openat(s->home->results, name,
 		    O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
 		    0600);
