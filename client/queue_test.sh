@@ -331,6 +331,20 @@ a.finish(x, out=b"x" * 300000)
 a.finish(y, out=b"y")
 assert ends(other, 0)[0] == b"y"
 a.end()
+# A client that does not know of the session yet is told, too.
+c = h.start("z", stdout=subprocess.DEVNULL)
+wait_until("request", lambda: [n for n in h.list("queue/pending") if n.endswith(".auth")])
+c.send_signal(signal.SIGSTOP)
+a = Agent(h)
+r = a.next()
+a.take(r)
+try:
+    a.finish(r, out=b"x" * 300000, kept=False)
+except BrokenPipeError:
+    pass
+c.send_signal(signal.SIGCONT)
+assert b"disk is full" in ends(c, 255)[1]
+a.end(1)
 EOF
 }
 
