@@ -120,6 +120,28 @@ kill_9_of_a_poller_costs_its_vm_two_seconds_at_most_body() {
         atf_fail "took $(((after - before) / 1000000)) ms"
 }
 
+# Each new session asks for the spool anew; a stopped executor answers them all
+# at once.
+bed_test sessions_that_end_while_the_executor_stalls_end_nothing_else
+sessions_that_end_while_the_executor_stalls_end_nothing_else_body() {
+    bed_up 1
+    in_vm vm1 qvm-remote "$(witness); echo hi; until [ -e $BED/go ]; do
+        sleep 0.05; done; echo there" >out &
+    client=$!
+    wait_for 'grep -q hi out'
+    executor=$(role_pid executor)
+    kill -STOP "$executor"
+    for n in 2 3; do
+        kill -9 "$(role_pid 'poller \[vm1\]')"
+        wait_for "[ \$(count_log '\"event\":\"session\"') = $n ]"
+    done
+    kill -CONT "$executor"
+    : >"$BED/go"
+    wait "$client" || atf_fail "the client failed"
+    atf_check -o inline:'hi\nthere\n' cat out
+    atf_check -o inline:'on\n' in_vm vm1 qvm-remote 'echo on'
+}
+
 bed_test a_stop_ends_commands_and_says_so
 a_stop_ends_commands_and_says_so_body() {
     bed_up 1
