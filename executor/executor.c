@@ -1,8 +1,8 @@
 /*
  * executor: runs the commands, each in a cgroup of its own.
- * Fed by:  the verifier (what to run, sealed; whom to kill; which spool to
- * open) Feeds:   the verifier (spool descriptors, sizes, how each command
- * ended) May:     all that root may: fork and exec bash, kill what it started
+ * Fed by:  the verifier (what to run, sealed; whom to kill; which spool to open)
+ * Feeds:   the verifier (spool descriptors, sizes, how each command ended)
+ * May:     all that root may: fork and exec bash, kill what it started
  * May not: hold a key, speak with a VM
  */
 #include <sys/prctl.h>

@@ -1,9 +1,11 @@
 /*
  * parent: starts and supervises the others.
- * Fed by:  the command line, /etc/qubes, qrexec's folder, signals; the roles
- * (READY, SERVED, log lines) Feeds:   the roles (settings, channels,
- * descriptors of keys and policies); systemd May:     all that root may May
- * not: read a key, parse anything that a VM wrote
+ * Fed by:  the command line, /etc/qubes, qrexec's folder, signals, the roles
+ *          (READY, SERVED, log lines)
+ * Feeds:   the roles (settings, channels, descriptors of keys and policies),
+ *          systemd
+ * May:     all that root may
+ * May not: read a key, parse anything that a VM wrote
  */
 
 #include <errno.h>

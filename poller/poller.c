@@ -1,9 +1,10 @@
 /*
  * poller: one VM's session.
  * Fed by:  the VM, through qvm-run's pipe; the verifier (verdicts, spool
- * descriptors, receipts) Feeds:   the verifier (requests, cancels); the VM
- * (output, receipts) May:     read, write, poll, memfd_create      May not:
- * open, connect, exec, kill
+ *          descriptors, receipts)
+ * Feeds:   the verifier (requests, cancels); the VM (output, receipts)
+ * May:     read, write, poll, memfd_create
+ * May not: open, connect, exec, kill
  */
 
 #include <limits.h>

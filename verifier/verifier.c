@@ -1,10 +1,11 @@
 /*
  * verifier: keys, checks, replay memory and the audit log.
- * Fed by:  the parent (keys and policies, as descriptors); pollers (requests,
- * what a VM kept); the executor (ends, spool descriptors) Feeds:   pollers
- * (verdicts, output, receipts); the executor (what is to run); the log May:
- * append to the log in its own folder, compute MACs      May not: exec,
- * sockets, read outside its folder
+ * Fed by:  the parent (keys, policies), pollers (requests, what a VM kept), the
+ *          executor (ends, spool descriptors)
+ * Feeds:   pollers (verdicts, output, receipts), the executor (what is to run),
+ *          the log
+ * May:     append to the log in its own folder, compute MACs
+ * May not: exec, sockets, read outside its folder
  */
 
 #include "verifier/verifier.h"
