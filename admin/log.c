@@ -398,9 +398,15 @@ parse_options(int argc, char **argv, struct options *o)
 			break;
 		case OPT_VM:
 			o->vm = optarg;
+			if (!vm_name_valid(optarg, strlen(optarg)))
+				usage_error("log: --vm: no VM has the name %s",
+				    optarg);
 			break;
 		case OPT_ID:
 			o->id = optarg;
+			if (!id_valid(optarg, strlen(optarg)))
+				usage_error("log: --id: %s is no request's id",
+				    optarg);
 			break;
 		case OPT_JSON:
 			o->json = true;
