@@ -215,10 +215,22 @@ job_ended(struct job *j)
 	j->deadline = now_ms() + LINGER * 1000;
 }
 
+/* Who has ended and is not reaped yet: 0 for nobody. */
+static pid_t
+ended(void)
+{
+	siginfo_t info = {0};
+
+	if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == -1)
+		return 0;
+	return info.si_pid;
+}
+
 static void
 job_signal(struct job *j)
 {
 	struct signalfd_siginfo info;
+	pid_t pid;
 
 	if (read(j->signal_fd, &info, sizeof(info)) != sizeof(info))
 		err(1, "signalfd");
@@ -227,11 +239,13 @@ job_signal(struct job *j)
 			kill(j->pid, (int)info.ssi_signo);
 		return;
 	}
-	if (j->pid != 0)
-		job_ended(j);
-	/* CMD itself, and the orphans that came to us. */
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		continue;
+	/* CMD itself, whose end is written down first, and orphans. */
+	while ((pid = ended()) > 0) {
+		if (pid == j->pid)
+			job_ended(j);
+		if (waitpid(pid, NULL, WNOHANG) == -1)
+			err(1, "waitpid");
+	}
 }
 
 static void
