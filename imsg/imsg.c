@@ -46,6 +46,7 @@ static const char *const role_names[ROLE_COUNT] = {
     [ROLE_POLLER] = "poller",
     [ROLE_VERIFIER] = "verifier",
     [ROLE_EXECUTOR] = "executor",
+    [ROLE_CONTROL] = "control",
 };
 
 /* CMSG_SPACE would have room for a second descriptor. */

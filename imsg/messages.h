@@ -24,6 +24,7 @@ enum role {
 	ROLE_POLLER,
 	ROLE_VERIFIER,
 	ROLE_EXECUTOR,
+	ROLE_CONTROL, /* qvm-remote-dom0, on the control socket */
 	ROLE_COUNT
 };
 
@@ -32,6 +33,7 @@ enum role {
 #define POL (1u << ROLE_POLLER)
 #define VER (1u << ROLE_VERIFIER)
 #define EXE (1u << ROLE_EXECUTOR)
+#define CTL (1u << ROLE_CONTROL)
 
 /*
  * The receiver's state on that channel; the receiver sets it
@@ -62,8 +64,12 @@ enum role {
 	X(EXECUTOR_CHANNEL, PAR, VER, ST_SETUP, msg_none, FD)             \
 	X(READY, POL | VER | EXE, PAR, ST_SETUP, msg_ready, NOFD)         \
 	X(LOG, POL | VER | EXE, PAR, ST_ANY, msg_log, NOFD)               \
+	/* every role is ready: the log begins a run */                   \
+	X(COPY, PAR, VER, ST_SERVING, msg_copy, FD)                       \
+	X(BEGIN, PAR, VER, ST_SERVING, msg_none, NOFD)                    \
+	X(BEGUN, VER, PAR, ST_ANY, msg_none, NOFD)                        \
 	/* who is served */                                               \
-	X(CONFIG_BEGIN, PAR, VER, ST_SETUP | ST_SERVING, msg_none, NOFD)  \
+	X(CONFIG_BEGIN, PAR, VER, ST_SERVING, msg_none, NOFD)             \
 	X(CONFIG_VM, PAR, VER, ST_RELOAD, msg_vm, NOFD)                   \
 	X(CONFIG_KEY, PAR, VER, ST_RELOAD, msg_vm, FD)                    \
 	X(CONFIG_POLICY, PAR, VER, ST_RELOAD, msg_vm, FD)                 \
@@ -99,6 +105,9 @@ enum role {
 	X(KILL, VER, EXE, ST_SERVING, msg_seq, NOFD)                      \
 	X(SPOOL_OPEN, VER, EXE, ST_SERVING, msg_seq, NOFD)                \
 	X(SPOOL_REMOVE, VER, EXE, ST_SERVING, msg_seq, NOFD)              \
+	X(SPOOL_KEEP, VER, EXE, ST_SERVING, msg_seq, NOFD)                \
+	X(SPOOL_SWEEP, VER, EXE, ST_SERVING, msg_none, NOFD)              \
+	X(SPOOL_DISK, EXE, VER, ST_SERVING | ST_STOPPING, msg_disk, NOFD) \
 	X(STARTED, EXE, VER, ST_SERVING | ST_STOPPING, msg_started, NOFD) \
 	X(GROWN, EXE, VER, ST_SERVING | ST_STOPPING, msg_sizes, NOFD)     \
 	X(SPOOL, EXE, VER, ST_SERVING | ST_STOPPING, msg_stream, FD)      \
@@ -120,6 +129,8 @@ struct msg_settings {
 	char root[IMSG_PATH_MAX];   /* "" outside a bed */
 	char cgroup[IMSG_PATH_MAX]; /* the folder above all of ours */
 	uint32_t verbose;
+	uint32_t once;	  /* asks every VM once, then ends */
+	uint32_t dry_run; /* checks and records, runs nothing */
 };
 
 /* For a poller: whom qvm-run runs as, and which VM it asks. */
@@ -139,6 +150,13 @@ struct msg_ready {
 struct msg_log {
 	uint32_t level;		  /* enum log_level */
 	char text[IMSG_TEXT_MAX]; /* the parent escapes it again */
+};
+
+/* Where readers expect the log: a file, or journald's socket. */
+#define COPY_FILE    0
+#define COPY_JOURNAL 1
+struct msg_copy {
+	uint32_t to; /* COPY_* */
 };
 
 struct msg_vm {
@@ -246,6 +264,11 @@ struct msg_run {
 
 struct msg_seq {
 	uint64_t seq;
+};
+
+/* The spool's disk has less free than the reserve (PROTOCOL.md, Limits). */
+struct msg_disk {
+	uint32_t low;
 };
 
 struct msg_started {

@@ -39,18 +39,20 @@ static struct helper verifier = {.name = "verifier", .role = ROLE_VERIFIER};
 static struct helper executor = {.name = "executor", .role = ROLE_EXECUTOR};
 
 /*
- * The end, in order: STOP is sent, STOPPED comes, the channels close, the
+ * All roles are READY, then BEGIN is sent and BEGUN comes: the log's run has
+ * begun, and who is served is told.  The end, in order: STOP is sent, STOPPED comes, the channels close, the
  * children end, their cgroups go.
  */
 static enum {
 	PHASE_START,
+	PHASE_BEGIN, /* BEGIN is to be sent, or BEGUN to come */
 	PHASE_SERVING,
 	PHASE_STOP,   /* STOP is to be sent, or STOPPED to come */
 	PHASE_CLOSED, /* the children are ending */
 	PHASE_KILLED  /* they had their time */
 } phase;
 static int exit_status;
-static bool stop_sent, reloading;
+static bool begin_sent, begun, stop_sent, reloading;
 static struct timer deadline;
 
 void
@@ -106,7 +108,7 @@ stop(void)
 		return;
 	notify_send("STOPPING=1");
 	vm_no_more();
-	if (!verifier.ready || !channel_is_open(&verifier.ch)) {
+	if (!begin_sent || !channel_is_open(&verifier.ch)) {
 		close_all();
 		return;
 	}
@@ -201,15 +203,23 @@ helper_closed(struct channel *ch, const char *why)
 /* Messages. */
 
 static void
-start_serving(void)
+got_begun(struct helper *h, struct imsg *m)
 {
-	if (phase != PHASE_START || !verifier.ready || !executor.ready)
+	(void)m;
+	if (!begin_sent || begun || h != &verifier) {
+		parent_fail("%s: unexpected BEGUN", h->name);
+		return;
+	}
+	begun = true;
+	if (phase != PHASE_BEGIN)
 		return;
 	phase = PHASE_SERVING;
 	timer_stop(&deadline);
+	config_start();
 	log_info("ready");
 	notify_send("READY=1");
 	vm_start();
+	parent_wake_verifier();
 }
 
 static void
@@ -223,9 +233,10 @@ got_ready(struct helper *h, struct imsg *m)
 	}
 	imsg_set_state(&h->ch.end, ST_SERVING);
 	h->ready = true;
-	start_serving();
-	/* What had to wait for it. */
-	channel_wake(&h->ch);
+	if (phase != PHASE_START || !verifier.ready || !executor.ready)
+		return;
+	phase = PHASE_BEGIN;
+	parent_wake_verifier();
 }
 
 static void
@@ -288,6 +299,7 @@ static const struct {
 	void (*fn)(struct helper *, struct imsg *);
 } handlers[] = {
     {IMSG_READY, got_ready},
+    {IMSG_BEGUN, got_begun},
     {IMSG_LOG, got_log},
     {IMSG_SERVED, got_served},
     {IMSG_DELIVERED, got_delivered},
@@ -309,11 +321,13 @@ helper_dispatch(struct channel *ch, struct imsg *m)
 	parent_fail("%s: unexpected %s", h->name, imsg_name(m->hdr.type));
 }
 
-/* Configuration, then sessions, and at the end STOP. */
+/* BEGIN, configuration, then sessions, and at the end STOP. */
 static void
 verifier_pump(struct channel *ch)
 {
-	if (!config_pump(ch) || !verifier.ready)
+	if (phase == PHASE_BEGIN && !begin_sent)
+		begin_sent = channel_send(ch, IMSG_BEGIN, 0, NULL, 0, -1) == 0;
+	if (phase <= PHASE_BEGIN || !config_pump(ch))
 		return;
 	if (phase == PHASE_STOP && !stop_sent) {
 		if (channel_send(ch, IMSG_STOP, 0, NULL, 0, -1) == -1)
@@ -378,8 +392,6 @@ start_helpers(void)
 	verifier.ch.pump = verifier_pump;
 	timer_start(&deadline, CLOCK_MONOTONIC, ROLE_WAIT_MS, start_overdue,
 	    NULL);
-	config_start();
-	parent_wake_verifier();
 }
 
 /* Signals. */
@@ -412,11 +424,13 @@ on_reload(int signo)
 	(void)signo;
 	if (phase >= PHASE_STOP)
 		return;
-	if (phase == PHASE_SERVING)
-		notify_reloading();
-	reloading = true;
 	if (settings_load(err, sizeof(err)) == -1)
 		log_warn("the old settings stay: %s", err);
+	/* Before, nothing has been read yet that would be read again. */
+	if (phase < PHASE_SERVING)
+		return;
+	notify_reloading();
+	reloading = true;
 	config_start();
 	parent_wake_verifier();
 }

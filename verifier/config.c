@@ -308,6 +308,9 @@ config_dispatch(struct imsg *m)
 	struct vm *vm;
 
 	switch (m->hdr.type) {
+	case IMSG_BEGIN:
+		verifier_begin();
+		break;
 	case IMSG_CONFIG_BEGIN:
 		before = parent.end.state;
 		imsg_set_state(&parent.end, ST_RELOAD);

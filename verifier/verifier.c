@@ -33,7 +33,8 @@ struct channel parent, executor;
 bool stopping;
 
 static struct timer deadline;
-static bool stop_recorded, stopped_sent;
+static bool begun, begun_sent, stop_recorded, stopped_sent;
+static int folder_fd = -1;
 static int64_t stop_until_ms;
 
 struct vm *
@@ -161,6 +162,8 @@ after_turn(void)
 	bool committed;
 	struct vm *vm;
 
+	if (!begun)
+		return;
 	do {
 		now_ms = now_boottime_ms();
 		next = request_deadlines(now_ms);
@@ -188,6 +191,11 @@ after_turn(void)
 static void
 parent_pump(struct channel *ch)
 {
+	if (begun && !begun_sent) {
+		if (channel_send(ch, IMSG_BEGUN, 0, NULL, 0, -1) == -1)
+			return;
+		begun_sent = true;
+	}
 	config_pump();
 	if (stop_recorded && !stopped_sent &&
 	    channel_send(ch, IMSG_STOPPED, 0, NULL, 0, -1) == 0)
@@ -219,6 +227,16 @@ pass_newest_second(void)
 		poll(NULL, 0, (int)(ahead_us / 1000) + 1);
 }
 
+void
+verifier_begin(void)
+{
+	if (begun)
+		fatalx("parent: begins twice");
+	journal_open(folder_fd, config_key_seen);
+	pass_newest_second();
+	begun = true;
+}
+
 int
 main(void)
 {
@@ -229,7 +247,7 @@ main(void)
 	    .nofile = NOFILE_MAX,
 	    .fsize = RLIM_INFINITY,
 	    .writes = true};
-	int executor_fd, folder_fd;
+	int executor_fd;
 	uint32_t sandbox;
 
 	role_begin(&parent, ROLE_VERIFIER, &settings);
@@ -244,8 +262,6 @@ main(void)
 	folder_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (folder_fd == -1)
 		fatal("log: its folder");
-	journal_open(folder_fd, config_key_seen);
-	pass_newest_second();
 	open_channels(executor_fd);
 	role_ready(&parent, sandbox);
 	event_loop(after_turn);
