@@ -26,6 +26,8 @@
 #define END_MS 10000 /* for the cgroups to become empty */
 
 static struct channel parent, verifier;
+/* SPOOL_KEEP for each that is owed, then SPOOL_SWEEP, before the first RUN. */
+static bool swept;
 
 /*
  * We are the last to go: first all that could still run.  Status 0 when there
@@ -38,7 +40,7 @@ static void __attribute__((noreturn)) end(int status)
 	cgroup_end_all("command.", END_MS);
 	cgroup_end_all("poller.", END_MS);
 	command_stop_cleaners();
-	folder_sweep();
+	work_sweep();
 	exit(status);
 }
 
@@ -70,6 +72,8 @@ got_run(struct imsg *m)
 	const char *mistake;
 
 	read_payload(m, &run, sizeof(run));
+	if (!swept)
+		mistrust("RUN before SPOOL_SWEEP");
 	if ((mistake = command_run(&run, imsg_take_fd(m))) != NULL)
 		mistrust(mistake);
 }
@@ -115,6 +119,26 @@ got_spool_remove(struct imsg *m)
 	spool_remove(seq.seq);
 }
 
+static void
+got_spool_keep(struct imsg *m)
+{
+	struct msg_seq seq;
+
+	read_payload(m, &seq, sizeof(seq));
+	if (swept || !spool_keep(seq.seq))
+		mistrust("SPOOL_KEEP too late, or for more than can be owed");
+}
+
+static void
+got_spool_sweep(struct imsg *m)
+{
+	(void)m;
+	if (swept)
+		mistrust("a second SPOOL_SWEEP");
+	swept = true;
+	spool_sweep();
+}
+
 static const struct {
 	enum imsg_type type;
 	void (*fn)(struct imsg *);
@@ -124,6 +148,8 @@ static const struct {
     {IMSG_KILL, got_kill},
     {IMSG_SPOOL_OPEN, got_spool_open},
     {IMSG_SPOOL_REMOVE, got_spool_remove},
+    {IMSG_SPOOL_KEEP, got_spool_keep},
+    {IMSG_SPOOL_SWEEP, got_spool_sweep},
 };
 
 static void

@@ -1,6 +1,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -13,10 +14,15 @@
 #include "executor/tree.h"
 #include "privsep/log.h"
 #include "privsep/path.h"
+#include "wire/limits.h"
 
 #define NAME_SIZE 32
+/* As many as can be owed: REQUESTS_MAX of each VM that the verifier knows. */
+#define KEPT_MAX (2 * VMS_MAX * 64)
 
 static int spool_dir = -1, work_dir = -1;
+static uint64_t kept[KEPT_MAX];
+static unsigned int kept_count;
 
 static void
 make(const char *path)
@@ -54,15 +60,12 @@ folder_init(const char *root)
 {
 	spool_dir = folder_open(root, PATH_SPOOL);
 	work_dir = folder_open(root, PATH_WORK);
-	folder_sweep();
+	work_sweep();
 }
 
 void
-folder_sweep(void)
+work_sweep(void)
 {
-	if (tree_empty(spool_dir) == -1)
-		log_warn("%s: cannot remove all: %s", PATH_SPOOL,
-		    strerror(errno));
 	if (tree_empty(work_dir) == -1)
 		log_warn("%s: cannot remove all: %s", PATH_WORK,
 		    strerror(errno));
@@ -74,6 +77,67 @@ spool_name(char name[NAME_SIZE], uint64_t seq, unsigned int stream)
 	snprintf(name, NAME_SIZE, "%" PRIu64 ".%s", seq,
 	    stream == 1 ? "out" : "err");
 	return name;
+}
+
+bool
+spool_keep(uint64_t seq)
+{
+	if (kept_count == KEPT_MAX)
+		return false;
+	kept[kept_count++] = seq;
+	return true;
+}
+
+static bool
+is_kept(const char *file)
+{
+	char name[NAME_SIZE];
+	unsigned int i;
+
+	for (i = 0; i < kept_count; i++)
+		if (strcmp(file, spool_name(name, kept[i], 1)) == 0 ||
+		    strcmp(file, spool_name(name, kept[i], 2)) == 0)
+			return true;
+	return false;
+}
+
+/* Whatever it is: 0, or -1. */
+static int
+remove_entry(int dir, const char *name)
+{
+	int fd, result;
+
+	if (unlinkat(dir, name, 0) == 0)
+		return 0;
+	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1)
+		return -1;
+	result = tree_empty(fd);
+	close(fd);
+	return result == 0 ? unlinkat(dir, name, AT_REMOVEDIR) : -1;
+}
+
+void
+spool_sweep(void)
+{
+	struct dirent *e;
+	DIR *d;
+	int fd;
+
+	fd = openat(spool_dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1 || (d = fdopendir(fd)) == NULL)
+		fatal("%s", PATH_SPOOL);
+	while ((errno = 0, e = readdir(d)) != NULL) {
+		if (strcmp(e->d_name, ".") == 0 ||
+		    strcmp(e->d_name, "..") == 0 || is_kept(e->d_name))
+			continue;
+		if (remove_entry(spool_dir, e->d_name) == -1)
+			log_warn("%s/%s: %s", PATH_SPOOL, e->d_name,
+			    strerror(errno));
+	}
+	if (errno != 0)
+		fatal("%s", PATH_SPOOL);
+	closedir(d);
 }
 
 int

@@ -9,10 +9,18 @@
  * number: SPOOL/<seq>.out and .err, WORK/<seq>.
  */
 
-/* Makes and opens both, and removes what is left there.  Fatal on failure. */
+/*
+ * Makes and opens both, and empties the work folder.  Fatal on failure.  The
+ * spool outlives us: it goes on until spool_sweep().
+ */
 void folder_init(const char *root);
-/* Removes all that is in both: what cannot be removed is logged. */
-void folder_sweep(void);
+/* Removes all that is in the work folder; what cannot be is logged. */
+void work_sweep(void);
+
+/* This command's output is still owed: false where that is too many. */
+bool spool_keep(uint64_t seq);
+/* Removes all that is not kept; what cannot be removed is logged. */
+void spool_sweep(void);
 
 /* stream is 1 or 2.  A new file, write-only; or -1. */
 int spool_create(uint64_t seq, unsigned int stream);

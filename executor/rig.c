@@ -375,6 +375,8 @@ rig_start(struct rig *r, const atf_tc_t *tc)
 	while (!r->ready && !has_exited(r))
 		step(r, deadline);
 	imsg_set_state(&r->parent, ST_SERVING);
+	if (r->ready && !r->unswept)
+		send_or_fail(&r->verifier, IMSG_SPOOL_SWEEP, NULL, 0, -1);
 }
 
 int

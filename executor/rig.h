@@ -34,6 +34,7 @@ struct rig {
 	pid_t pid;			 /* 0 when it has ended */
 	int pidfd;
 	bool ready;
+	bool unswept; /* before the start: SPOOL_SWEEP is the test's to send */
 	char log[4096];			  /* all its lines */
 	struct imsg_end parent, verifier; /* fd -1 where closed */
 	struct rig_command commands[RIG_SEQS];

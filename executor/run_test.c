@@ -262,6 +262,8 @@ ATF_TC_BODY(a_spool_file_that_exists_is_not_written, tc)
 	int fd;
 
 	setup(&r, tc);
+	/* After the sweep. */
+	ATF_CHECK_STREQ("0\n", rig_output(&r, 3, "echo 0\n"));
 	fd = open(rig_path(&r, "/var/lib/qvm-remote/spool/1.err"),
 	    O_CREAT | O_WRONLY, 0600);
 	ATF_REQUIRE(fd != -1);

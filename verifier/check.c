@@ -74,24 +74,10 @@ fresh(const struct vm *vm, const struct token *t, int64_t clock, char *reason,
 	return (RECEIPT_EXITED);
 }
 
-/* Text that no command wrote goes the way of output, in a sealed memfd. */
-static void
-answer_text(struct request *r, const char *text)
-{
-	size_t len = strlen(text);
-
-	r->text_fd = memfd_create("answer", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (r->text_fd == -1 || write(r->text_fd, text, len) != (ssize_t)len ||
-	    fcntl(r->text_fd, F_ADD_SEALS, SEALS) == -1)
-		fatal("answer");
-	r->out = r->answer.out.written = r->answer.out.kept = len;
-	sha256(text, len, r->answer.out.sha256);
-}
-
 static void
 answer_check(struct request *r)
 {
-	char text[512];
+	char text[ANSWER_TEXT_MAX];
 	int n;
 
 	if (r->token.kind == TOKEN_PING)
@@ -103,7 +89,7 @@ answer_check(struct request *r)
 		n = snprintf(text, sizeof(text), "would run: mode shell\n");
 	if (n < 0 || (size_t)n >= sizeof(text))
 		fatalx("an answer that is too long");
-	answer_text(r, text);
+	request_text(r, text, (size_t)n);
 	r->answer.status = RECEIPT_CHECKED;
 	r->answer.exit = 0;
 	record_result(r, NULL);
@@ -369,23 +355,6 @@ remember_cancel(struct vm *vm, const char *id, const struct token *t,
 	place->until_ms = now_ms + (t->expires - clock + 1) * 1000;
 }
 
-static void
-record_cancel(struct vm *vm, const char *id, const struct token *t,
-    const char *effect)
-{
-	uint8_t hash[SHA256_LEN];
-	struct record *rec;
-
-	if (!journal_room(JOURNAL_RESULT))
-		return;
-	rec = journal_begin("cancel", vm->name, id);
-	record_str(rec, "key", t->key);
-	record_i64(rec, "issued", t->issued);
-	record_i64(rec, "expires", t->expires);
-	record_str(rec, "effect", effect);
-	journal_end(hash);
-}
-
 /* Nothing answers a cancel: it is counted, and recorded while they are few. */
 static void
 refuse_cancel(struct vm *vm, const char *id, const char *reason)
@@ -422,7 +391,7 @@ check_cancel(struct vm *vm, const struct msg_cancel *untrusted)
 		refuse_cancel(vm, untrusted->id,
 		    "a cancel that came too late, or again");
 	else {
-		record_cancel(vm, untrusted->id, &t, "before its request");
+		record_cancel(vm, untrusted->id, &t, CANCEL_EARLY);
 		remember_cancel(vm, untrusted->id, &t, untrusted->clock);
 	}
 }

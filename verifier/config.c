@@ -18,7 +18,7 @@
 #define POLICY_MAX 65536
 #define RETIRE_MS  (60 * 1000)
 
-static bool recorded[MEMORY_KEYS];  /* the log has it, in this life */
+static bool known;		    /* CONFIG_END has come */
 static struct derived_keys *locked; /* two for each VM: now and next */
 #define LOCKED_SIZE (2 * VM_TABLE * sizeof(struct derived_keys))
 
@@ -60,9 +60,8 @@ forget_next(struct vm *vm)
 	vm->why[0] = '\0';
 }
 
-/* Its entry, or a free one that gets its name; NULL: the table is full. */
-static struct vm *
-vm_named(const char *name)
+struct vm *
+config_place(const char *name)
 {
 	struct vm *vm, *place = NULL;
 
@@ -159,46 +158,37 @@ revoke_requests(struct vm *vm)
 	}
 }
 
-void
-config_key_seen(const char *fingerprint, int64_t since)
-{
-	int key;
-
-	key = memory_key_find(fingerprint);
-	if (key == -1)
-		key = memory_key_add(fingerprint, since);
-	if (key != -1)
-		memory_key_known(key, since);
-}
-
 /*
- * What a key signed before this life is not remembered: it is known since now,
- * and since after all that the log's newest segment has of it.
+ * A key that the log does not know is known from this second on: what it
+ * signed before is refused.
  */
 static int
 key_index(const char *fingerprint, struct vm *vm)
 {
-	uint8_t hash[SHA256_LEN];
 	int64_t since = journal_now();
+	uint8_t hash[SHA256_LEN];
 	struct record *rec;
 	int key;
 
 	key = memory_key_find(fingerprint);
-	if (key != -1 && recorded[key])
+	if (key != -1)
 		return (key);
 	if (!journal_room(JOURNAL_RESULT))
 		return (-1);
-	if (key == -1)
-		key = memory_key_add(fingerprint, since);
+	key = memory_key_add(fingerprint, since);
 	if (key == -1)
 		return (-1);
-	memory_key_known(key, since);
-	recorded[key] = true;
 	rec = journal_begin("key", vm->name, NULL);
 	record_str(rec, "fingerprint", fingerprint);
-	record_i64(rec, "known_since", memory_known_since(key));
-	journal_end(hash);
+	record_i64(rec, "known_since", since);
+	record_end_of(vm, hash);
 	return (key);
+}
+
+bool
+config_known(void)
+{
+	return (known);
 }
 
 /* No key, no policy: no run.  What is asked of it ends here. */
@@ -259,6 +249,7 @@ config_end(void)
 		vm->tell_served = true;
 		explicit_bzero(vm->next_key, sizeof(*vm->next_key));
 	}
+	known = true;
 }
 
 static void
@@ -271,7 +262,7 @@ config_vm(struct imsg *m)
 	if (imsg_payload(m, &named, sizeof(named)) == -1 ||
 	    !imsg_text_ok(named.vm, sizeof(named.vm)) || named.vm[0] == '\0')
 		fatalx("parent: a bad VM");
-	vm = vm_named(named.vm);
+	vm = config_place(named.vm);
 	if (vm == NULL) {
 		log_warn("no room for VM %s: restart the daemon", named.vm);
 		return;

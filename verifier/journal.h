@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "audit/audit.h"
+#include "verifier/tail.h"
 
 /*
  * The audit log on disk: one append-only writer with group commit.  A write
@@ -15,13 +16,21 @@
 #define JOURNAL_SEGMENT (64 * 1024 * 1024)
 #define JOURNAL_RESULT	16384 /* at most one result or refusal record */
 
+#define BOOT_ID_LEN 36 /* /proc/sys/kernel/random/boot_id */
+
 /*
- * Reads where the log ends (the newest segment in the folder, which is the
- * root after the chroot) and opens a new segment with a start record, on
- * disk.  seen() is told of each key in what was read, by fingerprint, and of
- * the second from which on its tokens may be new.  Fatal on failure.
+ * Reads where the log in this folder ends (the root after the chroot), and has
+ * seen() told of what it holds, forget() where that does not count (tail.h).
+ * Fatal on failure.
  */
-void journal_open(int folder, void (*seen)(const char *, int64_t));
+void journal_read(int folder, const char *boot, tail_seen *seen,
+    void (*forget)(void));
+/*
+ * Begins a run: takes its seed, and opens a new segment with a start record
+ * and what snapshot() appends; on disk when it returns.  snapshot() is called
+ * again at the head of each segment.  Fatal on failure.
+ */
+void journal_start(void (*snapshot)(void));
 
 /*
  * Whether a record of at most bytes fits, with room left for the result of
@@ -39,10 +48,11 @@ void journal_release(void);
  */
 struct record *journal_begin(const char *event, const char *vm, const char *id);
 uint64_t journal_end(uint8_t hash[32]);
-/* The sequence number that the next record has. */
-uint64_t journal_next_seq(void);
-
-/* Something was appended since the last commit. */
+/* The same for a record that nobody waits for: the next commit takes it along. */
+uint64_t journal_end_quietly(void);
+/* Bytes of the newest record. */
+uint64_t journal_size(void);
+/* Somebody waits for the next commit. */
 bool journal_dirty(void);
 /* fdatasync: all that was appended is on disk; the next step begins. */
 void journal_commit(void);
@@ -50,6 +60,12 @@ void journal_commit(void);
 /* The later of the realtime clock and the newest record's time. */
 int64_t journal_now_us(void);
 int64_t journal_now(void); /* seconds */
+
+/*
+ * Takes the realtime clock as now, though records of a later time are there;
+ * returns what now was.  The caller records it.
+ */
+int64_t journal_clock_accept(void);
 
 /* Closing record, commit, and the segment's reserved rest given back. */
 void journal_close(void);

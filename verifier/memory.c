@@ -14,14 +14,14 @@ _Static_assert(sizeof(struct memory_entry) == 32, "an entry has 32 bytes");
 struct link {
 	uint32_t next; /* in its bucket, or in the free list */
 	uint16_t key;
-	bool used, pinned;
+	bool used : 1, pinned : 1, recorded : 1;
 };
 
 struct key {
 	char fingerprint[FINGERPRINT_HEX + 1]; /* "" : free */
 	int64_t known_since, floor;
 	uint64_t last_served; /* a counter: who falls out first */
-	uint32_t count;
+	uint32_t count, pinned;
 	bool served;
 };
 
@@ -32,22 +32,30 @@ static struct key keys[MEMORY_KEYS];
 static uint32_t free_list;
 static uint64_t clock_of_serving;
 
-int
-memory_init(void)
+void
+memory_clear(void)
 {
 	uint32_t i;
 
-	entries = calloc(MEMORY_ENTRIES, sizeof(*entries));
-	links = calloc(MEMORY_ENTRIES, sizeof(*links));
-	buckets = calloc(BUCKETS, sizeof(*buckets));
-	if (entries == NULL || links == NULL || buckets == NULL)
-		return (-1);
+	memset(entries, 0, MEMORY_ENTRIES * sizeof(*entries));
+	memset(links, 0, MEMORY_ENTRIES * sizeof(*links));
 	for (i = 0; i < BUCKETS; i++)
 		buckets[i] = NONE;
 	for (i = 0; i < MEMORY_ENTRIES; i++)
 		links[i].next = i + 1 < MEMORY_ENTRIES ? i + 1 : NONE;
 	free_list = 0;
 	memset(keys, 0, sizeof(keys));
+}
+
+int
+memory_init(void)
+{
+	entries = calloc(MEMORY_ENTRIES, sizeof(*entries));
+	links = calloc(MEMORY_ENTRIES, sizeof(*links));
+	buckets = calloc(BUCKETS, sizeof(*buckets));
+	if (entries == NULL || links == NULL || buckets == NULL)
+		return (-1);
+	memory_clear();
 	return (0);
 }
 
@@ -106,14 +114,15 @@ forget_key(int key)
 	memset(&keys[key], 0, sizeof(keys[key]));
 }
 
-/* The key that is not served, has a fingerprint, and was served longest ago. */
+/* Of the keys that nobody needs now, the one that was served longest ago. */
 static int
 oldest_unserved(void)
 {
 	int i, best = -1;
 
 	for (i = 0; i < MEMORY_KEYS; i++) {
-		if (keys[i].served || keys[i].fingerprint[0] == '\0')
+		if (keys[i].served || keys[i].pinned > 0 ||
+		    keys[i].fingerprint[0] == '\0')
 			continue;
 		if (best == -1 || keys[i].last_served < keys[best].last_served)
 			best = i;
@@ -189,17 +198,46 @@ memory_known_since(int key)
 	return (keys[key].known_since);
 }
 
-void
-memory_key_known(int key, int64_t since)
-{
-	if (keys[key].known_since < since)
-		keys[key].known_since = since;
-}
-
 int64_t
 memory_floor(int key)
 {
 	return (keys[key].floor);
+}
+
+void
+memory_raise_floor(int key, int64_t floor)
+{
+	if (keys[key].floor < floor)
+		keys[key].floor = floor;
+}
+
+const char *
+memory_fingerprint(int key)
+{
+	return (keys[key].fingerprint);
+}
+
+static int
+earlier_served(const void *a, const void *b)
+{
+	uint64_t x = keys[*(const int *)a].last_served;
+	uint64_t y = keys[*(const int *)b].last_served;
+
+	return (x < y ? -1 : x > y);
+}
+
+unsigned
+memory_keys(int order[MEMORY_KEYS])
+{
+	unsigned count = 0;
+	int i;
+
+	for (i = 0; i < MEMORY_KEYS; i++) {
+		if (keys[i].fingerprint[0] != '\0')
+			order[count++] = i;
+	}
+	qsort(order, count, sizeof(*order), earlier_served);
+	return (count);
 }
 
 bool
@@ -231,36 +269,88 @@ memory_same_token(int entry, const uint8_t sha256_of[32])
 		    sizeof(entries[entry].token)) == 0);
 }
 
+/* A free entry becomes this one. */
+static uint32_t
+insert(int key, const struct memory_entry *e)
+{
+	uint32_t n = free_list, b = bucket_of(e->id);
+
+	free_list = links[n].next;
+	entries[n] = *e;
+	links[n] = (struct link){.next = buckets[b],
+	    .key = (uint16_t)key,
+	    .used = true};
+	buckets[b] = n;
+	keys[key].count++;
+	return (n);
+}
+
 int
 memory_add(int key, const char *id, const uint8_t sha256_of[32],
     int64_t expires, int64_t until_boot)
 {
-	struct memory_entry *e;
-	uint32_t n, b;
+	struct memory_entry e = {.expires = (uint32_t)expires,
+	    .until = (uint32_t)until_boot};
+	uint32_t n;
 
 	if (!memory_room(key))
 		return (-1);
-	n = free_list;
-	free_list = links[n].next;
-	e = &entries[n];
-	id_hash(key, id, e->id);
-	memcpy(e->token, sha256_of, sizeof(e->token));
-	e->expires = (uint32_t)expires;
-	e->until = (uint32_t)until_boot;
-	b = bucket_of(e->id);
-	links[n] = (struct link){.next = buckets[b],
-	    .key = (uint16_t)key,
-	    .used = true,
-	    .pinned = true};
-	buckets[b] = n;
-	keys[key].count++;
+	id_hash(key, id, e.id);
+	memcpy(e.token, sha256_of, sizeof(e.token));
+	n = insert(key, &e);
+	memory_pin((int)n);
 	return ((int)n);
+}
+
+void
+memory_pin(int entry)
+{
+	if (!links[entry].pinned)
+		keys[links[entry].key].pinned++;
+	links[entry].pinned = true;
 }
 
 void
 memory_unpin(int entry)
 {
+	if (links[entry].pinned)
+		keys[links[entry].key].pinned--;
 	links[entry].pinned = false;
+}
+
+void
+memory_recorded(int entry)
+{
+	links[entry].recorded = true;
+}
+
+unsigned
+memory_read(uint32_t *from, struct memory_entry *out, uint16_t *key)
+{
+	unsigned count = 0;
+
+	for (; *from < MEMORY_ENTRIES && count < MEMORY_CHUNK; (*from)++) {
+		if (!links[*from].recorded)
+			continue;
+		key[count] = links[*from].key;
+		out[count++] = entries[*from];
+	}
+	return (count);
+}
+
+int
+memory_restore(int key, const struct memory_entry *e)
+{
+	uint32_t n;
+
+	for (n = buckets[bucket_of(e->id)]; n != NONE; n = links[n].next) {
+		if (memcmp(entries[n].id, e->id, sizeof(e->id)) == 0)
+			return (0);
+	}
+	if (free_list == NONE)
+		return (-1);
+	links[insert(key, e)].recorded = true;
+	return (0);
 }
 
 void

@@ -7,7 +7,7 @@
 /*
  * The replay memory: which ids a key has used, with which token, and the
  * floor below which a key's tokens are refused unseen.  An entry is what a
- * log segment's snapshot will hold: 32 bytes.
+ * log segment's snapshot holds: 32 bytes.
  */
 
 #define MEMORY_KEYS    1024   /* keys remembered, served or not */
@@ -16,7 +16,8 @@
 #define MEMORY_PER_KEY 65536
 #define MEMORY_SERVED  64
 #define MEMORY_ENTRIES (MEMORY_SERVED * MEMORY_OWN + MEMORY_COMMON)
-#define MEMORY_KEEP    300 /* seconds after a token's expires */
+#define MEMORY_KEEP    300  /* seconds after a token's expires */
+#define MEMORY_CHUNK   4096 /* entries that a snapshot's line holds */
 
 struct memory_entry {
 	uint8_t id[16];	  /* of SHA-256(fingerprint LF id) */
@@ -27,6 +28,8 @@ struct memory_entry {
 
 /* Allocates all that it will ever use: 0, or -1. */
 int memory_init(void);
+/* Forgets all. */
+void memory_clear(void);
 
 /*
  * The index of a key, by fingerprint; -1 when it was never seen.  An index
@@ -40,9 +43,12 @@ int memory_key_find(const char *fingerprint);
 int memory_key_add(const char *fingerprint, int64_t known_since);
 void memory_key_serve(int key, bool served);
 int64_t memory_known_since(int key);
-/* Known since then at the earliest: it never becomes earlier than it was. */
-void memory_key_known(int key, int64_t since);
+/* INT64_MIN: none. */
 int64_t memory_floor(int key);
+void memory_raise_floor(int key, int64_t floor);
+const char *memory_fingerprint(int key);
+/* The keys from the one that was served longest ago on: their count. */
+unsigned memory_keys(int order[MEMORY_KEYS]);
 
 /* Whether the key may remember one more. */
 bool memory_room(int key);
@@ -56,6 +62,17 @@ bool memory_same_token(int entry, const uint8_t sha256[32]);
 int memory_add(int key, const char *id, const uint8_t sha256[32],
     int64_t expires, int64_t until_boot);
 void memory_unpin(int entry);
+void memory_pin(int entry);
+/* The log has a record of it: snapshots hold it from now on. */
+void memory_recorded(int entry);
+
+/*
+ * For a snapshot: up to MEMORY_CHUNK recorded entries from *from on, which
+ * moves on, and the key of each; 0 when there are no more.
+ */
+unsigned memory_read(uint32_t *from, struct memory_entry *, uint16_t *key);
+/* From a snapshot, unpinned: 0; -1 where there is no room. */
+int memory_restore(int key, const struct memory_entry *);
 
 /*
  * Forgets what has passed by both clocks and raises the floors to it.  It

@@ -20,13 +20,19 @@ served_key(unsigned n)
 	return (key);
 }
 
+static const char *
+id_of(unsigned n)
+{
+	static char id[32];
+
+	snprintf(id, sizeof(id), "id-%u", n);
+	return (id);
+}
+
 static int
 add(int key, unsigned n, int64_t expires)
 {
-	char id[32];
-
-	snprintf(id, sizeof(id), "id-%u", n);
-	return (memory_add(key, id, token_a, expires, 500));
+	return (memory_add(key, id_of(n), token_a, expires, 500));
 }
 
 static void
@@ -131,19 +137,68 @@ ATF_TC_BODY(a_key_outlives_revocation_until_it_falls_out_whole, tc)
 	memory_key_serve(key, false);
 	ATF_CHECK_EQ(memory_key_find("0000000000000001"), key);
 	ATF_CHECK(memory_find(key, "id-3") != -1);
+	for (i = 0; i < 9; i++)
+		memory_unpin(memory_find(key, id_of(i)));
 	for (i = 2; i <= MEMORY_KEYS; i++) {
 		snprintf(fingerprint, sizeof(fingerprint), "%016x", i);
 		ATF_REQUIRE(memory_key_add(fingerprint, 1) != -1);
 	}
 	ATF_CHECK(memory_key_find("0000000000000001") != -1);
+	/* While a request of it is there, another falls out. */
+	ATF_REQUIRE(memory_key_add("fffffffffffffffe", 1) != -1);
+	ATF_CHECK_EQ(memory_key_find("0000000000000001"), key);
+	memory_unpin(memory_find(key, id_of(9)));
 	ATF_REQUIRE(memory_key_add("ffffffffffffffff", 1) != -1);
 	ATF_CHECK_EQ(memory_key_find("0000000000000001"), -1);
 	key = memory_key_find("ffffffffffffffff");
 	ATF_CHECK_EQ(memory_find(key, "id-3"), -1);
 }
 
+/* The state that a snapshot takes over: all of it, in its order. */
+ATF_TC_WITHOUT_HEAD(what_is_read_is_restored);
+ATF_TC_BODY(what_is_read_is_restored, tc)
+{
+	static struct memory_entry entries[MEMORY_CHUNK];
+	static uint16_t of[MEMORY_CHUNK];
+	int a, b, order[MEMORY_KEYS];
+	uint32_t from = 0;
+	unsigned i;
+
+	ATF_REQUIRE_EQ(memory_init(), 0);
+	a = served_key(1);
+	b = served_key(2);
+	memory_key_serve(a, true);
+	memory_recorded(add(a, 1, 2000));
+	memory_recorded(add(b, 1, 2000));
+	/* What is only waiting has no record. */
+	ATF_REQUIRE(add(a, 2, 2000) != -1);
+	memory_raise_floor(b, 77);
+	ATF_REQUIRE_EQ(memory_keys(order), 2);
+	ATF_CHECK_EQ(order[0], b);
+	ATF_CHECK_EQ(order[1], a);
+	ATF_CHECK_STREQ("0000000000000002", memory_fingerprint(b));
+	ATF_REQUIRE_EQ(memory_read(&from, entries, of), 2);
+	ATF_CHECK_EQ(memory_read(&from, &entries[2], &of[2]), 0);
+	memory_clear();
+	ATF_CHECK_EQ(memory_key_find("0000000000000001"), -1);
+	a = served_key(1);
+	b = served_key(2);
+	for (i = 0; i < 2; i++) {
+		ATF_CHECK_EQ(memory_restore(of[i], &entries[i]), 0);
+		ATF_CHECK_EQ(memory_restore(of[i], &entries[i]), 0);
+	}
+	ATF_CHECK(memory_same_token(memory_find(a, "id-1"), token_a));
+	ATF_CHECK(memory_find(b, "id-1") != -1);
+	ATF_CHECK_EQ(memory_find(a, "id-2"), -1);
+	/* Nothing pins what came from a snapshot. */
+	memory_sweep(3000, 3000);
+	ATF_CHECK_EQ(memory_find(a, "id-1"), -1);
+	ATF_CHECK_EQ(memory_floor(a), 2000);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
+	ATF_TP_ADD_TC(tp, what_is_read_is_restored);
 	ATF_TP_ADD_TC(tp, an_id_is_found_with_its_token_and_no_other);
 	ATF_TP_ADD_TC(tp, keys_do_not_share_ids);
 	ATF_TP_ADD_TC(tp, forgetting_needs_both_clocks_and_no_pin);

@@ -1,6 +1,7 @@
 #include "verifier/verifier.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "privsep/log.h"
 #include "verifier/journal.h"
@@ -37,6 +38,50 @@ add_body(struct record *rec, const struct request *r)
 		fatalx("a body cannot be read");
 }
 
+/* A day is UTC's, by the records' own times. */
+void
+record_count(struct vm *vm, int64_t time_us, uint64_t bytes)
+{
+	int64_t day = time_us / (86400 * INT64_C(1000000));
+
+	if (day != vm->log_day) {
+		vm->log_day = day;
+		vm->log_day_bytes = 0;
+	}
+	vm->log_day_bytes += bytes;
+	vm->log_total += bytes;
+}
+
+uint64_t
+record_end_of(struct vm *vm, uint8_t hash[SHA256_LEN])
+{
+	uint64_t seq;
+
+	seq = journal_end(hash);
+	record_count(vm, journal_now_us(), journal_size());
+	return (seq);
+}
+
+bool
+record_share(struct vm *vm, uint64_t len)
+{
+	uint64_t bytes = record_bound(len) + JOURNAL_RESULT;
+	int64_t day = journal_now() / 86400;
+	bool has_room;
+
+	if (day != vm->log_day)
+		vm->log_day_bytes = 0;
+	vm->log_day = day;
+	has_room = vm->log_day_bytes + bytes <= LOG_DAY_BYTES &&
+	    vm->log_total + bytes <= LOG_VM_BYTES;
+	if (!has_room && !vm->share_used)
+		record_event(vm, "share", "used",
+		    vm->log_day_bytes + bytes > LOG_DAY_BYTES ? "of a day"
+							      : "in all");
+	vm->share_used = !has_room;
+	return (has_room);
+}
+
 bool
 record_intent(struct request *r)
 {
@@ -53,7 +98,8 @@ record_intent(struct request *r)
 	    record_bytes_fd(rec, "input", r->input_fd, r->token.input_len) ==
 		-1)
 		fatalx("an input cannot be read");
-	r->seq = r->spool_seq = journal_end(hash);
+	r->seq = r->spool_seq = record_end_of(r->vm, hash);
+	memory_recorded(r->memory);
 	journal_reserve();
 	r->reserved = true;
 	return (true);
@@ -84,10 +130,13 @@ add_stream(struct record *rec, const char *name, const struct receipt_stream *s,
 	}
 }
 
-static void
-add_answer(struct record *rec, const struct request *r)
+void
+record_answer(struct record *rec, const struct request *r,
+    const struct msg_ended *ended)
 {
 	const struct receipt *a = &r->answer;
+	char text[ANSWER_TEXT_MAX];
+	ssize_t n = 0;
 
 	record_str(rec, "status", receipt_status_name(a->status));
 	record_u64(rec, "exit", a->exit);
@@ -97,6 +146,19 @@ add_answer(struct record *rec, const struct request *r)
 		record_i64(rec, "started", a->started_us);
 		record_i64(rec, "ended", a->ended_us);
 	}
+	if (ended != NULL) {
+		add_stream(rec, "out", &a->out, ended->out_head,
+		    ended->out_head_len);
+		add_stream(rec, "err", &a->err, ended->err_head,
+		    ended->err_head_len);
+		return;
+	}
+	/* What was made here stands whole in the record. */
+	if (r->text_fd != -1 &&
+	    (n = pread(r->text_fd, text, sizeof(text), 0)) == -1)
+		fatal("an answer's text");
+	add_stream(rec, "out", &a->out, text, (size_t)n);
+	add_stream(rec, "err", &a->err, "", 0);
 }
 
 /*
@@ -122,15 +184,24 @@ record_result(struct request *r, const struct msg_ended *ended)
 		add_body(rec, r);
 	} else
 		record_hex(rec, "request", r->answer.request, SHA256_LEN);
-	add_answer(rec, r);
-	add_stream(rec, "out", &r->answer.out,
-	    ended != NULL ? ended->out_head : "",
-	    ended != NULL ? ended->out_head_len : 0);
-	add_stream(rec, "err", &r->answer.err,
-	    ended != NULL ? ended->err_head : "",
-	    ended != NULL ? ended->err_head_len : 0);
-	r->answer.log_seq = journal_end(r->answer.log_hash);
+	record_answer(rec, r, ended);
+	r->answer.log_seq = record_end_of(r->vm, r->answer.log_hash);
+	memory_recorded(r->memory);
 	r->answer.has_log = true;
+}
+
+void
+record_owed_no_more(const struct request *r, const char *event)
+{
+	struct record *rec;
+
+	/* Without it, the next start offers the answer once more. */
+	if (!r->answer.has_log || !journal_room(JOURNAL_RESULT))
+		return;
+	rec = journal_begin(event, r->vm->name, r->answer.id);
+	record_u64(rec, "result", r->answer.log_seq);
+	journal_end_quietly();
+	record_count(r->vm, journal_now_us(), journal_size());
 }
 
 /* Ten refusals a minute are recorded; more end the session and are counted. */
@@ -169,7 +240,7 @@ record_refused(struct request *r)
 	record_str(rec, "reason", r->answer.reason);
 	record_u64(rec, "body_length", r->token.body_len);
 	record_u64(rec, "input_length", r->token.input_len);
-	journal_end(hash);
+	record_end_of(r->vm, hash);
 }
 
 void
@@ -182,7 +253,7 @@ record_refused_summary(struct vm *vm)
 		return;
 	rec = journal_begin("refused-summary", vm->name, NULL);
 	record_u64(rec, "count", vm->refused_more);
-	journal_end(hash);
+	record_end_of(vm, hash);
 	vm->refused_more = 0;
 }
 
@@ -203,7 +274,24 @@ record_problem(struct vm *vm, const struct msg_problem *p)
 		record_i64(rec, "exit", p->status);
 	if (p->stderr_text[0] != '\0')
 		record_str(rec, "stderr", p->stderr_text);
-	journal_end(hash);
+	record_end_of(vm, hash);
+}
+
+void
+record_cancel(struct vm *vm, const char *id, const struct token *t,
+    const char *effect)
+{
+	uint8_t hash[SHA256_LEN];
+	struct record *rec;
+
+	if (!journal_room(JOURNAL_RESULT))
+		return;
+	rec = journal_begin("cancel", vm->name, id);
+	record_str(rec, "key", t->key);
+	record_i64(rec, "issued", t->issued);
+	record_i64(rec, "expires", t->expires);
+	record_str(rec, "effect", effect);
+	record_end_of(vm, hash);
 }
 
 void
@@ -218,5 +306,36 @@ record_event(struct vm *vm, const char *event, const char *field,
 	rec = journal_begin(event, vm == NULL ? NULL : vm->name, NULL);
 	if (field != NULL)
 		record_str(rec, field, value);
+	if (vm != NULL)
+		record_end_of(vm, hash);
+	else
+		journal_end(hash);
+}
+
+void
+record_disk(const char *where, bool low)
+{
+	uint8_t hash[SHA256_LEN];
+	struct record *rec;
+
+	if (!journal_room(JOURNAL_RESULT))
+		return;
+	rec = journal_begin("disk", NULL, NULL);
+	record_str(rec, "where", where);
+	record_bool(rec, "low", low);
+	journal_end(hash);
+}
+
+void
+record_clock(const char *event, int64_t from_us, int64_t to_us)
+{
+	uint8_t hash[SHA256_LEN];
+	struct record *rec;
+
+	if (!journal_room(JOURNAL_RESULT))
+		return;
+	rec = journal_begin(event, NULL, NULL);
+	record_i64(rec, "from", from_us);
+	record_i64(rec, "to", to_us);
 	journal_end(hash);
 }

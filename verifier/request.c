@@ -1,9 +1,11 @@
 #include "verifier/verifier.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "privsep/log.h"
@@ -139,8 +141,22 @@ request_refuse(struct request *r, enum receipt_status status,
 	request_answered(r);
 }
 
+/* Text that no command wrote goes the way of output, in a sealed memfd. */
 void
-request_kept(struct request *r)
+request_text(struct request *r, const char *text, size_t len)
+{
+	r->text_fd = memfd_create("answer", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (r->text_fd == -1 || write(r->text_fd, text, len) != (ssize_t)len ||
+	    fcntl(r->text_fd, F_ADD_SEALS,
+		F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == -1)
+		fatal("answer");
+	r->out = r->answer.out.written = r->answer.out.kept = len;
+	sha256(text, len, r->answer.out.sha256);
+}
+
+/* Its answer is not owed any more; its spool goes. */
+static void
+release(struct request *r)
 {
 	if (r->memory != -1)
 		memory_unpin(r->memory);
@@ -154,6 +170,20 @@ request_kept(struct request *r)
 	r->state = REQUEST_GONE;
 	r->tell = 0;
 	r->exec = EXEC_REMOVE;
+}
+
+void
+request_kept(struct request *r)
+{
+	record_owed_no_more(r, "delivered");
+	release(r);
+}
+
+void
+request_lapsed(struct request *r)
+{
+	record_owed_no_more(r, "lapsed");
+	release(r);
 }
 
 bool
@@ -222,7 +252,7 @@ request_deadlines(int64_t now_ms)
 				    "expired before its turn came");
 			else if (r->state == REQUEST_FINISHED &&
 			    r->deadline_ms <= now_ms) {
-				request_kept(r);
+				request_lapsed(r);
 				continue;
 			}
 			if ((r->state == REQUEST_WAITING ||

@@ -152,6 +152,16 @@ handle_spool(struct imsg *m)
 	session_tell(r, TELL_SIZES);
 }
 
+static void
+handle_disk(struct imsg *m)
+{
+	struct msg_disk d;
+
+	if (imsg_payload(m, &d, sizeof(d)) == -1)
+		fatalx("executor: a bad word on its disk");
+	pulse_spool_low(d.low != 0);
+}
+
 void
 run_dispatch(struct channel *ch, struct imsg *m)
 {
@@ -168,6 +178,9 @@ run_dispatch(struct channel *ch, struct imsg *m)
 		break;
 	case IMSG_ENDED:
 		handle_ended(m);
+		break;
+	case IMSG_SPOOL_DISK:
+		handle_disk(m);
 		break;
 	default:
 		fatalx("executor: unexpected message %u", m->hdr.type);
@@ -239,12 +252,35 @@ pump_request(struct channel *ch, struct request *r)
 	return (0);
 }
 
+/* What an earlier life left in the spool: some is owed, the rest goes. */
+static bool
+sweep(struct channel *ch)
+{
+	static bool swept;
+	struct request *r;
+	struct vm *vm;
+
+	if (swept)
+		return (true);
+	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+		TAILQ_FOREACH (r, &vm->requests, entry) {
+			if (send_seq(ch, IMSG_SPOOL_KEEP, r, EXEC_KEEP, -1) ==
+			    -1)
+				return (false);
+		}
+	}
+	swept = channel_send(ch, IMSG_SPOOL_SWEEP, 0, NULL, 0, -1) == 0;
+	return (swept);
+}
+
 void
 run_pump(struct channel *ch)
 {
 	struct request *r, *next;
 	struct vm *vm;
 
+	if (!sweep(ch))
+		return;
 	for (vm = vms; vm < vms + VM_TABLE; vm++) {
 		if (vm->name[0] == '\0')
 			continue;

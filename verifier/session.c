@@ -473,7 +473,7 @@ common_bytes(void)
 
 /* Whether one maximal request has room, or the word that says why not. */
 static struct msg_next
-room(const struct vm *vm)
+room(struct vm *vm)
 {
 	const uint64_t request = BODY_MAX + INPUT_MAX;
 	struct msg_next n = {.input_limit = INPUT_MAX, .cancel_only = 1};
@@ -484,7 +484,10 @@ room(const struct vm *vm)
 		n.word = WORD_FULL;
 	else if (!memory_room(vm->memory))
 		n.word = WORD_MEMORY;
-	else if (!journal_room(record_bound(request) + JOURNAL_RESULT))
+	else if (!record_share(vm, request))
+		n.word = WORD_LOG;
+	else if (disk_low ||
+	    !journal_room(record_bound(request) + JOURNAL_RESULT))
 		n.word = WORD_DISK;
 	else
 		n.cancel_only = 0;

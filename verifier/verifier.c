@@ -21,12 +21,14 @@
 #include "privsep/role.h"
 #include "privsep/sandbox.h"
 #include "verifier/journal.h"
+#include "verifier/seal.h"
 
 /* Two descriptors for each request, and what the process itself has. */
 #define NOFILE_MAX	(2 * VMS_MAX * REQUESTS_MAX + 256)
 #define ROOM_RETRY_MS	60000 /* a full disk tells nobody when it is not */
 #define RETIRE_AGAIN_MS 1000
 #define STOP_GRACE_MS	2000 /* for what is owed, once nothing runs */
+#define BOOT_ID		"/proc/sys/kernel/random/boot_id"
 
 struct vm vms[VM_TABLE];
 struct channel parent, executor;
@@ -77,7 +79,11 @@ retire(struct vm *vm, int64_t now_ms)
 {
 	struct request *r, *next;
 
-	if (vm->served || vm->name[0] == '\0' || vm->next_named)
+	if (vm->served || vm->name[0] == '\0' || vm->next_named ||
+	    !config_known())
+		return (-1);
+	/* Of an earlier life, its VM not served yet: it waits like the rest. */
+	if (vm->retire_ms == 0 && !TAILQ_EMPTY(&vm->requests))
 		return (-1);
 	if (vm_owes(vm) && now_ms < vm->retire_ms)
 		return (vm->retire_ms);
@@ -90,7 +96,7 @@ retire(struct vm *vm, int64_t now_ms)
 	for (r = TAILQ_FIRST(&vm->requests); r != NULL; r = next) {
 		next = TAILQ_NEXT(r, entry);
 		if (r->state != REQUEST_GONE)
-			request_kept(r);
+			request_lapsed(r);
 	}
 	/* Their spool is being removed: a look later, the place is free. */
 	if (!TAILQ_EMPTY(&vm->requests))
@@ -166,7 +172,7 @@ after_turn(void)
 		return;
 	do {
 		now_ms = now_boottime_ms();
-		next = request_deadlines(now_ms);
+		next = earlier(request_deadlines(now_ms), pulse(now_ms));
 		for (vm = vms; vm < vms + VM_TABLE; vm++) {
 			next = earlier(next, retire(vm, now_ms));
 			if (session_is_held(vm))
@@ -214,27 +220,29 @@ open_channels(int executor_fd)
 	    ST_SERVING, "executor");
 }
 
-/*
- * A key that this life sees for the first time refuses what was issued before
- * this second: let the second of the newest record pass.
- */
-static void
-pass_newest_second(void)
-{
-	int64_t ahead_us = (journal_now() + 1) * 1000000 - now_realtime_us();
-
-	if (ahead_us > 0 && ahead_us <= 2 * 1000000)
-		poll(NULL, 0, (int)(ahead_us / 1000) + 1);
-}
-
 void
 verifier_begin(void)
 {
 	if (begun)
 		fatalx("parent: begins twice");
-	journal_open(folder_fd, config_key_seen);
-	pass_newest_second();
+	journal_start(snapshot_write);
+	restore_finish();
 	begun = true;
+}
+
+static void
+read_boot_id(char boot[BOOT_ID_LEN + 1])
+{
+	ssize_t n = -1;
+	int fd;
+
+	fd = open(BOOT_ID, O_RDONLY | O_CLOEXEC);
+	if (fd != -1)
+		n = read(fd, boot, BOOT_ID_LEN);
+	if (n != BOOT_ID_LEN)
+		fatal("%s", BOOT_ID);
+	boot[BOOT_ID_LEN] = '\0';
+	close(fd);
 }
 
 int
@@ -247,6 +255,7 @@ main(void)
 	    .nofile = NOFILE_MAX,
 	    .fsize = RLIM_INFINITY,
 	    .writes = true};
+	char boot[BOOT_ID_LEN + 1];
 	int executor_fd;
 	uint32_t sandbox;
 
@@ -255,13 +264,18 @@ main(void)
 	if (path_join(folder, sizeof(folder), settings.root, PATH_LOG) == -1)
 		fatal("%s", settings.root);
 	box.chroot = folder;
+	read_boot_id(boot);
 	config_init();
+	seal_init();
 	if (memory_init() == -1)
 		fatal("replay memory");
 	sandbox = sandbox_enter(&box);
 	folder_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (folder_fd == -1)
 		fatal("log: its folder");
+	pulse_init(folder_fd);
+	restore_init(boot);
+	journal_read(folder_fd, boot, restore_seen, restore_forget);
 	open_channels(executor_fd);
 	role_ready(&parent, sandbox);
 	event_loop(after_turn);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "audit/audit.h"
 #include "crypto/crypto.h"
 #include "policy/policy.h"
 #include "privsep/channel.h"
@@ -23,7 +24,12 @@
 #define CANCELS_MAX    64 /* early cancels remembered, per VM */
 #define REFUSED_MAX    10 /* records of refusals per VM and minute */
 #define ANSWER_KEPT_MS (24ll * 3600 * 1000)
-#define VM_TABLE       (2 * VMS_MAX) /* served, and on their way out */
+#define VM_TABLE       (2 * VMS_MAX)	      /* served, and on their way out */
+#define LOG_DAY_BYTES  (256ull * 1024 * 1024) /* of records, per VM */
+#define LOG_VM_BYTES   (4ull * 1024 * 1024 * 1024) /* the same, kept in all */
+
+#define ANSWER_TEXT_MAX 512 /* of an answer's text that is made here */
+#define CANCEL_EARLY	"before its request" /* a cancel record's effect */
 
 struct vm;
 
@@ -54,6 +60,7 @@ enum request_state {
 #define EXEC_KILL   0x4u
 #define EXEC_OPEN   0x8u
 #define EXEC_REMOVE 0x10u
+#define EXEC_KEEP   0x20u
 
 struct request {
 	TAILQ_ENTRY(request) entry;
@@ -120,9 +127,12 @@ struct vm {
 	uint64_t bytes, spool_bytes;
 	unsigned running, running_queue;
 	struct cancel cancels[CANCELS_MAX];
+	int64_t log_day; /* since 1970 */
+	uint64_t log_day_bytes, log_total;
+	bool share_used; /* and recorded */
 	int64_t refused_since_ms;
 	unsigned refused, refused_more;
-	int64_t retire_ms; /* not served: session ends then */
+	int64_t retire_ms; /* served no more: session ends then */
 	struct session session;
 	/* What the parent has to be told. */
 	bool tell_served, tell_delivered;
@@ -142,8 +152,10 @@ int64_t seconds_left_ms(int64_t seconds);
 void config_init(void);
 /* Makes a place in the table free: no request and no session is left. */
 void config_forget(struct vm *);
-/* A key of an earlier life, from the log. */
-void config_key_seen(const char *fingerprint, int64_t since);
+/* A VM's place, by name; a free one gets it.  NULL: the table is full. */
+struct vm *config_place(const char *name);
+/* The parent has said at least once who is served. */
+bool config_known(void);
 void config_dispatch(struct imsg *);
 void config_pump(void);
 
@@ -167,6 +179,10 @@ struct request *request_by_seq(uint64_t seq);
 /* Answers it; signed and recorded where it passed freshness. */
 void request_refuse(struct request *, enum receipt_status, const char *reason);
 void request_kept(struct request *);
+/* It was not kept in time, or its VM is served no more: it is not owed now. */
+void request_lapsed(struct request *);
+/* Makes this text what its output is. */
+void request_text(struct request *, const char *, size_t len);
 /* Body and input are no longer needed: their bytes leave the VM's share. */
 void request_drop_body(struct request *);
 /* Its answer is in the log, or cannot be: what follows. */
@@ -189,11 +205,41 @@ void check_cancel(struct vm *, const struct msg_cancel *);
 /* record.c: what is appended */
 bool record_intent(struct request *);
 void record_result(struct request *, const struct msg_ended *);
+/* The fields of an answer; of output the beginning, where ended has it. */
+void record_answer(struct record *, const struct request *,
+    const struct msg_ended *ended);
+/* `delivered` or `lapsed`: its answer is not owed any more. */
+void record_owed_no_more(const struct request *, const char *event);
 void record_refused(struct request *);
 void record_refused_summary(struct vm *);
+void record_cancel(struct vm *, const char *id, const struct token *,
+    const char *effect);
 void record_problem(struct vm *, const struct msg_problem *);
 void record_event(struct vm *, const char *event, const char *field,
     const char *value);
+void record_disk(const char *where, bool low);
+void record_clock(const char *event, int64_t from_us, int64_t to_us);
+/* Ends a record that is about a VM, and counts it in its share. */
+uint64_t record_end_of(struct vm *, uint8_t hash[SHA256_LEN]);
+void record_count(struct vm *, int64_t time_us, uint64_t bytes);
+/* Whether its share of the log has room for a record with len bytes in it. */
+bool record_share(struct vm *, uint64_t len);
+
+/* snapshot.c and restore.c: what a run leaves to the next */
+void snapshot_write(void);
+void restore_init(const char *boot);
+void restore_seen(const struct line_head *, const char *line, size_t len);
+void restore_forget(void);
+/* What had begun and has no end is answered `interrupted`. */
+void restore_finish(void);
+
+/* pulse.c: what is looked at after each turn */
+extern bool disk_low; /* the log's or the spool's has only its reserve */
+void pulse_init(int log_folder);
+/* The executor's word on the spool's disk. */
+void pulse_spool_low(bool low);
+/* Heartbeat, clock steps, the log's disk; returns when to look again. */
+int64_t pulse(int64_t now_ms);
 
 /* schedule.c: whose turn it is */
 void schedule(void);

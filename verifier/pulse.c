@@ -1,0 +1,90 @@
+#include "verifier/verifier.h"
+
+#include <stdlib.h>
+#include <sys/statvfs.h>
+
+#include "privsep/log.h"
+#include "verifier/journal.h"
+
+/*
+ * What is looked at after each turn of the loop: a heartbeat is due, so that a
+ * log that was cut is noticed; dom0's clock has jumped; a disk fills up.
+ */
+
+#define HEARTBEAT_MS (3600 * INT64_C(1000))
+#define DISK_RESERVE (UINT64_C(1) << 30)
+#define STEP_US	     (CLOCK_SLACK * INT64_C(1000000))
+
+bool disk_low;
+static bool log_low, spool_low;
+static int log_folder = -1;
+
+static void
+set_low(bool *low, bool now, const char *where)
+{
+	if (*low != now)
+		record_disk(where, now);
+	*low = now;
+	disk_low = log_low || spool_low;
+}
+
+/* Less free than 5 % of the disk, at most 1 GiB. */
+static bool
+reserve_used(const struct statvfs *fs)
+{
+	uint64_t size = (uint64_t)fs->f_blocks * fs->f_frsize;
+	uint64_t avail = (uint64_t)fs->f_bavail * fs->f_frsize;
+	uint64_t reserve = size / 20;
+
+	return (avail < (reserve < DISK_RESERVE ? reserve : DISK_RESERVE));
+}
+
+static void
+look_at_log_disk(void)
+{
+	struct statvfs fs;
+
+	if (fstatvfs(log_folder, &fs) == -1)
+		fatal("log: its disk");
+	set_low(&log_low, reserve_used(&fs), "log");
+}
+
+void
+pulse_spool_low(bool low)
+{
+	set_low(&spool_low, low, "spool");
+}
+
+void
+pulse_init(int folder)
+{
+	log_folder = folder;
+}
+
+/* A jump: what CLOCK_REALTIME is ahead of CLOCK_BOOTTIME has changed. */
+static void
+clock_steps(int64_t now_ms)
+{
+	static int64_t last_us;
+	int64_t now_us = now_realtime_us(), ahead_us = now_us - now_ms * 1000;
+
+	if (last_us != 0 && llabs(ahead_us - last_us) > STEP_US)
+		record_clock("clock", last_us + now_ms * 1000, now_us);
+	last_us = ahead_us;
+}
+
+int64_t
+pulse(int64_t now_ms)
+{
+	static int64_t beat_ms;
+
+	clock_steps(now_ms);
+	look_at_log_disk();
+	if (beat_ms == 0)
+		beat_ms = now_ms + HEARTBEAT_MS;
+	if (beat_ms <= now_ms) {
+		record_event(NULL, "heartbeat", NULL, NULL);
+		beat_ms = now_ms + HEARTBEAT_MS;
+	}
+	return (beat_ms);
+}

@@ -1,0 +1,472 @@
+#include "verifier/verifier.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "privsep/log.h"
+#include "verifier/journal.h"
+
+/*
+ * What a start reads out of the log: memory, answers that are owed, and what
+ * had begun and has no end.  A span on CLOCK_BOOTTIME goes on where it is the
+ * same boot, and counts anew after another.  snapshot.c writes it.
+ */
+
+static char boot_now[BOOT_ID_LEN + 1];
+static bool same_boot;
+static int keys[MEMORY_KEYS]; /* of the snapshot, in its order */
+static unsigned key_count;
+
+void
+restore_init(const char *boot)
+{
+	memcpy(boot_now, boot, sizeof(boot_now));
+}
+
+/* A record that our own writer cannot have made: nothing is run on it. */
+static void __attribute__((noreturn)) bad(const struct line_head *h)
+{
+	fatalx("log: record %llu (%s) does not say what it should",
+	    (unsigned long long)h->seq, h->event);
+}
+
+struct line {
+	const struct line_head *h;
+	const char *text;
+	size_t len;
+};
+
+static uint64_t
+number(const struct line *l, const char *name)
+{
+	uint64_t value;
+
+	if (line_u64(l->text, l->len, name, &value) == -1 || value > INT64_MAX)
+		bad(l->h);
+	return (value);
+}
+
+static void
+digest(const struct line *l, const char *name, uint8_t out[SHA256_LEN])
+{
+	char hex[SHA256_HEX + 1];
+
+	if (line_str(l->text, l->len, name, hex, sizeof(hex)) != SHA256_HEX ||
+	    hex_parse(out, hex, SHA256_LEN) == -1)
+		bad(l->h);
+}
+
+static void
+fingerprint(const struct line *l, const char *name,
+    char out[FINGERPRINT_HEX + 1])
+{
+	if (line_str(l->text, l->len, name, out, FINGERPRINT_HEX + 1) !=
+	    FINGERPRINT_HEX)
+		bad(l->h);
+}
+
+static struct vm *
+vm_of(const struct line *l)
+{
+	struct vm *vm;
+
+	if (l->h->vm[0] == '\0')
+		bad(l->h);
+	vm = config_place(l->h->vm);
+	if (vm == NULL)
+		fatalx("log: more VMs are owed answers than there may be");
+	return (vm);
+}
+
+static int64_t
+until_of(const struct line *l)
+{
+	return (same_boot ? (int64_t)number(l, "until") * 1000
+			  : now_boottime_ms() + ANSWER_KEPT_MS);
+}
+
+static void
+seen_head(const struct line *l)
+{
+	char boot[BOOT_ID_LEN + 1];
+
+	same_boot = line_str(l->text, l->len, "boot", boot, sizeof(boot)) ==
+		BOOT_ID_LEN &&
+	    strcmp(boot, boot_now) == 0;
+	key_count = 0;
+}
+
+static int
+key_place(const char *name, int64_t known_since)
+{
+	int key;
+
+	key = memory_key_find(name);
+	if (key == -1)
+		key = memory_key_add(name, known_since);
+	if (key == -1)
+		fatalx("log: more keys than can be remembered");
+	return (key);
+}
+
+static void
+seen_key(const struct line *l)
+{
+	char name[FINGERPRINT_HEX + 1];
+
+	fingerprint(l, "fingerprint", name);
+	key_place(name, (int64_t)number(l, "known_since"));
+}
+
+static void
+seen_snapshot_key(const struct line *l)
+{
+	char name[FINGERPRINT_HEX + 1];
+	uint64_t floor;
+	int key;
+
+	fingerprint(l, "fingerprint", name);
+	key = key_place(name, (int64_t)number(l, "known_since"));
+	if (line_u64(l->text, l->len, "floor", &floor) == 0)
+		memory_raise_floor(key, (int64_t)floor);
+	if (key_count == MEMORY_KEYS)
+		bad(l->h);
+	keys[key_count++] = key;
+}
+
+static void
+seen_snapshot_memory(const struct line *l)
+{
+	/* line_str() adds a NUL. */
+	static union {
+		struct memory_entry entry[MEMORY_CHUNK];
+		char bytes[MEMORY_CHUNK * sizeof(struct memory_entry) + 1];
+	} e;
+	static union {
+		uint16_t key[MEMORY_CHUNK];
+		char bytes[MEMORY_CHUNK * sizeof(uint16_t) + 1];
+	} k;
+	uint32_t anew =
+	    (uint32_t)(now_boottime_ms() / 1000) + EXPIRES_MAX + MEMORY_KEEP;
+	ssize_t entries, places;
+	unsigned i, n;
+
+	entries =
+	    line_str(l->text, l->len, "entries", e.bytes, sizeof(e.bytes));
+	places = line_str(l->text, l->len, "keys", k.bytes, sizeof(k.bytes));
+	n = (unsigned)(places / (ssize_t)sizeof(*k.key));
+	if (entries < 0 || places < 0 || n > MEMORY_CHUNK ||
+	    (size_t)entries != n * sizeof(*e.entry))
+		bad(l->h);
+	for (i = 0; i < n; i++) {
+		if (k.key[i] >= key_count)
+			bad(l->h);
+		if (!same_boot)
+			e.entry[i].until = anew;
+		/* What has no room is refused unseen. */
+		if (memory_restore(keys[k.key[i]], &e.entry[i]) == -1)
+			memory_raise_floor(keys[k.key[i]], e.entry[i].expires);
+	}
+}
+
+/* A request of the log: its key and its entry in the memory, if not there yet. */
+static struct request *
+request_of(const struct line *l, int64_t span)
+{
+	int64_t expires = (int64_t)number(l, "expires");
+	struct request *r;
+	struct vm *vm;
+	int key;
+
+	vm = vm_of(l);
+	r = request_new(vm, l->h->id);
+	fingerprint(l, "key", r->token.key);
+	r->token.expires = expires;
+	digest(l, "request", r->answer.request);
+	r->answer.has_request = true;
+	key = key_place(r->token.key, l->h->time_us / 1000000 + 1);
+	r->memory = memory_find(key, r->answer.id);
+	if (r->memory != -1)
+		memory_pin(r->memory);
+	else
+		r->memory = memory_add(key, r->answer.id, r->answer.request,
+		    expires, now_boottime_ms() / 1000 + span + MEMORY_KEEP);
+	if (r->memory != -1)
+		memory_recorded(r->memory);
+	else
+		memory_raise_floor(key, expires);
+	return (r);
+}
+
+/* From now on: the VM's clock may have been off by the slack. */
+static int64_t
+span_of(const struct line *l)
+{
+	return ((int64_t)number(l, "expires") - (int64_t)number(l, "issued") +
+	    CLOCK_SLACK);
+}
+
+static void
+begun(struct request *r, uint64_t seq)
+{
+	r->seq = r->spool_seq = seq;
+	r->state = REQUEST_RECORDED;
+	r->reserved = true;
+	journal_reserve();
+}
+
+static void
+stream_of(const struct line *l, const char *name, struct receipt_stream *s)
+{
+	char field[16];
+
+	snprintf(field, sizeof(field), "%s_written", name);
+	s->written = number(l, field);
+	snprintf(field, sizeof(field), "%s_kept", name);
+	s->kept = number(l, field);
+	snprintf(field, sizeof(field), "%s_sha256", name);
+	digest(l, field, s->sha256);
+}
+
+static enum receipt_status
+status_of(const struct line *l)
+{
+	char text[32];
+	int i;
+
+	if (line_str(l->text, l->len, "status", text, sizeof(text)) < 0)
+		bad(l->h);
+	for (i = 0; i < RECEIPT_STATUS_COUNT; i++) {
+		if (strcmp(receipt_status_name((enum receipt_status)i), text) ==
+		    0)
+			return ((enum receipt_status)i);
+	}
+	bad(l->h);
+}
+
+/* Text that no command wrote stands in the record. */
+static void
+text_of(const struct line *l, struct request *r)
+{
+	char text[ANSWER_TEXT_MAX + 1];
+	ssize_t n;
+
+	n = line_str(l->text, l->len, "out_head", text, sizeof(text));
+	if (n > 0 && n <= ANSWER_TEXT_MAX && (uint64_t)n == r->answer.out.kept)
+		request_text(r, text, (size_t)n);
+}
+
+static void
+answered(const struct line *l, struct request *r, uint64_t seq,
+    const uint8_t hash[SHA256_LEN], int64_t until_ms)
+{
+	struct receipt *a = &r->answer;
+	uint64_t at;
+
+	a->status = status_of(l);
+	a->exit = (uint8_t)number(l, "exit");
+	(void)line_str(l->text, l->len, "reason", a->reason, sizeof(a->reason));
+	a->has_times = line_u64(l->text, l->len, "started", &at) == 0;
+	if (a->has_times) {
+		a->started_us = (int64_t)at;
+		a->ended_us = (int64_t)number(l, "ended");
+	}
+	stream_of(l, "out", &a->out);
+	stream_of(l, "err", &a->err);
+	r->out = a->out.kept;
+	r->err = a->err.kept;
+	a->has_log = true;
+	a->log_seq = seq;
+	memcpy(a->log_hash, hash, SHA256_LEN);
+	if (r->reserved)
+		journal_release();
+	r->reserved = false;
+	r->state = REQUEST_FINISHED;
+	r->deadline_ms = until_ms;
+	if (r->seq == 0)
+		text_of(l, r);
+}
+
+static void
+seen_intent(const struct line *l)
+{
+	begun(request_of(l, span_of(l)), l->h->seq);
+}
+
+static void
+seen_result(const struct line *l)
+{
+	uint64_t intent = number(l, "intent");
+	struct request *r;
+
+	r = intent == 0 ? request_of(l, span_of(l)) : request_by_seq(intent);
+	if (r != NULL)
+		answered(l, r, l->h->seq, l->h->hash,
+		    now_boottime_ms() + ANSWER_KEPT_MS);
+}
+
+static void
+seen_snapshot_request(const struct line *l)
+{
+	uint64_t intent = number(l, "intent"), result;
+	uint8_t hash[SHA256_LEN];
+	struct request *r;
+
+	r = request_of(l, EXPIRES_MAX);
+	if (intent != 0)
+		begun(r, intent);
+	if (line_u64(l->text, l->len, "result", &result) == -1) {
+		if (intent == 0)
+			bad(l->h);
+		return;
+	}
+	digest(l, "result_hash", hash);
+	answered(l, r, result, hash, until_of(l));
+}
+
+/* Kept, or no longer owed. */
+static void
+seen_delivered(const struct line *l)
+{
+	uint64_t result = number(l, "result");
+	struct request *r;
+	struct vm *vm;
+
+	vm = vm_of(l);
+	TAILQ_FOREACH (r, &vm->requests, entry) {
+		if (r->answer.log_seq != result)
+			continue;
+		if (r->memory != -1)
+			memory_unpin(r->memory);
+		request_free(r);
+		return;
+	}
+}
+
+static void
+add_cancel(struct vm *vm, const uint8_t id[SHA256_LEN], int64_t expires,
+    int64_t until_ms)
+{
+	struct cancel *c;
+
+	for (c = vm->cancels; c < vm->cancels + CANCELS_MAX; c++) {
+		if (c->expires != 0 && memcmp(c->id, id, SHA256_LEN) != 0)
+			continue;
+		memcpy(c->id, id, SHA256_LEN);
+		c->expires = expires;
+		c->until_ms = until_ms;
+		return;
+	}
+}
+
+static void
+seen_cancel(const struct line *l)
+{
+	uint8_t id[SHA256_LEN];
+	char effect[32];
+
+	if (line_str(l->text, l->len, "effect", effect, sizeof(effect)) < 0)
+		bad(l->h);
+	if (strcmp(effect, CANCEL_EARLY) != 0)
+		return;
+	sha256(l->h->id, strlen(l->h->id), id);
+	add_cancel(vm_of(l), id, (int64_t)number(l, "expires"),
+	    now_boottime_ms() + span_of(l) * 1000);
+}
+
+static void
+seen_snapshot_cancel(const struct line *l)
+{
+	uint8_t id[SHA256_LEN];
+
+	digest(l, "id_sha256", id);
+	add_cancel(vm_of(l), id, (int64_t)number(l, "expires"), until_of(l));
+}
+
+static void
+seen_snapshot_vm(const struct line *l)
+{
+	struct vm *vm = vm_of(l);
+
+	vm->log_day = (int64_t)number(l, "day");
+	vm->log_day_bytes = number(l, "day_bytes");
+	vm->log_total = number(l, "total_bytes");
+}
+
+static const struct {
+	const char *event;
+	void (*fn)(const struct line *);
+} events[] = {
+    {"start", seen_head},
+    {"segment", seen_head},
+    {"snapshot-vm", seen_snapshot_vm},
+    {"snapshot-key", seen_snapshot_key},
+    {"snapshot-memory", seen_snapshot_memory},
+    {"snapshot-request", seen_snapshot_request},
+    {"snapshot-cancel", seen_snapshot_cancel},
+    {"key", seen_key},
+    {"intent", seen_intent},
+    {"result", seen_result},
+    {"delivered", seen_delivered},
+    {"lapsed", seen_delivered},
+    {"cancel", seen_cancel},
+};
+
+void
+restore_seen(const struct line_head *h, const char *text, size_t len)
+{
+	const struct line l = {.h = h, .text = text, .len = len};
+	struct vm *vm;
+	size_t i;
+
+	for (i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+		if (strcmp(h->event, events[i].event) == 0)
+			events[i].fn(&l);
+	}
+	if (h->vm[0] == '\0' || strncmp(h->event, "snapshot", 8) == 0)
+		return;
+	vm = config_place(h->vm);
+	if (vm != NULL)
+		record_count(vm, h->time_us, len);
+}
+
+void
+restore_forget(void)
+{
+	struct request *r;
+	struct vm *vm;
+
+	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+		while ((r = TAILQ_FIRST(&vm->requests)) != NULL) {
+			if (r->reserved)
+				journal_release();
+			request_free(r);
+		}
+		config_forget(vm);
+	}
+	memory_clear();
+}
+
+void
+restore_finish(void)
+{
+	struct request *r;
+	struct vm *vm;
+
+	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+		TAILQ_FOREACH (r, &vm->requests, entry) {
+			if (r->state == REQUEST_FINISHED) {
+				r->spool_bytes = r->out + r->err;
+				vm->spool_bytes += r->spool_bytes;
+				if (r->spool_seq != 0)
+					r->exec |= EXEC_KEEP;
+				continue;
+			}
+			/* Its output proves nothing: the spool is swept of it. */
+			r->spool_seq = 0;
+			request_refuse(r, RECEIPT_INTERRUPTED,
+			    "dom0's daemon ended while it ran: outcome "
+			    "unknown");
+		}
+	}
+}

@@ -1,0 +1,250 @@
+#include "verifier/tail.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "crypto/crypto.h"
+#include "privsep/log.h"
+
+#define READ_SIZE (256 * 1024)
+
+/* A segment's bytes, a window of them in memory. */
+static struct {
+	int fd;
+	char *buf; /* AUDIT_LINE_MAX, of which what is used costs memory */
+	size_t pos, len;
+	off_t base; /* of buf in the file */
+	char name[AUDIT_SEGMENT_NAME_LEN + 1];
+} in;
+
+static void
+newest_segments(int folder, uint64_t *newest, uint64_t *before)
+{
+	struct dirent *e;
+	uint64_t first;
+	DIR *dir;
+	int fd;
+
+	*newest = *before = 0;
+	fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1 || (dir = fdopendir(fd)) == NULL)
+		fatal("log: its folder");
+	while ((errno = 0, e = readdir(dir)) != NULL) {
+		if (segment_name_parse(e->d_name, &first) == -1)
+			continue;
+		if (first > *newest) {
+			*before = *newest;
+			*newest = first;
+		} else if (first > *before)
+			*before = first;
+	}
+	if (errno != 0)
+		fatal("log: its folder");
+	closedir(dir);
+}
+
+static void
+segment_open(int folder, uint64_t first)
+{
+	struct stat st;
+
+	segment_name(in.name, first);
+	in.fd = openat(folder, in.name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (in.fd == -1 || fstat(in.fd, &st) == -1)
+		fatal("log: %s", in.name);
+	if (!S_ISREG(st.st_mode))
+		fatalx("log: %s is not a log segment", in.name);
+	in.pos = in.len = 0;
+	in.base = 0;
+}
+
+static size_t
+segment_read(void *buf, size_t size, off_t off)
+{
+	ssize_t n;
+
+	do
+		n = pread(in.fd, buf, size, off);
+	while (n == -1 && errno == EINTR);
+	if (n == -1)
+		fatal("log: %s: read", in.name);
+	return ((size_t)n);
+}
+
+/* The next line with its LF, or NULL: its length is in *len. */
+static const char *
+next_line(size_t *len)
+{
+	size_t looked = in.pos, room;
+	const char *lf;
+
+	for (;;) {
+		lf = memchr(in.buf + looked, '\n', in.len - looked);
+		if (lf != NULL)
+			break;
+		if (in.len > in.pos && in.buf[in.pos] == '\0')
+			return (NULL);
+		in.len -= in.pos;
+		memmove(in.buf, in.buf + in.pos, in.len);
+		in.base += (off_t)in.pos;
+		in.pos = 0;
+		looked = in.len;
+		room = AUDIT_LINE_MAX - in.len;
+		if (room > READ_SIZE)
+			room = READ_SIZE;
+		if (room == 0 ||
+		    (room = segment_read(in.buf + in.len, room,
+			 in.base + (off_t)in.len)) == 0)
+			return (NULL);
+		in.len += room;
+	}
+	*len = (size_t)(lf + 1 - (in.buf + in.pos));
+	in.pos += *len;
+	return (lf + 1 - *len);
+}
+
+static bool
+is_head(const struct line_head *h)
+{
+	return (
+	    strcmp(h->event, "start") == 0 || strcmp(h->event, "segment") == 0);
+}
+
+/* Whether the line continues the log; a segment's first says what it follows. */
+static bool
+follows(const struct log_end *end, bool head, uint64_t first,
+    const struct line_head *h, const char *line, size_t len)
+{
+	uint8_t digest[SHA256_LEN], before[SHA256_LEN];
+	char text[SHA256_HEX + 1];
+	struct sha256 sha;
+
+	memcpy(before, end->hash, sizeof(before));
+	if (head &&
+	    (line_str(line, len, "previous_hash", text, sizeof(text)) !=
+		    SHA256_HEX ||
+		hex_parse(before, text, SHA256_LEN) == -1))
+		return (false);
+	if (head != is_head(h) || h->seq != (head ? first : end->seq + 1))
+		return (false);
+	sha256_init(&sha);
+	sha256_update(&sha, before, sizeof(before));
+	sha256_update(&sha, line, h->covered);
+	sha256_final(&sha, digest);
+	return (memcmp(digest, h->hash, sizeof(digest)) == 0);
+}
+
+/* Reads one segment as far as it holds: whether its snapshot is whole. */
+static bool
+segment_follow(uint64_t first, tail_seen *seen, struct log_end *end)
+{
+	struct line_head h;
+	bool whole = false;
+	const char *line, *why;
+	size_t len;
+
+	end->good_end = 0;
+	while ((line = next_line(&len)) != NULL) {
+		if (line_parse(line, len, &h, &why) == -1 ||
+		    !follows(end, end->good_end == 0, first, &h, line, len))
+			break;
+		memcpy(end->hash, h.hash, sizeof(end->hash));
+		end->seq = h.seq;
+		end->run = h.run;
+		end->newest_us = h.time_us;
+		end->good_end += (off_t)len;
+		whole |= strcmp(h.event, "snapshot") == 0;
+		seen(&h, line, len);
+	}
+	if (end->good_end == 0)
+		fatalx("log: segment %s has no whole record: look at it, then "
+		       "move it out of the folder",
+		    in.name);
+	return (whole);
+}
+
+static void
+hash_zeros(struct sha256 *sha, uint64_t count)
+{
+	static const char zeros[4096];
+	size_t n;
+
+	for (; count > 0; count -= n) {
+		n = count < sizeof(zeros) ? (size_t)count : sizeof(zeros);
+		sha256_update(sha, zeros, n);
+	}
+}
+
+/* What lies behind the good end, without the zeros at its end. */
+static void
+measure_tail(struct log_end *end)
+{
+	off_t off = end->good_end;
+	uint64_t zeros = 0;
+	struct sha256 sha;
+	size_t kept, n;
+
+	end->length = 0;
+	sha256_init(&sha);
+	while ((n = segment_read(in.buf, READ_SIZE, off)) > 0) {
+		for (kept = n; kept > 0 && in.buf[kept - 1] == '\0';)
+			kept--;
+		if (kept > 0) {
+			hash_zeros(&sha, zeros);
+			sha256_update(&sha, in.buf, kept);
+			end->length = (uint64_t)(off - end->good_end) + kept;
+			zeros = 0;
+		}
+		zeros += n - kept;
+		off += (off_t)n;
+	}
+	sha256_final(&sha, end->sha256);
+}
+
+static bool
+read_segment(int folder, uint64_t first, tail_seen *seen, struct log_end *end)
+{
+	bool whole;
+
+	segment_open(folder, first);
+	whole = segment_follow(first, seen, end);
+	end->first = first;
+	measure_tail(end);
+	close(in.fd);
+	return (whole);
+}
+
+void
+tail_read(int folder, tail_seen *seen, void (*forget)(void),
+    struct log_end *end)
+{
+	uint64_t newest, before;
+
+	memset(end, 0, sizeof(*end));
+	newest_segments(folder, &newest, &before);
+	if (newest == 0)
+		return;
+	in.buf = malloc(AUDIT_LINE_MAX);
+	if (in.buf == NULL)
+		fatal("log");
+	end->any = true;
+	if (!read_segment(folder, newest, seen, end)) {
+		forget();
+		if (before == 0 || !read_segment(folder, before, seen, end))
+			fatalx("log: neither segment %s nor the one after it "
+			       "has a whole snapshot: nothing is known of what "
+			       "has run",
+			    in.name);
+		if (end->seq + 1 != newest)
+			fatalx("log: record %llu is missing",
+			    (unsigned long long)end->seq + 1);
+		(void)read_segment(folder, newest, seen, end);
+	}
+	free(in.buf);
+	in.buf = NULL;
+}
