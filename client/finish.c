@@ -120,6 +120,23 @@ say_details(const struct receipt *r)
 		    receipt_status_name(r->status), r->log_seq);
 }
 
+/* Its receipt vouches for no output: what came before the end was shown. */
+static int
+check_streams(const struct wait *w, const struct receipt *r)
+{
+	int bad;
+
+	if (r->status == RECEIPT_INTERRUPTED) {
+		if (w->out.printed > 0 || w->err.printed > 0)
+			say_error("what was printed is not all, and nothing "
+				  "vouches for it");
+		return (0);
+	}
+	bad = check_stream(&w->out, &r->out);
+	bad |= check_stream(&w->err, &r->err);
+	return (bad);
+}
+
 static int
 verdict(const struct wait *w)
 {
@@ -134,13 +151,9 @@ verdict(const struct wait *w)
 		return (EXIT_OTHER);
 	}
 	/* What was not printed to its end cannot be judged. */
-	if (!interrupted() && w->out.error == 0 && w->err.error == 0) {
-		int bad = check_stream(&w->out, &r.out);
-
-		bad |= check_stream(&w->err, &r.err);
-		if (bad != 0)
-			return (EXIT_OTHER);
-	}
+	if (!interrupted() && w->out.error == 0 && w->err.error == 0 &&
+	    check_streams(w, &r) != 0)
+		return (EXIT_OTHER);
 	if (!interrupted())
 		say_status(&r);
 	say_details(&r);

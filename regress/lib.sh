@@ -194,3 +194,28 @@ role_pid() {
     done
     return 1
 }
+
+# What forge saved in a VM's home, put into its queue again.
+again() {
+    # shellcheck disable=SC2016 # the VM's shell expands it
+    in_vm "$1" sh -c 'cd "$HOME/saved" && q=$HOME/.qvm-remote/queue/pending
+        for f in $(ls | grep -v "\.auth$") *.auth; do
+            cp "$f" "$q/.$f.tmp" && mv "$q/.$f.tmp" "$q/$f"
+        done'
+}
+
+# Forgets that a VM has answers, as a restored copy of its disk would.
+forget() {
+    # shellcheck disable=SC2016 # the VM's shell expands it
+    in_vm "$1" sh -c 'q=$HOME/.qvm-remote/queue; rm -rf "$q/results/"* \
+        "$q/running/"* "$HOME/.qvm-remote/history"'
+}
+
+# meta_of VM ID: its receipt.
+meta_of() {
+    in_vm "$1" cat ".qvm-remote/queue/results/$2.meta"
+}
+
+wait_result() {
+    wait_for "in_vm $1 test -e .qvm-remote/queue/results/$2.exit"
+}

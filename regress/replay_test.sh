@@ -2,44 +2,16 @@
 # One token, one answer: however often and whenever it is presented.
 . "$(atf_get_srcdir)/lib.sh"
 
-# Puts the files of a request into vm1's queue again.
-again() {
-    in_vm vm1 sh -c 'q=$HOME/.qvm-remote/queue
-        for f in "$HOME/saved/"*; do
-            n=${f##*/}
-            case $n in *.auth) continue;; esac
-            cp "$f" "$q/pending/.$n.tmp" && mv "$q/pending/.$n.tmp" "$q/pending/$n"
-        done
-        for f in "$HOME/saved/"*.auth; do
-            n=${f##*/}
-            cp "$f" "$q/pending/.$n.tmp" && mv "$q/pending/.$n.tmp" "$q/pending/$n"
-        done'
-}
-
-# Forgets that vm1 has an answer, as a restored copy of its disk would.
-forget() {
-    in_vm vm1 sh -c 'q=$HOME/.qvm-remote/queue; rm -rf "$q/results/"* \
-        "$q/running/"* "$HOME/.qvm-remote/history"'
-}
-
-meta_of() {
-    in_vm vm1 sh -c 'cat "$HOME/.qvm-remote/queue/results/$1.meta"' sh "$1"
-}
-
-wait_result() {
-    wait_for "in_vm vm1 test -e .qvm-remote/queue/results/$1.exit"
-}
-
 bed_test a_replay_during_the_run_is_the_same_request
 a_replay_during_the_run_is_the_same_request_body() {
     bed_up 1
     id=$(forge vm1 --save /home/user/saved \
         --body "$(witness); until [ -e $BED/go ]; do sleep 0.05; done")
     wait_for '[ "$(count_witness)" = 1 ]'
-    again
+    again vm1
     : >"$BED/go"
-    wait_result "$id"
-    atf_check -o match:'^status exited$' meta_of "$id"
+    wait_result vm1 "$id"
+    atf_check -o match:'^status exited$' meta_of vm1 "$id"
     atf_check -o inline:'1\n' count_witness
 }
 
@@ -47,11 +19,11 @@ bed_test a_replay_after_the_end_is_refused_unsigned
 a_replay_after_the_end_is_refused_unsigned_body() {
     bed_up 1
     id=$(forge vm1 --save /home/user/saved --body "$(witness)")
-    wait_result "$id"
-    forget
-    again
-    wait_result "$id"
-    atf_check -o match:'^status replayed$' -o not-match:'^mac ' meta_of "$id"
+    wait_result vm1 "$id"
+    forget vm1
+    again vm1
+    wait_result vm1 "$id"
+    atf_check -o match:'^status replayed$' -o not-match:'^mac ' meta_of vm1 "$id"
     atf_check -o inline:'1\n' count_witness
 }
 
@@ -61,13 +33,13 @@ a_replay_after_its_expiry_is_refused_unsigned_body() {
     now=$(date +%s)
     id=$(forge vm1 --save /home/user/saved --expires $((now + 2)) \
         --body "$(witness)")
-    wait_result "$id"
-    forget
+    wait_result vm1 "$id"
+    forget vm1
     wait_for "[ \$(date +%s) -gt $((now + 3)) ]"
-    again
-    wait_result "$id"
+    again vm1
+    wait_result vm1 "$id"
     atf_check -o match:'^status (replayed|expired)$' -o not-match:'^mac ' \
-        meta_of "$id"
+        meta_of vm1 "$id"
     atf_check -o inline:'1\n' count_witness
 }
 
@@ -76,14 +48,14 @@ all_files_restored_from_a_copy_run_once_body() {
     bed_up 1
     id=$(forge vm1 --save /home/user/saved --only-save --body "$(witness)")
     in_vm vm1 cp -a .qvm-remote copy
-    again
-    wait_result "$id"
-    meta_of "$id" >first
+    again vm1
+    wait_result vm1 "$id"
+    meta_of vm1 "$id" >first
     in_vm vm1 sh -c 'rm -rf .qvm-remote/queue/*/* .qvm-remote/history &&
         cp -a copy/. .qvm-remote/'
-    again
-    wait_result "$id"
-    meta_of "$id" >second
+    again vm1
+    wait_result vm1 "$id"
+    meta_of vm1 "$id" >second
     atf_check -o match:'^mac ' cat first
     if grep -q '^mac ' second; then
         atf_check cmp first second
@@ -95,8 +67,8 @@ bed_test the_same_id_with_another_token_is_rejected
 the_same_id_with_another_token_is_rejected_body() {
     bed_up 1
     id=$(forge vm1 --body "$(witness)")
-    wait_result "$id"
-    forget
+    wait_result vm1 "$id"
+    forget vm1
     forge vm1 --id "$id" --body "$(witness)" --note other --wait 20 >meta ||
         atf_fail "no answer"
     atf_check -o match:'^status rejected$' -o not-match:'^mac ' cat meta
@@ -112,8 +84,8 @@ an_answer_that_was_not_kept_is_given_again_the_same_body() {
     bed halt vm1
     : >"$BED/go"
     bed boot vm1
-    wait_result "$id"
-    atf_check -o match:'^status exited$' -o match:'^mac ' meta_of "$id"
+    wait_result vm1 "$id"
+    atf_check -o match:'^status exited$' -o match:'^mac ' meta_of vm1 "$id"
     atf_check -o inline:'1\n' count_witness
 }
 
@@ -142,13 +114,13 @@ bed_test a_replay_after_a_restart_is_refused
 a_replay_after_a_restart_is_refused_body() {
     bed_up 1
     id=$(forge vm1 --save /home/user/saved --body "$(witness)")
-    wait_result "$id"
+    wait_result vm1 "$id"
     atf_check "$regress/bed" stop
-    forget
+    forget vm1
     atf_check "$regress/bed" start
-    again
-    wait_result "$id"
-    atf_check -o match:'^status replayed$' -o not-match:'^mac ' meta_of "$id"
+    again vm1
+    wait_result vm1 "$id"
+    atf_check -o match:'^status replayed$' -o not-match:'^mac ' meta_of vm1 "$id"
     atf_check -o inline:'1\n' count_witness
 }
 
@@ -158,13 +130,13 @@ bed_test a_clock_that_lies_makes_no_old_token_new
 a_clock_that_lies_makes_no_old_token_new_body() {
     bed_up 1
     id=$(forge vm1 --save /home/user/saved --body "$(witness)")
-    wait_result "$id"
+    wait_result vm1 "$id"
     atf_check "$regress/bed" stop
     rm -r "$BED/var/log/qvm-remote"
     bed_altered
     now=$(date +%s)
     wait_for "[ \$(date +%s) -gt $now ]"
-    forget
+    forget vm1
     in_vm vm1 cp "$BED/usr/bin/qvm-remote" honest
     in_vm vm1 sh -c 'cat >liar && chmod +x liar' <<'END'
 #!/usr/bin/env python3
@@ -183,10 +155,10 @@ while True:
 END
     BED_USER=root in_vm vm1 mount --bind /home/user/liar \
         "$BED/usr/bin/qvm-remote" || atf_fail "mount"
-    again
+    again vm1
     atf_check "$regress/bed" start
-    wait_result "$id"
-    atf_check -o match:'^status rejected$' -o not-match:'^mac ' meta_of "$id"
+    wait_result vm1 "$id"
+    atf_check -o match:'^status rejected$' -o not-match:'^mac ' meta_of vm1 "$id"
     atf_check -o inline:'1\n' count_witness
 }
 

@@ -465,8 +465,7 @@ restore_finish(void)
 			/* Its output proves nothing: the spool is swept of it. */
 			r->spool_seq = 0;
 			request_refuse(r, RECEIPT_INTERRUPTED,
-			    "dom0's daemon ended while it ran: outcome "
-			    "unknown");
+			    "the daemon ended before the command did");
 		}
 	}
 }
