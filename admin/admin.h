@@ -74,9 +74,14 @@ void keyfiles_free(struct keyfile *, size_t count);
 int policy_read(int dir, const char *vm, struct policy *, char *err,
     size_t errsize);
 
-/* keyinput.c: the key, as a person or a pipe gives it.  Fatal on failure. */
+/* keyinput.c: secrets, as a person or a pipe gives them.  Fatal on failure. */
+/* One line from the terminal, without echo: its length. */
+size_t secret_input(const char *prompt, char *, size_t size);
 void key_input(const char *vm, const char *argument, uint8_t key[KEY_LEN],
     char text[2 * KEY_LEN + 1]);
+
+/* init.c: log init */
+int log_init(int argc, char **argv);
 
 /* uuid.c: the VM's UUID, of the running one or from qvm-prefs. */
 bool vm_uuid(const char *vm, char uuid[UUID_LEN + 1]);

@@ -51,8 +51,8 @@ wait_for_line(const sigset_t *signals)
 	return n > 0 && p[1].revents == 0;
 }
 
-static size_t
-read_hidden(const char *vm, char *buf, size_t size)
+size_t
+secret_input(const char *prompt, char *buf, size_t size)
 {
 	struct termios saved, hidden;
 	sigset_t signals, before;
@@ -71,7 +71,7 @@ read_hidden(const char *vm, char *buf, size_t size)
 	hidden.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
 	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden) == -1)
 		fail_errno("terminal");
-	fprintf(stderr, "Key of %s, 64 hex digits, not shown: ", vm);
+	fputs(prompt, stderr);
 	if (wait_for_line(&signals))
 		n = read(STDIN_FILENO, buf, size);
 	fprintf(stderr, "\n");
@@ -90,7 +90,7 @@ key_input(const char *vm, const char *argument, uint8_t key[KEY_LEN],
     char text[KEY_TEXT + 1])
 {
 	/* One more than a key and its LF: what is longer is seen to be. */
-	char buf[KEY_TEXT + 2];
+	char buf[KEY_TEXT + 2], prompt[64 + VM_NAME_MAX];
 	size_t len;
 
 	if (argument != NULL) {
@@ -100,9 +100,11 @@ key_input(const char *vm, const char *argument, uint8_t key[KEY_LEN],
 		if (len > sizeof(buf))
 			len = sizeof(buf);
 		memcpy(buf, argument, len);
-	} else if (isatty(STDIN_FILENO))
-		len = read_hidden(vm, buf, sizeof(buf));
-	else
+	} else if (isatty(STDIN_FILENO)) {
+		snprintf(prompt, sizeof(prompt),
+		    "Key of %s, 64 hex digits, not shown: ", vm);
+		len = secret_input(prompt, buf, sizeof(buf));
+	} else
 		len = read_up_to(STDIN_FILENO, buf, sizeof(buf));
 	if (key_parse(buf, len, key) == -1)
 		fail("not a key: 64 hex digits are, as `qvm-remote key show` "

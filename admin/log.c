@@ -1,4 +1,5 @@
 #include "admin/log.h"
+#include "admin/seals.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -417,20 +418,68 @@ parse_options(int argc, char **argv, struct options *o)
 	}
 }
 
+static void
+parse_verify(int argc, char **argv)
+{
+	static const struct option options[] = {
+	    {"key", required_argument, NULL, 'k'}, {NULL, 0, NULL, 0}};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c != 'k')
+			exit(EXIT_USAGE);
+		seals_add(optarg);
+	}
+	if (optind < argc)
+		usage_error("log verify: too many words");
+}
+
+static int
+verify(int argc, char **argv)
+{
+	static struct log log;
+
+	parse_verify(argc, argv);
+	log_open(&log);
+	return log_verify(&log);
+}
+
+static int
+checkpoint(int argc, char **argv)
+{
+	static struct log log;
+
+	(void)argv;
+	if (argc > 1)
+		usage_error("log checkpoint: too many words");
+	log_open(&log);
+	return log_checkpoint(&log);
+}
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} verbs[] = {
+    {"verify", verify},
+    {"checkpoint", checkpoint},
+    {"init", log_init},
+};
+
 int
 command_log(int argc, char **argv)
 {
 	struct options o = {.count = SHOW_DEFAULT};
-	bool verify = argc > 1 && strcmp(argv[1], "verify") == 0;
 	static struct log log;
+	size_t i;
 
-	if (!verify)
-		parse_options(argc, argv, &o);
-	if (verify ? argc > 2 : optind < argc)
+	for (i = 0; argc > 1 && i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (strcmp(argv[1], verbs[i].name) == 0)
+			return verbs[i].run(argc - 1, argv + 1);
+	}
+	parse_options(argc, argv, &o);
+	if (optind < argc)
 		usage_error("log: too many words");
 	log_open(&log);
-	if (verify)
-		return log_verify(&log);
 	log_show(&log, &o);
 	return 0;
 }

@@ -45,7 +45,10 @@ off_t reader_offset(const struct reader *);
 /* Up to size bytes at an offset, 0 at the end.  Fatal on failure. */
 size_t segment_read(int fd, void *, size_t size, off_t offset);
 
-/* log verify: its exit status */
+/* verify.c: their exit status */
 int log_verify(const struct log *);
+/* One line to keep elsewhere, of the newest record; 1 where a record is bad. */
+int log_checkpoint(const struct log *);
+void checkpoint_print(uint64_t seq, int64_t time_us, const uint8_t hash[32]);
 
 #endif

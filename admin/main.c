@@ -27,7 +27,12 @@ static const struct command {
 	"lists keys by fingerprint, and policies"},
     {"log", command_log, "[-n N] [--vm VM] [--id ID] [--json]",
 	"shows the last requests"},
-    {"log verify", NULL /* log.c's */, "", "checks the log's chain"},
+    /* log.c's: */
+    {"log verify", NULL, "[--key FILE|-]...",
+	"checks the log's chain and, with its keys, its seals"},
+    {"log checkpoint", NULL, "", "prints a line to keep elsewhere"},
+    {"log init", NULL, "[--key-file FILE]",
+	"begins the seals anew, and shows their key once"},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -58,7 +63,7 @@ help(void)
 	       "  -h, --help     this\n"
 	       "  --version      the version\n\n");
 	for (i = 0; i < COMMANDS; i++)
-		printf("  %-10s %s\n%14s%s\n", commands[i].name,
+		printf("  %-14s %s\n%18s%s\n", commands[i].name,
 		    commands[i].args, "", commands[i].help);
 }
 

@@ -6,6 +6,8 @@
 
 #include "admin/admin.h"
 #include "admin/log.h"
+#include "admin/seals.h"
+#include "audit/text.h"
 
 #define EXIT_ALTERED 1
 #define EXIT_OPEN    3
@@ -14,6 +16,7 @@
 struct chain {
 	uint64_t seq, run, step; /* seq: of the next record */
 	uint8_t hash[SHA256_LEN];
+	int64_t time_us;
 	bool stopped; /* the newest record closes its run */
 };
 
@@ -28,6 +31,7 @@ struct part {
 };
 
 static struct reader reader;
+static FILE *words; /* where what is found is said */
 
 /* Says which record is wrong, and ends. */
 static void __attribute__((noreturn, format(printf, 2, 3)))
@@ -35,11 +39,12 @@ altered(uint64_t seq, const char *fmt, ...)
 {
 	va_list ap;
 
-	printf("altered: record %" PRIu64 ": ", seq);
+	seals_wipe();
+	fprintf(words, "altered: record %" PRIu64 ": ", seq);
 	va_start(ap, fmt);
-	vprintf(fmt, ap);
+	vfprintf(words, fmt, ap);
 	va_end(ap);
-	putchar('\n');
+	fputc('\n', words);
 	finish_output();
 	exit(EXIT_ALTERED);
 }
@@ -110,21 +115,27 @@ check_line(const struct chain *c, const char *line, size_t len, bool first,
 		return "its hash is not that of what it says";
 	if (first && !same_hash(line, len, "previous_hash", c->hash))
 		return "it names another hash before it";
-	return check_order(c, h, first);
+	why = check_order(c, h, first);
+	if (why == NULL && is_event(h, "start"))
+		why = seals_start(line, len, h, words);
+	return why != NULL ? why : seals_check(h);
 }
 
 static void
 advance(struct chain *c, const struct line_head *h)
 {
 	if (h->run != c->run && c->run != 0 && !c->stopped)
-		printf("note: run %" PRIu64 " has no closing record\n", c->run);
+		fprintf(words, "note: run %" PRIu64 " has no closing record\n",
+		    c->run);
 	if (h->run > c->run + 1)
-		printf("note: runs %" PRIu64 " to %" PRIu64 " have no record\n",
+		fprintf(words,
+		    "note: runs %" PRIu64 " to %" PRIu64 " have no record\n",
 		    c->run + 1, h->run - 1);
 	c->seq++;
 	c->run = h->run;
 	c->step = h->step;
 	c->stopped = is_event(h, "stop");
+	c->time_us = h->time_us;
 	memcpy(c->hash, h->hash, sizeof(c->hash));
 }
 
@@ -146,9 +157,10 @@ check_previous(const struct part *previous, const struct line_head *h,
 		altered(h->seq, "segment %" PRIu64 " does not end as it says",
 		    previous->first);
 	if (previous->tail != 0)
-		printf("note: segment %" PRIu64 ": %" PRIu64
-		       " bytes behind record %" PRIu64
-		       " (a crash), as the next one says\n",
+		fprintf(words,
+		    "note: segment %" PRIu64 ": %" PRIu64
+		    " bytes behind record %" PRIu64
+		    " (a crash), as the next one says\n",
 		    previous->first, previous->tail, h->seq - 1);
 }
 
@@ -299,10 +311,11 @@ int
 log_verify(const struct log *log)
 {
 	/* Before and after: one that ends or begins meanwhile is no crash. */
-	bool runs = lock_holder(log->lock) != 0;
+	bool runs = lock_holder(log->lock) != 0, fits;
 	struct chain c = {.seq = 1};
 	struct part last;
 
+	words = stdout;
 	if (log->count == 0)
 		fail("there is no log");
 	read_segments(log, &c, &last);
@@ -312,9 +325,10 @@ log_verify(const struct log *log)
 	if (last.tail > 0 && !runs)
 		printf("note: %" PRIu64 " bytes behind the last record\n",
 		    last.tail);
-	printf("%s: %" PRIu64 " records in %zu segments; the seals were not "
-	       "checked\n",
+	printf("%s: %" PRIu64 " records in %zu segments; ",
 	    runs || c.stopped ? "whole" : "intact", c.seq - 1, log->count);
+	fits = seals_print();
+	seals_wipe();
 	if (runs)
 		printf("note: a daemon runs: end not proven\n");
 	else if (!c.stopped)
@@ -322,5 +336,33 @@ log_verify(const struct log *log)
 		       "daemon runs: a crash, or the end was cut off\n",
 		    c.run);
 	finish_output();
+	if (!fits)
+		return EXIT_ALTERED;
 	return runs || c.stopped ? 0 : EXIT_OPEN;
+}
+
+void
+checkpoint_print(uint64_t seq, int64_t time_us, const uint8_t hash[32])
+{
+	char time[TIME_TEXT_LEN + 1], hex[SHA256_HEX + 1];
+
+	if (time_print(time, time_us) == -1)
+		fail("the newest record has no time");
+	hex_print(hex, hash, SHA256_LEN);
+	printf("qvm-remote-checkpoint 1 %s %" PRIu64 " %s\n", time, seq, hex);
+	finish_output();
+}
+
+int
+log_checkpoint(const struct log *log)
+{
+	struct chain c = {.seq = 1};
+	struct part last;
+
+	words = stderr;
+	if (log->count == 0)
+		fail("there is no log");
+	read_segments(log, &c, &last);
+	checkpoint_print(c.seq - 1, c.time_us, c.hash);
+	return 0;
 }

@@ -94,6 +94,7 @@ int line_parse(const char *, size_t len, struct line_head *, const char **why);
 ssize_t line_str(const char *, size_t len, const char *name, char *out,
     size_t size);
 int line_u64(const char *, size_t len, const char *name, uint64_t *);
+int line_bool(const char *, size_t len, const char *name, bool *);
 
 /* <first sequence, 20 digits>.log */
 void segment_name(char out[AUDIT_SEGMENT_NAME_LEN + 1], uint64_t first);

@@ -542,3 +542,14 @@ line_u64(const char *line, size_t len, const char *name, uint64_t *value)
 		return -1;
 	return parse_u64(f.value, f.len, value);
 }
+
+int
+line_bool(const char *line, size_t len, const char *name, bool *value)
+{
+	struct field f;
+
+	if (find(line, len, name, &f) == -1 || f.type != VALUE_BOOL)
+		return -1;
+	*value = f.value[0] == 't';
+	return 0;
+}

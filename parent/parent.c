@@ -164,7 +164,8 @@ helper_ended(struct helper *h, int status)
 	if (h == &verifier) {
 		close_all();
 		channel_close(&executor.ch);
-	}
+	} else
+		vm_look_again();
 	parent_check_end();
 }
 

@@ -137,6 +137,11 @@ void vm_appeared(const char *name);
 bool vm_pump(struct channel *verifier);
 /* A child has ended: whether it was a poller. */
 bool vm_reaped(pid_t, int status);
+/*
+ * The executor has ended, and may have removed a poller's cgroup: one that goes
+ * before its event is read tells nobody that it was empty.
+ */
+void vm_look_again(void);
 unsigned vm_lives(void);
 void vm_served(const struct msg_served *);
 void vm_delivered(const char *name);

@@ -364,6 +364,16 @@ clean(struct vm *vm)
 	poller_gone(vm);
 }
 
+void
+vm_look_again(void)
+{
+	struct vm *vm;
+
+	for (vm = vms; vm < vms + VM_TABLE; vm++)
+		if (vm->life == LIFE_CLEANING)
+			clean(vm);
+}
+
 bool
 vm_reaped(pid_t pid, int status)
 {

@@ -1,0 +1,29 @@
+#ifndef ADMIN_SEALS_H
+#define ADMIN_SEALS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "audit/audit.h"
+
+/* log verify: the seals, as far as the keys that were given reach. */
+
+/*
+ * One more first seed, or several, from a file (`-`: standard input): lines
+ * of 64 hex digits and, where they are to be checked, their fingerprint.
+ * Before privileges go; fatal on failure.
+ */
+void seals_add(const char *file);
+bool seals_given(void);
+
+/* A start record: NULL, or what is wrong with its run.  Notes go to words. */
+const char *seals_start(const char *line, size_t len, const struct line_head *,
+    FILE *words);
+/* Any record, in order: NULL, or what is wrong. */
+const char *seals_check(const struct line_head *);
+/* What was checked, for the last line; false where no key fits any run. */
+bool seals_print(void);
+void seals_wipe(void);
+
+#endif
