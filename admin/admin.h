@@ -20,6 +20,8 @@ int command_authorize(int argc, char **argv);
 int command_revoke(int argc, char **argv);
 int command_keys(int argc, char **argv);
 int command_log(int argc, char **argv);
+int command_status(int argc, char **argv);
+int command_clock(int argc, char **argv);
 
 /* say.c: what people read.  No byte but printable ASCII leaves. */
 /* `qvm-remote-dom0: error: …`, and exit status 1. */
@@ -79,6 +81,9 @@ int policy_read(int dir, const char *vm, struct policy *, char *err,
 size_t secret_input(const char *prompt, char *, size_t size);
 void key_input(const char *vm, const char *argument, uint8_t key[KEY_LEN],
     char text[2 * KEY_LEN + 1]);
+
+/* control.c: prints the running daemon's checkpoint; false: none runs. */
+bool control_checkpoint(void);
 
 /* init.c: log init */
 int log_init(int argc, char **argv);

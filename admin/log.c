@@ -452,6 +452,8 @@ checkpoint(int argc, char **argv)
 	(void)argv;
 	if (argc > 1)
 		usage_error("log checkpoint: too many words");
+	if (control_checkpoint())
+		return 0;
 	log_open(&log);
 	return log_checkpoint(&log);
 }

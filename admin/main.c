@@ -25,6 +25,10 @@ static const struct command {
     {"revoke", command_revoke, "VM", "removes VM's key"},
     {"keys", command_keys, "[--json]",
 	"lists keys by fingerprint, and policies"},
+    {"status", command_status, "[--json]",
+	"shows the daemon's processes, log and VMs"},
+    {"clock", command_clock, "accept",
+	"takes dom0's present time as right, after it was wrong"},
     {"log", command_log, "[-n N] [--vm VM] [--id ID] [--json]",
 	"shows the last requests"},
     /* log.c's: */

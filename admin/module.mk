@@ -2,7 +2,7 @@ admin_OMIT = admin/main.c admin/mklog.c
 LIBS += admin
 PROGS += $(B)/admin/qvm-remote-dom0
 $(B)/admin/qvm-remote-dom0: $(B)/admin/main.o $(B)/admin.a $(B)/audit.a \
-	$(B)/policy.a $(B)/crypto.a $(B)/wire.a $(B)/privsep/path.o
+	$(B)/policy.a $(B)/crypto.a $(B)/imsg.a $(B)/wire.a $(B)/privsep/path.o
 $(B)/admin/qvm-remote-dom0: LDLIBS += -lbearssl
 
 # What the tests read: a log made by the daemon's own writer.

@@ -111,7 +111,20 @@ enum role {
 	X(STARTED, EXE, VER, ST_SERVING | ST_STOPPING, msg_started, NOFD) \
 	X(GROWN, EXE, VER, ST_SERVING | ST_STOPPING, msg_sizes, NOFD)     \
 	X(SPOOL, EXE, VER, ST_SERVING | ST_STOPPING, msg_stream, FD)      \
-	X(ENDED, EXE, VER, ST_SERVING | ST_STOPPING, msg_ended, NOFD)
+	X(ENDED, EXE, VER, ST_SERVING | ST_STOPPING, msg_ended, NOFD)     \
+	/* the control socket: who is there, one command, its answer */   \
+	X(PROCESS, PAR, CTL, ST_SETUP, msg_process, NOFD)                 \
+	X(PROCESS_END, PAR, CTL, ST_SETUP, msg_none, NOFD)                \
+	X(CONTROL, PAR, VER, ST_SERVING | ST_STOPPING, msg_none, FD)      \
+	X(CONTROL_DONE, VER, PAR, ST_ANY, msg_none, NOFD)                 \
+	X(STATUS, CTL, VER, ST_SERVING, msg_none, NOFD)                   \
+	X(STATUS_LOG, VER, CTL, ST_SERVING, msg_status_log, NOFD)         \
+	X(STATUS_VM, VER, CTL, ST_SERVING, msg_status_vm, NOFD)           \
+	X(CLOCK_ACCEPT, CTL, VER, ST_SERVING, msg_none, NOFD)             \
+	X(CLOCK, VER, CTL, ST_SERVING, msg_clock, NOFD)                   \
+	X(CHECKPOINT, CTL, VER, ST_SERVING, msg_none, NOFD)               \
+	X(NEWEST, VER, CTL, ST_SERVING, msg_newest, NOFD)                 \
+	X(CONTROL_END, VER, CTL, ST_SERVING, msg_none, NOFD)
 
 enum imsg_type {
 #define X(name, from, to, state, payload, fd) IMSG_##name,
@@ -295,6 +308,49 @@ struct msg_ended {
 	struct msg_ended_stream out, err;
 	uint32_t out_head_len, err_head_len;
 	char out_head[512], err_head[512]; /* the beginning, raw */
+};
+
+/* One of the daemon's processes. */
+struct msg_process {
+	char name[64]; /* "poller [work]" */
+	int32_t pid;
+	uint32_t sandbox; /* SANDBOX_* that are in force */
+};
+
+struct msg_status_log {
+	uint64_t run;
+	uint64_t segment;    /* its first record */
+	uint64_t seq;	     /* of the next record */
+	uint64_t used, size; /* bytes of the segment */
+	uint32_t seed_seen;
+	uint32_t disk_low; /* the log's or the spool's: nothing new is taken */
+};
+
+struct msg_status_vm {
+	char vm[VM_NAME_MAX + 1];
+	char why[REASON_MAX + 1 + 7];  /* not served because */
+	char program[PROGRAM_MAX + 8]; /* the agent; "" without a session */
+	char fingerprint[24];	       /* of its key; "" where not served */
+	char last_id[ID_MAX + 8];
+	int64_t last_us, session_us;	 /* Unix microseconds; 0: none */
+	uint64_t log_day, log_day_limit; /* bytes */
+	uint64_t refused;		 /* since the daemon's start */
+	uint32_t served;
+	uint32_t running, waiting, owed; /* requests */
+	uint32_t key_ahead; /* its floor lies ahead: it must be rotated */
+	uint32_t zero;
+};
+
+/* What now was, and what it is: Unix microseconds. */
+struct msg_clock {
+	int64_t from_us, to_us;
+};
+
+/* The newest record on disk. */
+struct msg_newest {
+	uint64_t seq;
+	int64_t time_us;
+	uint8_t hash[32];
 };
 
 #endif

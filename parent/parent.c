@@ -34,6 +34,7 @@ struct helper {
 	pid_t pid;
 	struct channel ch;
 	bool ready;
+	uint32_t sandbox; /* as it said at READY */
 };
 static struct helper verifier = {.name = "verifier", .role = ROLE_VERIFIER};
 static struct helper executor = {.name = "executor", .role = ROLE_EXECUTOR};
@@ -52,6 +53,7 @@ static enum {
 	PHASE_KILLED  /* they had their time */
 } phase;
 static int exit_status;
+static uint32_t own_sandbox;
 static bool begin_sent, begun, stop_sent, reloading;
 static struct timer deadline;
 
@@ -201,6 +203,26 @@ helper_closed(struct channel *ch, const char *why)
 		close_all();
 }
 
+bool
+parent_process(unsigned n, struct msg_process *p)
+{
+	const struct helper *const helpers[] = {&verifier, &executor};
+
+	memset(p, 0, sizeof(*p));
+	if (n == 0) {
+		(void)snprintf(p->name, sizeof(p->name), "parent");
+		p->pid = getpid();
+		p->sandbox = own_sandbox;
+		return true;
+	}
+	if (n > 2)
+		return vm_process(n - 3, p);
+	(void)snprintf(p->name, sizeof(p->name), "%s", helpers[n - 1]->name);
+	p->pid = helpers[n - 1]->pid;
+	p->sandbox = helpers[n - 1]->sandbox;
+	return true;
+}
+
 /* Messages. */
 
 static void
@@ -217,6 +239,7 @@ got_begun(struct helper *h, struct imsg *m)
 	phase = PHASE_SERVING;
 	timer_stop(&deadline);
 	config_start();
+	control_init();
 	log_info("ready");
 	notify_send("READY=1");
 	vm_start();
@@ -234,6 +257,7 @@ got_ready(struct helper *h, struct imsg *m)
 	}
 	imsg_set_state(&h->ch.end, ST_SERVING);
 	h->ready = true;
+	h->sandbox = ready.sandbox;
 	if (phase != PHASE_START || !verifier.ready || !executor.ready)
 		return;
 	phase = PHASE_BEGIN;
@@ -288,6 +312,14 @@ got_hold(struct helper *h, struct imsg *m)
 }
 
 static void
+got_control_done(struct helper *h, struct imsg *m)
+{
+	(void)h;
+	(void)m;
+	control_done();
+}
+
+static void
 got_stopped(struct helper *h, struct imsg *m)
 {
 	(void)h;
@@ -305,6 +337,7 @@ static const struct {
     {IMSG_SERVED, got_served},
     {IMSG_DELIVERED, got_delivered},
     {IMSG_HOLD, got_hold},
+    {IMSG_CONTROL_DONE, got_control_done},
     {IMSG_STOPPED, got_stopped},
 };
 
@@ -336,8 +369,8 @@ verifier_pump(struct channel *ch)
 		stop_sent = true;
 		imsg_set_state(&ch->end, ST_STOPPING);
 	}
-	if (phase == PHASE_SERVING)
-		(void)vm_pump(ch);
+	if (phase == PHASE_SERVING && vm_pump(ch))
+		(void)control_pump(ch);
 }
 
 /* Start. */
@@ -526,12 +559,13 @@ main(int argc, char *argv[])
 	event_signal(SIGTERM, on_stop);
 	event_signal(SIGINT, on_stop);
 	event_signal(SIGHUP, on_reload);
-	(void)sandbox_deny_list();
+	own_sandbox = sandbox_deny_list();
 	vm_init();
 	watch_init();
 	start_helpers();
 
 	event_loop(NULL);
+	control_end();
 	cgroup_leave();
 	log_info("stopped");
 	return exit_status;

@@ -111,6 +111,7 @@ struct vm {
 	struct channel ch;
 	int verifier_fd; /* to be handed to the verifier */
 	bool ready;
+	uint32_t sandbox; /* as it said at READY */
 	char cgroup[PATH_MAX];
 	struct event events; /* its cgroup.events */
 	int64_t log_since_ms;
@@ -162,6 +163,18 @@ enum presence {
 };
 enum presence watch_presence(const char *dir, const char *vm, const char *uuid);
 enum presence watch_vm(const struct vm *);
+
+/* control.c: the control socket */
+void control_init(void);
+/* Hands a client on: false when the channel is full. */
+bool control_pump(struct channel *verifier);
+/* The verifier is done with it. */
+void control_done(void);
+void control_end(void);
+/* The next of our processes, for n from 0 on; false: there is none. */
+bool parent_process(unsigned n, struct msg_process *);
+/* The same of pollers. */
+bool vm_process(unsigned n, struct msg_process *);
 
 /* notify.c: systemd */
 void notify_init(void);

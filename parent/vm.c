@@ -61,6 +61,22 @@ vm_get(const char *name)
 	return vm;
 }
 
+bool
+vm_process(unsigned n, struct msg_process *p)
+{
+	const struct vm *vm;
+
+	for (vm = vms; vm < vms + VM_TABLE; vm++)
+		if (vm->life == LIFE_RUNNING && vm->ready && n-- == 0) {
+			(void)snprintf(p->name, sizeof(p->name), "poller [%s]",
+			    vm->name);
+			p->pid = vm->pid;
+			p->sandbox = vm->sandbox;
+			return true;
+		}
+	return false;
+}
+
 unsigned
 vm_lives(void)
 {
@@ -173,6 +189,7 @@ poller_dispatch(struct channel *ch, struct imsg *m)
 		imsg_set_state(&ch->end, ST_SERVING);
 		timer_stop(&vm->timer);
 		vm->ready = true;
+		vm->sandbox = ready.sandbox;
 		log_debug("%s: ready", ch->name);
 		parent_wake_verifier();
 	} else if (m->hdr.type == IMSG_LOG &&

@@ -15,6 +15,7 @@
 #define PATH_RUN       "/run/qvm-remote"
 #define PATH_WORK      "/run/qvm-remote/work"
 #define PATH_EMPTY     "/run/qvm-remote/empty"
+#define PATH_CONTROL   "control" /* in PATH_RUN */
 #define PATH_CGROUP    "/run/qvm-remote/cgroup"
 #define PATH_QUBES_RUN "/run/qubes"
 #define PATH_QVM_RUN   "/usr/bin/qvm-run"

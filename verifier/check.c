@@ -310,6 +310,8 @@ check_request(struct vm *vm, const struct msg_request *untrusted, int body_fd,
 	const char *rule;
 
 	r = request_new(vm, untrusted->id);
+	vm->last_us = now_realtime_us();
+	memcpy(vm->last_id, r->answer.id, sizeof(vm->last_id));
 	rule = frame_lengths_rule(&f, INPUT_MAX);
 	if (rule != NULL || untrusted->token_len > TOKEN_MAX) {
 		close_both(body_fd, input_fd);

@@ -320,6 +320,9 @@ config_dispatch(struct imsg *m)
 	case IMSG_POLLER_CHANNEL:
 		open_session(m);
 		break;
+	case IMSG_CONTROL:
+		control_open(imsg_take_fd(m));
+		break;
 	case IMSG_STOP:
 		stopping = true;
 		imsg_set_state(&parent.end, ST_STOPPING);
@@ -329,6 +332,13 @@ config_dispatch(struct imsg *m)
 	}
 }
 
+const char *
+config_why(const struct vm *vm)
+{
+	return (
+	    vm->why[0] != '\0' ? vm->why : "its key or its policy is missing");
+}
+
 static int
 send_served(struct vm *vm)
 {
@@ -336,9 +346,7 @@ send_served(struct vm *vm)
 
 	memcpy(s.vm, vm->name, sizeof(vm->name));
 	if (!vm->served)
-		snprintf(s.reason, sizeof(s.reason), "%s",
-		    vm->why[0] != '\0' ? vm->why
-				       : "its key or its policy is missing");
+		snprintf(s.reason, sizeof(s.reason), "%s", config_why(vm));
 	return (channel_send(&parent, IMSG_SERVED, 0, &s, sizeof(s), -1));
 }
 

@@ -25,6 +25,7 @@ static struct {
 	bool appended;	   /* since the last commit */
 	bool awaited;	   /* by somebody who acts once it is on disk */
 	uint64_t size;	   /* of the newest record */
+	bool seed_seen;	   /* the first one of its line was shown */
 	char boot[BOOT_ID_LEN + 1];
 	void (*snapshot)(void);
 	struct log_end end_before; /* of the log that this start found */
@@ -131,6 +132,25 @@ bool
 journal_dirty(void)
 {
 	return (j.awaited);
+}
+
+void
+journal_await(void)
+{
+	j.awaited = true;
+}
+
+void
+journal_status(struct msg_status_log *log, struct msg_newest *newest)
+{
+	*log = (struct msg_status_log){.run = j.run,
+	    .segment = j.first,
+	    .seq = j.seq,
+	    .used = (uint64_t)j.end,
+	    .size = JOURNAL_SEGMENT,
+	    .seed_seen = j.seed_seen};
+	*newest = (struct msg_newest){.seq = j.seq - 1, .time_us = j.newest_us};
+	memcpy(newest->hash, j.hash, sizeof(j.hash));
 }
 
 void
@@ -306,6 +326,7 @@ journal_start(void (*snapshot)(void))
 		    JOURNAL_SEGMENT / (1024 * 1024));
 	seal_take(j.folder, j.run, &line);
 	j.run = line.run;
+	j.seed_seen = line.seen;
 	j.first = j.seq;
 	write_start(&line);
 	segment_begin();

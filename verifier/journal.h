@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "audit/audit.h"
+#include "imsg/messages.h"
 #include "verifier/tail.h"
 
 /*
@@ -52,8 +53,12 @@ uint64_t journal_end(uint8_t hash[32]);
 uint64_t journal_end_quietly(void);
 /* Bytes of the newest record. */
 uint64_t journal_size(void);
-/* Somebody waits for the next commit. */
+/* Somebody waits for the next commit; makes it so. */
 bool journal_dirty(void);
+void journal_await(void);
+
+/* For people: the run, its segment, and the newest record. */
+void journal_status(struct msg_status_log *, struct msg_newest *);
 /* fdatasync: all that was appended is on disk; the next step begins. */
 void journal_commit(void);
 

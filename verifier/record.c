@@ -210,6 +210,7 @@ refused_counts(struct vm *vm)
 {
 	int64_t now = now_boottime_ms();
 
+	vm->refused_all++;
 	if (now - vm->refused_since_ms >= 60 * 1000) {
 		record_refused_summary(vm);
 		vm->refused_since_ms = now;

@@ -151,6 +151,9 @@ handle_open(struct vm *vm, struct imsg *m)
 		return;
 	}
 	vm->session.opened = true;
+	vm->session.opened_us = now_realtime_us();
+	memcpy(vm->session.program, o.program,
+	    strnlen(o.program, PROGRAM_MAX) + 1);
 	record_event(vm, "session", "program", o.program);
 	TAILQ_FOREACH (r, &vm->requests, entry) {
 		if (r->state == REQUEST_FINISHED)

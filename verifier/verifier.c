@@ -189,6 +189,7 @@ after_turn(void)
 		for (vm = vms; vm < vms + VM_TABLE; vm++)
 			channel_wake(&vm->session.ch);
 		channel_wake(&executor);
+		control_wake();
 	} while (committed || journal_dirty());
 	channel_wake(&parent);
 	set_deadline(next, now_ms);
@@ -203,6 +204,7 @@ parent_pump(struct channel *ch)
 		begun_sent = true;
 	}
 	config_pump();
+	control_pump_parent();
 	if (stop_recorded && !stopped_sent &&
 	    channel_send(ch, IMSG_STOPPED, 0, NULL, 0, -1) == 0)
 		stopped_sent = true;

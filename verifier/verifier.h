@@ -99,7 +99,9 @@ struct cancel {
 
 struct session {
 	struct channel ch;
-	bool opened;	/* the VM said ready */
+	bool opened; /* the VM said ready */
+	int64_t opened_us;
+	char program[PROGRAM_MAX + 1];
 	bool delivered; /* something was kept */
 	bool bye, bye_sent;
 	unsigned standing;     /* `next` without an answer */
@@ -132,6 +134,9 @@ struct vm {
 	bool share_used; /* and recorded */
 	int64_t refused_since_ms;
 	unsigned refused, refused_more;
+	uint64_t refused_all;
+	char last_id[ID_MAX + 1]; /* its newest request */
+	int64_t last_us;
 	int64_t retire_ms; /* served no more: session ends then */
 	struct session session;
 	/* What the parent has to be told. */
@@ -154,6 +159,8 @@ void config_init(void);
 void config_forget(struct vm *);
 /* A VM's place, by name; a free one gets it.  NULL: the table is full. */
 struct vm *config_place(const char *name);
+/* Why a VM is not served. */
+const char *config_why(const struct vm *);
 /* The parent has said at least once who is served. */
 bool config_known(void);
 void config_dispatch(struct imsg *);
@@ -240,6 +247,13 @@ void pulse_init(int log_folder);
 void pulse_spool_low(bool low);
 /* Heartbeat, clock steps, the log's disk; returns when to look again. */
 int64_t pulse(int64_t now_ms);
+
+/* control.c: the control socket */
+void control_open(int fd);
+/* After a commit: answers what was asked. */
+void control_wake(void);
+/* The one that was there has gone: tells the parent, once. */
+void control_pump_parent(void);
 
 /* schedule.c: whose turn it is */
 void schedule(void);

@@ -1,0 +1,150 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "parent/parent.h"
+#include "privsep/log.h"
+#include "privsep/path.h"
+
+/*
+ * The control socket.  We accept, see that it is root who asks, say which
+ * processes there are, and hand the socket to the verifier: nothing is read
+ * here.  One client at a time; who comes meanwhile waits in the kernel.
+ */
+
+#define WAITING 8
+
+static struct event listener;
+static int folder = -1, listen_fd = -1;
+static int client_fd = -1; /* to be handed on */
+static bool busy;	   /* the verifier has one */
+
+/* What an earlier life left, and nothing else. */
+static void
+remove_old(void)
+{
+	struct stat st;
+
+	if (fstatat(folder, PATH_CONTROL, &st, AT_SYMLINK_NOFOLLOW) == -1) {
+		if (errno == ENOENT)
+			return;
+		fatal("%s/%s", PATH_RUN, PATH_CONTROL);
+	}
+	if (!S_ISSOCK(st.st_mode))
+		fatalx("%s/%s: is no socket: remove it", PATH_RUN,
+		    PATH_CONTROL);
+	if (unlinkat(folder, PATH_CONTROL, 0) == -1)
+		fatal("%s/%s", PATH_RUN, PATH_CONTROL);
+}
+
+static bool
+is_root(int fd)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 &&
+	    cred.uid == 0;
+}
+
+/* Who is there: 0, or -1 where the client does not take it. */
+static int
+greet(int fd)
+{
+	struct imsg_end end;
+	struct msg_process p;
+	unsigned n;
+
+	imsg_open(&end, fd, ROLE_PARENT, ROLE_CONTROL, ST_SERVING);
+	for (n = 0; parent_process(n, &p); n++)
+		if (imsg_send(&end, IMSG_PROCESS, 0, &p, sizeof(p), -1) == -1)
+			return -1;
+	return imsg_send(&end, IMSG_PROCESS_END, 0, NULL, 0, -1);
+}
+
+static void
+on_client(struct event *ev, uint32_t revents)
+{
+	int fd;
+
+	(void)revents;
+	fd = accept4(ev->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd == -1)
+		return;
+	if (!is_root(fd) || greet(fd) == -1) {
+		log_warn("control socket: a client that is not root, or does "
+			 "not read");
+		(void)close(fd);
+		return;
+	}
+	client_fd = fd;
+	event_remove(ev);
+	parent_wake_verifier();
+}
+
+static void
+listen_on(void)
+{
+	event_add(&listener, listen_fd, EPOLLIN, on_client, NULL);
+}
+
+void
+control_init(void)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	char path[PATH_MAX];
+
+	settings_path(path, PATH_RUN);
+	folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (folder == -1)
+		fatal("%s", path);
+	remove_old();
+	/* Through the folder: a path under --root may be too long for one. */
+	(void)snprintf(addr.sun_path, sizeof(addr.sun_path),
+	    "/proc/self/fd/%d/%s", folder, PATH_CONTROL);
+	listen_fd =
+	    socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	/* 0600: the umask is 077. */
+	if (listen_fd == -1 ||
+	    bind(listen_fd, (const struct sockaddr *)&addr, sizeof(addr)) ==
+		-1 ||
+	    fchmodat(folder, PATH_CONTROL, 0600, 0) == -1 ||
+	    listen(listen_fd, WAITING) == -1)
+		fatal("%s/%s", PATH_RUN, PATH_CONTROL);
+	listen_on();
+}
+
+bool
+control_pump(struct channel *verifier)
+{
+	if (client_fd == -1 || busy)
+		return true;
+	if (channel_send(verifier, IMSG_CONTROL, 0, NULL, 0, client_fd) == -1)
+		return false;
+	(void)close(client_fd);
+	client_fd = -1;
+	busy = true;
+	return true;
+}
+
+void
+control_done(void)
+{
+	if (!busy)
+		return;
+	busy = false;
+	listen_on();
+}
+
+void
+control_end(void)
+{
+	if (listen_fd != -1 && unlinkat(folder, PATH_CONTROL, 0) == -1)
+		log_warn("%s/%s: %s", PATH_RUN, PATH_CONTROL, strerror(errno));
+}

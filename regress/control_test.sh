@@ -1,0 +1,143 @@
+#!/usr/bin/env atf-sh
+# The control socket: status, clock accept, log checkpoint; and who misuses it.
+. "$(atf_get_srcdir)/lib.sh"
+
+dom0() {
+    in_dom0 qvm-remote-dom0 "$@"
+}
+
+# client PYTHON: s is a socket that is connected.
+client() {
+    python3 - "$BED/run/qvm-remote/control" <<END
+import os, socket, sys, time
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+$1
+END
+}
+
+bed_test status_shows_what_is_there
+status_shows_what_is_there_body() {
+    bed_up 2
+    in_vm vm1 qvm-remote true || atf_fail "true"
+    atf_check "$regress/bed" halt vm2
+    wait_for '! role_pid "poller \[vm2\]"'
+    dom0 status >out || atf_fail "status"
+    for role in parent verifier executor 'poller \[vm1\]'; do
+        atf_check -o match:"^$role +$(role_pid "$role") " cat out
+    done
+    atf_check -o match:'^verifier .*seccomp, ' \
+        -o match:'^executor .*seccomp deny-list' \
+        -o match:'^VM vm1: session since .*qvm-remote/' \
+        -o match:'^VM vm2: served, no session' -o match:'last request' cat out
+    dom0 status --json >out || atf_fail "status --json"
+    atf_check -o ignore python3 -c 'import json
+rows = [json.loads(line) for line in open("out")]
+assert {r["vm"] for r in rows if "vm" in r} == {"vm1", "vm2"}'
+    echo 'mode = nonsense' >"$BED/etc/qubes/remote.d/vm1.conf"
+    kill -HUP "$(role_pid parent)"
+    wait_for "! dom0 status >out"
+    rm "$BED/etc/qubes/remote.d/vm1.conf"
+    atf_check "$regress/bed" stop
+    atf_check -s exit:3 -e match:'no daemon runs' dom0 status
+    atf_check test ! -e "$BED/run/qvm-remote/control"
+}
+
+bed_test a_checkpoint_is_the_newest_record
+a_checkpoint_is_the_newest_record_body() {
+    bed_up 1
+    in_vm vm1 qvm-remote true || atf_fail "true"
+    wait_for 'cat_log | tail -n 1 | grep -q delivered'
+    dom0 log checkpoint >running || atf_fail "checkpoint"
+    newest=$(cat_log | tail -n 1 |
+        sed -E 's/^\{"seq":([0-9]+),"time":"([^"]*)".*"hash":"([0-9a-f]*)".*/\2 \1 \3/')
+    atf_check -o inline:"qvm-remote-checkpoint 1 $newest\n" cat running
+    atf_check "$regress/bed" stop
+    dom0 log checkpoint >stopped || atf_fail "checkpoint"
+    atf_check -o match:'^qvm-remote-checkpoint 1 ' cat stopped
+    cmp -s running stopped && atf_fail "the closing record is missing"
+    sed -i 's/"event":"stop"/"event":"stoq"/' "$BED"/var/log/qvm-remote/*.log
+    bed_altered
+    atf_check -s exit:1 -e match:'altered' dom0 log checkpoint
+}
+
+bed_test who_is_not_root_is_refused
+who_is_not_root_is_refused_body() {
+    bed_up 1
+    atf_check -o inline:'refused\n' client 'os.setuid(65534)
+try:
+    s.connect(sys.argv[1])
+except PermissionError:
+    print("refused")'
+    # Whoever opens the door: the one who comes through is looked at.
+    chmod 666 "$BED/run/qvm-remote/control"
+    atf_check -o inline:'0\n' client 'os.setuid(65534)
+s.connect(sys.argv[1])
+print(len(s.recv(4096)))'
+    atf_check -o ignore dom0 status
+}
+
+# status_within SECONDS: the next client is served, and requests meanwhile.
+status_within() {
+    atf_check -o inline:'still\n' in_vm vm1 qvm-remote 'echo still'
+    atf_check -o ignore timeout "$1" "$regress/bed" dom0 qvm-remote-dom0 status
+}
+
+bed_test a_client_that_says_nothing_holds_up_nothing
+a_client_that_says_nothing_holds_up_nothing_body() {
+    bed_up 1
+    client 's.connect(sys.argv[1]); open("there", "w"); time.sleep(60)' &
+    silent=$!
+    wait_for '[ -e there ]'
+    status_within 7
+    kill $silent
+}
+
+bed_test a_client_that_says_nonsense_is_closed
+a_client_that_says_nonsense_is_closed_body() {
+    bed_up 1
+    client 'import struct
+def talk(*packets):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.connect(sys.argv[1])
+    s.settimeout(10)
+    try:
+        for p in packets:
+            s.send(p)
+        while s.recv(65536):
+            pass
+    except (ConnectionResetError, BrokenPipeError):
+        pass
+talk(b"nonsense")
+talk(b"x" * 60000)
+talk(struct.pack("=HHII", 0xffff, 12, 0, 0))
+for kind in range(80):    # whatever the table does not let a client say
+    talk(struct.pack("=HHII", kind, 12, 0, 0),
+         struct.pack("=HHII", kind, 12, 0, 0))' ||
+        atf_fail "not closed"
+    status_within 2
+}
+
+bed_test a_client_that_goes_at_once_holds_up_nothing
+a_client_that_goes_at_once_holds_up_nothing_body() {
+    bed_up 1
+    client 'for i in range(50):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.connect(sys.argv[1])
+    s.close()'
+    status_within 2
+}
+
+bed_test a_socket_that_was_left_hinders_no_start
+a_socket_that_was_left_hinders_no_start_body() {
+    bed_up 1
+    kill -9 "$(role_pid parent)"
+    wait_for '[ -z "$(bed_processes)" ]'
+    bed_expect_crash
+    atf_check test -S "$BED/run/qvm-remote/control"
+    atf_check "$regress/bed" start
+    atf_check -o ignore dom0 status
+}
+
+atf_init_test_cases() {
+    bed_add_tests
+}

@@ -1,0 +1,185 @@
+#include "verifier/verifier.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "privsep/log.h"
+#include "verifier/journal.h"
+
+/*
+ * The control socket: the parent has seen that root is at its other end.  One
+ * client at a time, one command each; it is answered after the next commit.
+ */
+
+#define DEADLINE_MS 5000 /* for the whole of it */
+
+static struct channel control;
+static struct timer deadline;
+static enum imsg_type command; /* IMSG_CONTROL: none has come yet */
+static bool log_told, done_due;
+static const struct vm *next_vm;
+static struct msg_clock clock_now;
+
+static void
+end(const char *why)
+{
+	timer_stop(&deadline);
+	if (why != NULL)
+		log_warn("control socket: %s", why);
+	channel_close(&control);
+	done_due = true;
+	channel_wake(&parent);
+}
+
+static void
+overdue(struct timer *t)
+{
+	(void)t;
+	end("a client that took too long");
+}
+
+static void
+closed(struct channel *ch, const char *why)
+{
+	(void)ch;
+	end(why);
+}
+
+static void
+dispatch(struct channel *ch, struct imsg *m)
+{
+	(void)ch;
+	if (command != IMSG_CONTROL) {
+		end("more than one command");
+		return;
+	}
+	command = m->hdr.type;
+	if (command == IMSG_CLOCK_ACCEPT) {
+		clock_now.from_us = journal_clock_accept();
+		clock_now.to_us = journal_now_us();
+		record_clock("clock-accept", clock_now.from_us,
+		    clock_now.to_us);
+	}
+	/* What is told is on disk, also what nobody has waited for yet. */
+	journal_await();
+}
+
+static void
+count_requests(const struct vm *vm, struct msg_status_vm *s)
+{
+	const struct request *r;
+
+	TAILQ_FOREACH (r, &vm->requests, entry) {
+		if (r->state == REQUEST_WAITING)
+			s->waiting++;
+		else if (r->state == REQUEST_ANSWERED ||
+		    r->state == REQUEST_FINISHED)
+			s->owed++;
+		else if (r->state != REQUEST_GONE)
+			s->running++;
+	}
+}
+
+static int
+send_vm(const struct vm *vm)
+{
+	struct msg_status_vm s = {.served = vm->served,
+	    .last_us = vm->last_us,
+	    .log_day = vm->log_day_bytes,
+	    .log_day_limit = LOG_DAY_BYTES,
+	    .refused = vm->refused_all};
+
+	memcpy(s.vm, vm->name, sizeof(vm->name));
+	memcpy(s.last_id, vm->last_id, sizeof(vm->last_id));
+	count_requests(vm, &s);
+	if (vm->session.opened) {
+		s.session_us = vm->session.opened_us;
+		memcpy(s.program, vm->session.program,
+		    sizeof(vm->session.program));
+	}
+	if (vm->served) {
+		memcpy(s.fingerprint, vm->key->fingerprint,
+		    sizeof(vm->key->fingerprint));
+		s.key_ahead = memory_floor(vm->memory) > journal_now() ||
+		    memory_known_since(vm->memory) > journal_now();
+	} else
+		snprintf(s.why, sizeof(s.why), "%s", config_why(vm));
+	return (channel_send(&control, IMSG_STATUS_VM, 0, &s, sizeof(s), -1));
+}
+
+/* -1: the channel is full. */
+static int
+send_status(const struct msg_status_log *log)
+{
+	if (!log_told &&
+	    channel_send(&control, IMSG_STATUS_LOG, 0, log, sizeof(*log), -1) ==
+		-1)
+		return (-1);
+	log_told = true;
+	for (; next_vm < vms + VM_TABLE; next_vm++) {
+		if (next_vm->name[0] != '\0' && send_vm(next_vm) == -1)
+			return (-1);
+	}
+	return (0);
+}
+
+static int
+send_answer(void)
+{
+	struct msg_status_log log;
+	struct msg_newest newest;
+
+	journal_status(&log, &newest);
+	log.disk_low = disk_low;
+	switch (command) {
+	case IMSG_STATUS:
+		return (send_status(&log));
+	case IMSG_CLOCK_ACCEPT:
+		return (channel_send(&control, IMSG_CLOCK, 0, &clock_now,
+		    sizeof(clock_now), -1));
+	case IMSG_CHECKPOINT:
+		return (channel_send(&control, IMSG_NEWEST, 0, &newest,
+		    sizeof(newest), -1));
+	default:
+		fatalx("control socket: a command without an answer");
+	}
+}
+
+static void
+pump(struct channel *ch)
+{
+	if (command == IMSG_CONTROL || journal_dirty() || send_answer() == -1)
+		return;
+	if (channel_send(ch, IMSG_CONTROL_END, 0, NULL, 0, -1) == 0)
+		end(NULL);
+}
+
+void
+control_open(int fd)
+{
+	if (channel_is_open(&control))
+		fatalx("parent: a second control socket");
+	control.dispatch = dispatch;
+	control.pump = pump;
+	control.closed = closed;
+	command = IMSG_CONTROL;
+	log_told = done_due = false;
+	next_vm = vms;
+	channel_open(&control, fd, ROLE_VERIFIER, ROLE_CONTROL, ST_SERVING,
+	    "control socket");
+	timer_start(&deadline, CLOCK_BOOTTIME, DEADLINE_MS, overdue, NULL);
+}
+
+void
+control_wake(void)
+{
+	channel_wake(&control);
+}
+
+void
+control_pump_parent(void)
+{
+	if (done_due &&
+	    channel_send(&parent, IMSG_CONTROL_DONE, 0, NULL, 0, -1) == 0)
+		done_due = false;
+}
