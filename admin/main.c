@@ -58,11 +58,14 @@ help(void)
 {
 	size_t i;
 
-	printf("usage: qvm-remote-dom0 [--root DIR] [-v] [--vm NAME]...\n"
+	printf("usage: qvm-remote-dom0 [--root DIR] [-v] [--vm NAME]... "
+	       "[--once] [--dry-run]\n"
 	       "       qvm-remote-dom0 [--root DIR] COMMAND [ARG]...\n\n"
 	       "Without a command: the daemon, in the foreground.\n\n"
 	       "  -v, --verbose  says more\n"
 	       "  --vm NAME      serves this VM (and others named so) only\n"
+	       "  --once         serves what is pending now, then ends\n"
+	       "  --dry-run      checks and records, and runs nothing\n"
 	       "  --root DIR     everything lies below DIR\n"
 	       "  -h, --help     this\n"
 	       "  --version      the version\n\n");
@@ -75,7 +78,7 @@ help(void)
 struct given {
 	char *options[2 * VMS_MAX + 8];
 	size_t count;
-	bool vm;
+	const char *only; /* one that is the daemon's */
 };
 
 static void
@@ -111,6 +114,8 @@ parse_options(int argc, char **argv, struct given *g)
 	enum {
 		OPT_ROOT = 256,
 		OPT_VM,
+		OPT_ONCE,
+		OPT_DRY_RUN,
 		OPT_VERSION
 	};
 	static const struct option options[] = {
@@ -118,8 +123,11 @@ parse_options(int argc, char **argv, struct given *g)
 	    {"version", no_argument, NULL, OPT_VERSION},
 	    {"verbose", no_argument, NULL, 'v'},
 	    {"vm", required_argument, NULL, OPT_VM},
+	    {"once", no_argument, NULL, OPT_ONCE},
+	    {"dry-run", no_argument, NULL, OPT_DRY_RUN},
 	    {"root", required_argument, NULL, OPT_ROOT}, {NULL, 0, NULL, 0}};
 	static char verbose[] = "-v", vm[] = "--vm";
+	static char once[] = "--once", dry_run[] = "--dry-run";
 	int c;
 
 	while ((c = getopt_long(argc, argv, "+hv", options, NULL)) != -1) {
@@ -136,8 +144,16 @@ parse_options(int argc, char **argv, struct given *g)
 			pass_on(g, verbose, NULL);
 			break;
 		case OPT_VM:
-			g->vm = true;
+			g->only = "--vm";
 			pass_on(g, vm, optarg);
+			break;
+		case OPT_ONCE:
+			g->only = "--once";
+			pass_on(g, once, NULL);
+			break;
+		case OPT_DRY_RUN:
+			g->only = "--dry-run";
+			pass_on(g, dry_run, NULL);
 			break;
 		case OPT_ROOT:
 			set_root(g, optarg);
@@ -162,9 +178,9 @@ main(int argc, char **argv)
 		command = command_find(argv[first]);
 		if (command == NULL)
 			usage_error("unknown command %s", argv[first]);
-		if (given.vm)
-			usage_error(
-			    "--vm before a command: it is the daemon's");
+		if (given.only != NULL)
+			usage_error("%s before a command: it is the daemon's",
+			    given.only);
 	}
 	if (geteuid() != 0)
 		fail("must be run as root");

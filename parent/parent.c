@@ -120,6 +120,22 @@ stop(void)
 	parent_wake_verifier();
 }
 
+void
+parent_done(void)
+{
+	if (phase != PHASE_SERVING)
+		return;
+	log_info("every VM has been asked");
+	stop();
+}
+
+void
+parent_not_served(const char *vm, const char *why)
+{
+	log_warn("VM %s was not served to the end: %s", vm, why);
+	exit_status = 1;
+}
+
 /* There is no half-working state: nothing of a VM's runs on. */
 void
 parent_fail(const char *fmt, ...)
@@ -378,7 +394,9 @@ verifier_pump(struct channel *ch)
 static void
 start_helper(struct helper *h)
 {
-	struct msg_settings msg = {.verbose = settings.verbose};
+	struct msg_settings msg = {.verbose = settings.verbose,
+	    .once = settings.once,
+	    .dry_run = settings.dry_run};
 	char title[64];
 	int pair[2];
 
@@ -480,13 +498,15 @@ parent_configured(void)
 			notify_send("READY=1");
 	}
 	vm_consider_all();
+	vm_check_once();
 }
 
 static void
 usage(void)
 {
 	(void)fprintf(stderr,
-	    "usage: parent [-v] [--vm NAME]... [--root DIR]\n");
+	    "usage: parent [-v] [--vm NAME]... [--once] [--dry-run] "
+	    "[--root DIR]\n");
 	exit(2);
 }
 
@@ -511,6 +531,10 @@ read_options(int argc, char *argv[])
 	for (i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "-v") == 0)
 			settings.verbose = true;
+		else if (strcmp(argv[i], "--once") == 0)
+			settings.once = true;
+		else if (strcmp(argv[i], "--dry-run") == 0)
+			settings.dry_run = true;
 		else if (strcmp(argv[i], "--vm") == 0 && i + 1 < argc) {
 			if (settings_add_vm(argv[++i]) == -1)
 				usage();

@@ -21,7 +21,7 @@
 /* settings.c: options, environment and remote.conf */
 struct settings {
 	char root[IMSG_PATH_MAX]; /* "" outside a bed */
-	bool verbose;
+	bool verbose, once, dry_run;
 	char vm_args[VMS_MAX * (VM_NAME_MAX + 1) + 1]; /* --vm, joined */
 	struct remote_conf conf;
 	uid_t dom0_uid; /* who runs qvm-run */
@@ -96,6 +96,8 @@ struct vm {
 	char uuid[UUID_LEN + 1];    /* "" : bound to the name alone */
 	bool named;		    /* in the configuration */
 	bool served;		    /* as the verifier says */
+	bool told;		    /* it has said so of this configuration */
+	bool asked;		    /* has had a session (--once) */
 	unsigned idle_reloads;	    /* since it was either */
 	enum life life;
 	struct timer timer;  /* WAITING, or until READY */
@@ -144,6 +146,8 @@ bool vm_reaped(pid_t, int status);
  */
 void vm_look_again(void);
 unsigned vm_lives(void);
+/* --once: ends the daemon when nobody is left to be asked. */
+void vm_check_once(void);
 void vm_served(const struct msg_served *);
 void vm_delivered(const char *name);
 void vm_hold(const char *name, uint32_t seconds);
@@ -181,6 +185,10 @@ void notify_init(void);
 void notify_send(const char *text);
 
 /* parent.c */
+/* --once: every VM that is there has been asked. */
+void parent_done(void);
+/* --once: this VM was not served to its end. */
+void parent_not_served(const char *vm, const char *why);
 void parent_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* A child or a cgroup has gone: perhaps the last. */
 void parent_check_end(void);

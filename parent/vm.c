@@ -118,6 +118,33 @@ vm_config_end(void)
 	for (vm = vms; vm < vms + VM_TABLE; vm++)
 		if (!vm->named)
 			vm->served = false;
+		else
+			vm->told = false;
+}
+
+/* In this life, one session for each VM that is there. */
+static bool
+to_be_asked(const struct vm *vm)
+{
+	if (vm->life == LIFE_RUNNING || vm->life == LIFE_CLEANING ||
+	    vm->settle.set)
+		return true;
+	return vm->named &&
+	    (!vm->told ||
+		(vm->served && !vm->asked && watch_vm(vm) == VM_PRESENT));
+}
+
+void
+vm_check_once(void)
+{
+	const struct vm *vm;
+
+	if (!settings.once || !started)
+		return;
+	for (vm = vms; vm < vms + VM_TABLE; vm++)
+		if (vm->name[0] != '\0' && to_be_asked(vm))
+			return;
+	parent_done();
 }
 
 /* The poller's life. */
@@ -216,6 +243,8 @@ poller_timer(struct timer *t)
 		break;
 	case LIFE_RUNNING:
 		log_warn("poller [%s]: not ready in time", vm->name);
+		if (settings.once)
+			parent_not_served(vm->name, "no session");
 		poller_kill(vm);
 		break;
 	case LIFE_CLEANING:
@@ -263,12 +292,14 @@ poller_gone(struct vm *vm)
 		parent_check_end();
 	} else
 		wait_for_next(vm);
+	vm_check_once();
 }
 
 static int
 poller_settings(struct vm *vm, int verifier_fd)
 {
-	struct msg_settings set = {.verbose = settings.verbose};
+	struct msg_settings set = {.verbose = settings.verbose,
+	    .once = settings.once};
 	struct msg_session ses = {
 	    .uid = settings.dom0_uid,
 	    .gid = settings.dom0_gid,
@@ -335,6 +366,7 @@ poller_start(struct vm *vm)
 	int cgroup_fd, failed;
 
 	vm->delivered = vm->held = vm->ready = false;
+	vm->asked = true;
 	vm->started_ms = now_monotonic_ms();
 	vm->events.fd = -1;
 	cgroup_fd = cgroup_poller(vm->cgroup, sizeof(vm->cgroup));
@@ -343,6 +375,8 @@ poller_start(struct vm *vm)
 	if (failed)
 		log_warn("poller [%s]: cannot start: %s", vm->name,
 		    strerror(errno));
+	if (failed && settings.once)
+		parent_not_served(vm->name, "no session");
 	if (cgroup_fd != -1)
 		(void)close(cgroup_fd);
 	if (vm->pid == -1) {
@@ -425,14 +459,19 @@ settled(struct timer *t)
 {
 	struct vm *vm = t->arg;
 
-	if (watch_vm(vm) != VM_OTHER || vm->complained)
+	if (watch_vm(vm) != VM_OTHER || vm->complained) {
+		vm_check_once();
 		return;
+	}
 	vm->complained = true;
 	log_warn("VM %s is not served: the VM of that name has another UUID "
 		 "than its policy says (%s)",
 	    vm->name, vm->uuid);
 	if (vm->life == LIFE_RUNNING)
 		poller_kill(vm);
+	if (settings.once)
+		parent_not_served(vm->name, "another UUID");
+	vm_check_once();
 }
 
 void
@@ -448,7 +487,8 @@ vm_consider(struct vm *vm)
 	else if (!vm->complained && !vm->settle.set)
 		timer_start(&vm->settle, CLOCK_MONOTONIC, SETTLE_MS, settled,
 		    vm);
-	if (presence == VM_PRESENT && vm->life == LIFE_IDLE)
+	if (presence == VM_PRESENT && vm->life == LIFE_IDLE &&
+	    !(settings.once && vm->asked))
 		poller_start(vm);
 }
 
@@ -552,12 +592,14 @@ vm_served(const struct msg_served *msg)
 
 	if (vm == NULL || !vm->named)
 		return;
+	vm->told = true;
 	vm->served = msg->served != 0;
 	if (vm->served)
 		log_debug("VM %s is served", vm->name);
 	else
 		log_warn("VM %s is not served: %s", vm->name, msg->reason);
 	vm_consider(vm);
+	vm_check_once();
 }
 
 void
@@ -579,6 +621,8 @@ vm_hold(const char *name, uint32_t seconds)
 	if (vm == NULL)
 		return;
 	vm->held = true;
+	if (settings.once)
+		parent_not_served(name, "its session has failed");
 	if (until > vm->hold_until_ms)
 		vm->hold_until_ms = until;
 	/* It makes a wait longer, never shorter. */

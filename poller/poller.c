@@ -70,7 +70,7 @@ main(void)
 	if (path_join(empty, sizeof(empty), settings.root, PATH_EMPTY) == -1)
 		fatal("%s", settings.root);
 
-	session_start(settings.root, &session);
+	session_start(settings.root, &session, settings.once != 0);
 	role_ready(&parent, sandbox_enter(&box));
 
 	session_open(verifier_fd);

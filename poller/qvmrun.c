@@ -18,12 +18,14 @@
  * VM has one that speaks this protocol.  /dev/null: what follows on standard
  * input is the session's.
  */
-static char command[] =
-    "for q in qvm-remote \"$HOME/.local/bin/qvm-remote\"; do "
-    "case \"$(\"$q\" --version </dev/null 2>/dev/null)\" in "
-    "*'protocol 2'|*'protocol 2'[!0-9]*) exec \"$q\" agent;; esac; done; "
-    "echo 'qvm-remote: no agent of protocol 2 in PATH or ~/.local/bin' >&2; "
-    "exit 127";
+#define COMMAND(args)                                                \
+	"for q in qvm-remote \"$HOME/.local/bin/qvm-remote\"; do "   \
+	"case \"$(\"$q\" --version </dev/null 2>/dev/null)\" in "    \
+	"*'protocol 2'|*'protocol 2'[!0-9]*) exec \"$q\" agent" args \
+	";; esac; "                                                  \
+	"done; echo 'qvm-remote: no agent of protocol 2 in PATH or " \
+	"~/.local/bin' >&2; exit 127"
+static char command[] = COMMAND(""), command_once[] = COMMAND(" --poll");
 
 static void __attribute__((noreturn)) give_up(const char *what)
 {
@@ -32,8 +34,8 @@ static void __attribute__((noreturn)) give_up(const char *what)
 	_exit(127);
 }
 
-static void __attribute__((noreturn))
-child(const char *path, const struct msg_session *s, const int fds[3])
+static void __attribute__((noreturn)) child(const char *path,
+    const struct msg_session *s, bool once, const int fds[3])
 {
 	char vm[sizeof(s->vm)], user[sizeof(s->user)];
 	char name[] = "qvm-run", pass_io[] = "--pass-io";
@@ -41,7 +43,7 @@ child(const char *path, const struct msg_session *s, const int fds[3])
 	char as[] = "--user", env_path[] = "PATH=/usr/bin:/bin";
 	char env_home[] = "HOME=/", env_lang[] = "LC_ALL=C.UTF-8";
 	char *const argv[] = {name, pass_io, no_start, no_gui, as, user, vm,
-	    command, NULL};
+	    once ? command_once : command, NULL};
 	char *const envp[] = {env_path, env_home, env_lang, NULL};
 	int i;
 
@@ -76,7 +78,8 @@ own_end(int fd)
 }
 
 void
-qvmrun_start(struct qvmrun *q, const char *root, const struct msg_session *s)
+qvmrun_start(struct qvmrun *q, const char *root, const struct msg_session *s,
+    bool once)
 {
 	char path[PATH_MAX];
 	int in[2], out[2], err[2];
@@ -90,7 +93,7 @@ qvmrun_start(struct qvmrun *q, const char *root, const struct msg_session *s)
 	if (q->pid == -1)
 		fatal("fork");
 	if (q->pid == 0)
-		child(path, s, (const int[3]){in[0], out[1], err[1]});
+		child(path, s, once, (const int[3]){in[0], out[1], err[1]});
 	(void)close(in[0]);
 	(void)close(out[1]);
 	(void)close(err[1]);

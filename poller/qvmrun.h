@@ -1,6 +1,7 @@
 #ifndef POLLER_QVMRUN_H
 #define POLLER_QVMRUN_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "imsg/messages.h"
@@ -15,8 +16,9 @@ struct qvmrun {
  * Starts qvm-run as the session's user, with three pipes and nothing else.
  * While the poller is still root.  Fatal on failure, but for what happens in
  * the child: that is qvm-run's end, 126 or 127, with its reason on stderr.
+ * once: the agent answers at once when it has nothing.
  */
-void qvmrun_start(struct qvmrun *, const char *root,
-    const struct msg_session *);
+void qvmrun_start(struct qvmrun *, const char *root, const struct msg_session *,
+    bool once);
 
 #endif

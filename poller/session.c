@@ -340,12 +340,12 @@ session_turn(void)
 }
 
 void
-session_start(const char *root, const struct msg_session *s)
+session_start(const char *root, const struct msg_session *s, bool once)
 {
 	deliver_init();
 	/* Before there is a child: its end must not be missed. */
 	event_signal(SIGCHLD, child_ended);
-	qvmrun_start(&qvm, root, s);
+	qvmrun_start(&qvm, root, s, once);
 }
 
 void

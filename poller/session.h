@@ -8,7 +8,7 @@
 /* One session, from qvm-run's start to its end. */
 
 /* Before the sandbox: starts qvm-run. */
-void session_start(const char *root, const struct msg_session *);
+void session_start(const char *root, const struct msg_session *, bool once);
 /* After it: the channel to the verifier, and `qvm-remote 2`.  Takes fd. */
 void session_open(int fd);
 /* What each turn of the loop ends with. */

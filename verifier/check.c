@@ -96,6 +96,27 @@ answer_check(struct request *r)
 	request_answered(r);
 }
 
+/* What would have been run. */
+static void
+answer_dry_run(struct request *r)
+{
+	char text[ANSWER_TEXT_MAX];
+	int n;
+
+	n = snprintf(text, sizeof(text),
+	    "[dry-run] would run: mode shell: in bash, as root, for at most %d "
+	    "s; nothing was run\n",
+	    (int)(r->token.timeout == TOKEN_TIMEOUT_POLICY ? TIMEOUT_DEFAULT
+							   : r->token.timeout));
+	if (n < 0 || (size_t)n >= sizeof(text))
+		fatalx("an answer that is too long");
+	request_text(r, text, (size_t)n);
+	r->answer.status = RECEIPT_DRY_RUN;
+	r->answer.exit = 0;
+	record_result(r, NULL);
+	request_answered(r);
+}
+
 /* NULL, or what is wrong with the bytes that came. */
 static const char *
 content_rule(int fd, uint64_t len, const uint8_t expected[SHA256_LEN],
@@ -186,6 +207,10 @@ judge(struct request *r)
 	}
 	if (t->kind != TOKEN_RUN) {
 		answer_check(r);
+		return;
+	}
+	if (dry_run) {
+		answer_dry_run(r);
 		return;
 	}
 	r->state = REQUEST_WAITING;

@@ -66,7 +66,8 @@ session_reset(struct vm *vm)
 	}
 	s->entries = s->standing = 0;
 	s->opened = s->delivered = s->bye = s->bye_sent = false;
-	s->any_standing = false;
+	s->any_standing = s->drained = false;
+	s->taken = 0;
 	record_refused_summary(vm);
 }
 
@@ -77,6 +78,8 @@ session_closed(struct channel *ch, const char *why)
 
 	if (why != NULL)
 		log_warn("%s: %s", ch->name, why);
+	if (once && !vm->session.bye_sent)
+		vm->tell_hold = 1;
 	session_reset(vm);
 }
 
@@ -214,6 +217,7 @@ handle_request(struct vm *vm, struct imsg *m)
 	}
 	s->body_fd = s->input_fd = -1;
 	answered(s);
+	s->drained = ++s->taken >= REQUESTS_MAX;
 	check_request(vm, &q, body_fd, input_fd, s->body_len, s->input_len);
 }
 
@@ -261,6 +265,8 @@ handle_problem(struct vm *vm, struct imsg *m)
 		return;
 	}
 	record_problem(vm, &p);
+	if (once)
+		vm->tell_hold = 1;
 	if (p.problem == PROBLEM_VIOLATION) {
 		log_warn("VM %s broke a rule: %s", vm->name, p.rule);
 		vm->tell_hold = vm->tell_hold > 1 ? vm->tell_hold : 1;
@@ -268,6 +274,19 @@ handle_problem(struct vm *vm, struct imsg *m)
 	/* It has said its last: another report would be a flood. */
 	channel_close(&vm->session.ch);
 	session_reset(vm);
+}
+
+/* Nothing is pending; or nothing of it has room, and that may last. */
+static void
+handle_none(struct vm *vm)
+{
+	struct session *s = &vm->session;
+
+	if (s->last.cancel_only && s->last.word == WORD_FULL)
+		return;
+	s->drained = true;
+	if (once && s->last.cancel_only)
+		vm->tell_hold = 1;
 }
 
 void
@@ -295,6 +314,7 @@ session_dispatch(struct channel *ch, struct imsg *m)
 		break;
 	case IMSG_NONE:
 		answered(s);
+		handle_none(vm);
 		break;
 	case IMSG_KEPT:
 		handle_kept(vm, m);
@@ -518,6 +538,21 @@ send_next(struct channel *ch)
 	imsg_set_state(&ch->end, ST_SERVING | ST_ASKED);
 }
 
+/* --once: what was pending has been taken, and all of it delivered. */
+static bool
+is_over(const struct vm *vm)
+{
+	const struct request *r;
+
+	if (!once || !vm->session.opened || !vm->session.drained)
+		return (false);
+	TAILQ_FOREACH (r, &vm->requests, entry) {
+		if (r->state != REQUEST_GONE)
+			return (false);
+	}
+	return (true);
+}
+
 void
 session_pump(struct channel *ch)
 {
@@ -532,8 +567,9 @@ session_pump(struct channel *ch)
 		    tell(ch, r) == -1)
 			return;
 	}
+	s->bye |= is_over(vm);
 	if (s->bye)
 		s->bye_sent = channel_send(ch, IMSG_BYE, 0, NULL, 0, -1) == 0;
-	else if (s->opened && vm->served)
+	else if (s->opened && vm->served && !(once && s->taken >= REQUESTS_MAX))
 		send_next(ch);
 }

@@ -32,7 +32,7 @@
 
 struct vm vms[VM_TABLE];
 struct channel parent, executor;
-bool stopping;
+bool stopping, once, dry_run;
 
 static struct timer deadline;
 static bool begun, begun_sent, stop_recorded, stopped_sent;
@@ -262,6 +262,8 @@ main(void)
 	uint32_t sandbox;
 
 	role_begin(&parent, ROLE_VERIFIER, &settings);
+	once = settings.once != 0;
+	dry_run = settings.dry_run != 0;
 	executor_fd = role_await_fd(&parent, IMSG_EXECUTOR_CHANNEL);
 	if (path_join(folder, sizeof(folder), settings.root, PATH_LOG) == -1)
 		fatal("%s", settings.root);

@@ -108,6 +108,8 @@ struct session {
 	bool any_standing;     /* one of them was `next any` */
 	struct msg_next last;  /* the newest `next` */
 	unsigned entries;      /* of the poller, in use */
+	bool drained;	       /* it has nothing that we have not seen */
+	unsigned taken;	       /* requests, in this session */
 	int body_fd, input_fd; /* came, their REQUEST not yet */
 	uint64_t body_len, input_len;
 };
@@ -150,6 +152,8 @@ void verifier_begin(void);
 extern struct vm vms[VM_TABLE];
 extern struct channel parent, executor;
 extern bool stopping;
+extern bool once;    /* each VM's session ends when nothing is left */
+extern bool dry_run; /* nothing runs */
 struct vm *vm_find(const char *name);
 int64_t seconds_left_ms(int64_t seconds);
 
