@@ -277,6 +277,7 @@ got_ready(struct helper *h, struct imsg *m)
 	if (phase != PHASE_START || !verifier.ready || !executor.ready)
 		return;
 	phase = PHASE_BEGIN;
+	copy_open();
 	parent_wake_verifier();
 }
 
@@ -375,6 +376,8 @@ helper_dispatch(struct channel *ch, struct imsg *m)
 static void
 verifier_pump(struct channel *ch)
 {
+	if (phase < PHASE_BEGIN || !copy_pump(ch))
+		return;
 	if (phase == PHASE_BEGIN && !begin_sent)
 		begin_sent = channel_send(ch, IMSG_BEGIN, 0, NULL, 0, -1) == 0;
 	if (phase <= PHASE_BEGIN || !config_pump(ch))
@@ -483,6 +486,8 @@ on_reload(int signo)
 		return;
 	notify_reloading();
 	reloading = true;
+	/* Rotated, perhaps. */
+	copy_open();
 	config_start();
 	parent_wake_verifier();
 }

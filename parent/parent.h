@@ -168,6 +168,11 @@ enum presence {
 enum presence watch_presence(const char *dir, const char *vm, const char *uuid);
 enum presence watch_vm(const struct vm *);
 
+/* copy.c: where readers expect the log */
+void copy_open(void);
+/* Hands them to the verifier: false when the channel is full. */
+bool copy_pump(struct channel *verifier);
+
 /* control.c: the control socket */
 void control_init(void);
 /* Hands a client on: false when the channel is full. */

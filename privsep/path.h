@@ -11,6 +11,8 @@
 #define PATH_CONF      "/etc/qubes/remote.conf"
 #define PATH_KEYS      "/etc/qubes/remote.d"
 #define PATH_LOG       "/var/log/qvm-remote"
+#define PATH_COPY      "/var/log/qubes/qvm-remote.log"
+#define PATH_JOURNAL   "/run/systemd/journal/socket"
 #define PATH_SPOOL     "/var/lib/qvm-remote/spool"
 #define PATH_RUN       "/run/qvm-remote"
 #define PATH_WORK      "/run/qvm-remote/work"

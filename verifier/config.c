@@ -292,6 +292,17 @@ open_session(struct imsg *m)
 	session_open(vm, imsg_take_fd(m));
 }
 
+static void
+take_copy(struct imsg *m)
+{
+	struct msg_copy copy;
+
+	if (imsg_payload(m, &copy, sizeof(copy)) == -1 ||
+	    copy.to > COPY_JOURNAL)
+		fatalx("parent: a bad copy");
+	copy_take(copy.to, imsg_take_fd(m));
+}
+
 void
 config_dispatch(struct imsg *m)
 {
@@ -299,6 +310,9 @@ config_dispatch(struct imsg *m)
 	struct vm *vm;
 
 	switch (m->hdr.type) {
+	case IMSG_COPY:
+		take_copy(m);
+		break;
 	case IMSG_BEGIN:
 		verifier_begin();
 		break;

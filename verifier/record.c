@@ -102,6 +102,7 @@ record_intent(struct request *r)
 	memory_recorded(r->memory);
 	journal_reserve();
 	r->reserved = true;
+	copy_intent(r);
 	return (true);
 }
 
@@ -188,6 +189,7 @@ record_result(struct request *r, const struct msg_ended *ended)
 	r->answer.log_seq = record_end_of(r->vm, r->answer.log_hash);
 	memory_recorded(r->memory);
 	r->answer.has_log = true;
+	copy_result(r, ended);
 }
 
 void
@@ -242,6 +244,7 @@ record_refused(struct request *r)
 	record_u64(rec, "body_length", r->token.body_len);
 	record_u64(rec, "input_length", r->token.input_len);
 	record_end_of(r->vm, hash);
+	copy_refused(r);
 }
 
 void
@@ -276,6 +279,7 @@ record_problem(struct vm *vm, const struct msg_problem *p)
 	if (p->stderr_text[0] != '\0')
 		record_str(rec, "stderr", p->stderr_text);
 	record_end_of(vm, hash);
+	copy_event(vm, events[p->problem], p->rule);
 }
 
 void
@@ -311,6 +315,7 @@ record_event(struct vm *vm, const char *event, const char *field,
 		record_end_of(vm, hash);
 	else
 		journal_end(hash);
+	copy_event(vm, event, value != NULL ? value : "");
 }
 
 void
@@ -325,6 +330,7 @@ record_disk(const char *where, bool low)
 	record_str(rec, "where", where);
 	record_bool(rec, "low", low);
 	journal_end(hash);
+	copy_event(NULL, low ? "disk low" : "disk has room again", where);
 }
 
 void
@@ -339,4 +345,5 @@ record_clock(const char *event, int64_t from_us, int64_t to_us)
 	record_i64(rec, "from", from_us);
 	record_i64(rec, "to", to_us);
 	journal_end(hash);
+	copy_event(NULL, event, "");
 }

@@ -64,6 +64,8 @@ peer_closed(struct channel *ch, const char *why)
 {
 	if (ch == &parent && stopped_sent) {
 		journal_close();
+		copy_event(NULL, "stop", "");
+		copy_flush();
 		event_stop();
 		return;
 	}
@@ -185,6 +187,7 @@ after_turn(void)
 		if (committed) {
 			journal_commit();
 			request_committed();
+			copy_flush();
 		}
 		for (vm = vms; vm < vms + VM_TABLE; vm++)
 			channel_wake(&vm->session.ch);
@@ -228,6 +231,7 @@ verifier_begin(void)
 	if (begun)
 		fatalx("parent: begins twice");
 	journal_start(snapshot_write);
+	copy_event(NULL, "start", VERSION);
 	restore_finish();
 	begun = true;
 }

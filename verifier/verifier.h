@@ -252,6 +252,17 @@ void pulse_spool_low(bool low);
 /* Heartbeat, clock steps, the log's disk; returns when to look again. */
 int64_t pulse(int64_t now_ms);
 
+/* copy.c: the log as readers expect it */
+/* A file or journald's socket (COPY_*), from now on. */
+void copy_take(uint32_t to, int fd);
+void copy_intent(const struct request *);
+void copy_result(const struct request *, const struct msg_ended *);
+void copy_refused(const struct request *);
+/* text: printable. */
+void copy_event(const struct vm *, const char *event, const char *text);
+/* After a commit: what it made true is written. */
+void copy_flush(void);
+
 /* control.c: the control socket */
 void control_open(int fd);
 /* After a commit: answers what was asked. */

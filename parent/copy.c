@@ -1,0 +1,117 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "parent/parent.h"
+#include "privsep/log.h"
+#include "privsep/path.h"
+
+/*
+ * Where readers expect the log: opened here, written by the verifier.  Group
+ * qubes may replace the file by whatever it likes, so only a regular file with
+ * one link is taken.  Both are best effort: without them the daemon runs.
+ */
+
+static int copies[2] = {-1, -1}; /* by COPY_*: to be sent, or -1 */
+
+static bool
+file_is_ours(int fd, const char *path)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) || st.st_nlink != 1) {
+		log_warn("%s: not a regular file with one link: no readable "
+			 "copy of the log is written",
+		    path);
+		return false;
+	}
+	/* One that was just made. */
+	if (st.st_uid == 0 && st.st_size == 0 &&
+	    (fchown(fd, 0, settings.qubes_gid) == -1 ||
+		fchmod(fd, 0640) == -1)) {
+		log_warn("%s: %s", path, strerror(errno));
+		return false;
+	}
+	return true;
+}
+
+static int
+open_file(void)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	settings_path(path, PATH_COPY);
+	fd = open(path,
+	    O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY |
+		O_CLOEXEC,
+	    0600);
+	if (fd == -1) {
+		log_warn("%s: %s: no readable copy of the log is written", path,
+		    strerror(errno));
+		return -1;
+	}
+	if (!file_is_ours(fd, path)) {
+		(void)close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* -1 where there is no journald: no reason to complain. */
+static int
+open_journal(void)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	char path[PATH_MAX];
+	int fd;
+
+	settings_path(path, PATH_JOURNAL);
+	if (strlen(path) >= sizeof(addr.sun_path))
+		return -1;
+	memcpy(addr.sun_path, path, strlen(path) + 1);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return -1;
+	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) == -1) {
+		(void)close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+void
+copy_open(void)
+{
+	int i;
+
+	for (i = 0; i < 2; i++)
+		if (copies[i] != -1)
+			(void)close(copies[i]);
+	copies[COPY_FILE] = open_file();
+	copies[COPY_JOURNAL] = open_journal();
+}
+
+bool
+copy_pump(struct channel *verifier)
+{
+	struct msg_copy msg;
+	uint32_t i;
+
+	for (i = 0; i < 2; i++) {
+		if (copies[i] == -1)
+			continue;
+		msg.to = i;
+		if (channel_send(verifier, IMSG_COPY, 0, &msg, sizeof(msg),
+			copies[i]) == -1)
+			return false;
+		(void)close(copies[i]);
+		copies[i] = -1;
+	}
+	return true;
+}

@@ -1,0 +1,292 @@
+#include "verifier/verifier.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "privsep/log.h"
+
+/*
+ * The copies of the log that people and tools read: a file in the classic form
+ * `[time] CATEGORY text`, and journald.  The truth is the log: nothing waits
+ * for a copy, and a line that cannot be written is dropped.  Lines wait here
+ * until what they tell is on disk.
+ */
+
+#define LINES_MAX  128 /* a turn of the loop */
+#define TEXT_MAX   1024
+#define CMD_MAX	   200 /* bytes of a command */
+#define OUT_LINES  3   /* of an output's beginning */
+#define PRI_ERR	   3
+#define PRI_NOTICE 5
+#define PRI_INFO   6
+
+struct line {
+	int64_t time_us;
+	int priority;
+	const char *category;
+	char vm[VM_NAME_MAX + 1], id[ID_MAX + 1]; /* or "" */
+	char text[TEXT_MAX]; /* printable: escaped where it was put in */
+};
+static struct line lines[LINES_MAX];
+static unsigned line_count, dropped;
+static int file_fd = -1, journal_fd = -1;
+static bool file_failed;
+
+void
+copy_take(uint32_t to, int fd)
+{
+	int *place = to == COPY_FILE ? &file_fd : &journal_fd;
+
+	if (*place != -1)
+		close(*place);
+	*place = fd;
+	file_failed = file_failed && to != COPY_FILE;
+}
+
+static void __attribute__((format(printf, 5, 6))) add(const char *category,
+    int priority, const char *vm, const char *id, const char *fmt, ...)
+{
+	char text[TEXT_MAX];
+	struct line *l;
+	va_list ap;
+
+	if (file_fd == -1 && journal_fd == -1)
+		return;
+	if (line_count == LINES_MAX) {
+		dropped++;
+		return;
+	}
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	l = &lines[line_count++];
+	memset(l, 0, sizeof(*l));
+	l->time_us = now_realtime_us();
+	l->priority = priority;
+	l->category = category;
+	(void)snprintf(l->vm, sizeof(l->vm), "%s", vm);
+	(void)snprintf(l->id, sizeof(l->id), "%s", id);
+	memcpy(l->text, text, sizeof(l->text));
+}
+
+static void
+add_of(const struct request *r, const char *category, int priority,
+    const char *text)
+{
+	add(category, priority, r->vm->name, r->answer.id, "vm=%s id=%s%s%s",
+	    r->vm->name, r->answer.id, text[0] != '\0' ? " " : "", text);
+}
+
+static void
+command_of(const struct request *r, char *out, size_t size)
+{
+	static const char name[] = "cmd=";
+	const size_t used = sizeof(name) - 1;
+	char raw[CMD_MAX];
+	ssize_t n = 0;
+
+	if (r->body_fd != -1)
+		n = pread(r->body_fd, raw, sizeof(raw), 0);
+	if (n > 0 && raw[n - 1] == '\n')
+		n--;
+	memcpy(out, name, used);
+	log_escape(out + used, size - used, raw, n > 0 ? (size_t)n : 0);
+}
+
+void
+copy_intent(const struct request *r)
+{
+	char text[TEXT_MAX];
+
+	command_of(r, text, sizeof(text));
+	add_of(r, "AUTH-OK", PRI_INFO, "");
+	add_of(r, "EXEC", PRI_NOTICE, "");
+	add_of(r, "CMD", PRI_NOTICE, text);
+}
+
+/* The first lines of an output, and whether something is missing of it. */
+static void
+add_output(const struct request *r, const char *category, const char *name,
+    const char *head, size_t len, const struct receipt_stream *s)
+{
+	char text[TEXT_MAX];
+	const char *lf;
+	unsigned n;
+	size_t k;
+
+	for (n = 0; n < OUT_LINES && len > 0; n++) {
+		lf = memchr(head, '\n', len);
+		k = lf != NULL ? (size_t)(lf - head) : len;
+		log_escape(text, sizeof(text), head, k);
+		add_of(r, category, PRI_INFO, text);
+		k += lf != NULL ? 1 : 0;
+		head += k;
+		len -= k;
+	}
+	if (s->kept == s->written)
+		return;
+	(void)snprintf(text, sizeof(text), "stream=%s kept=%llu written=%llu",
+	    name, (unsigned long long)s->kept, (unsigned long long)s->written);
+	add_of(r, "TRUNC", PRI_NOTICE, text);
+}
+
+static void
+add_done(const struct request *r, const char *category, int priority)
+{
+	const struct receipt *a = &r->answer;
+	char text[TEXT_MAX];
+
+	(void)snprintf(text, sizeof(text), "exit=%u duration=%lldms%s%s",
+	    (unsigned)a->exit, (long long)(a->ended_us - a->started_us) / 1000,
+	    a->reason[0] != '\0' ? " reason=" : "", a->reason);
+	add_of(r, category, priority, text);
+}
+
+static void
+add_reason(const struct request *r, const char *category, int priority)
+{
+	char text[TEXT_MAX];
+
+	(void)snprintf(text, sizeof(text), "reason=%s", r->answer.reason);
+	add_of(r, category, priority, text);
+}
+
+static void
+add_dry(const struct request *r)
+{
+	char text[TEXT_MAX];
+
+	command_of(r, text, sizeof(text));
+	add_of(r, "DRY", PRI_NOTICE, text);
+}
+
+void
+copy_result(const struct request *r, const struct msg_ended *e)
+{
+	const struct receipt *a = &r->answer;
+	char text[TEXT_MAX];
+
+	if (e != NULL) {
+		add_output(r, "OUT", "stdout", e->out_head, e->out_head_len,
+		    &a->out);
+		add_output(r, "ERR", "stderr", e->err_head, e->err_head_len,
+		    &a->err);
+	}
+	switch (a->status) {
+	case RECEIPT_EXITED:
+		add_done(r, a->exit == 0 ? "DONE" : "DONE-FAIL",
+		    a->exit == 0 ? PRI_INFO : PRI_NOTICE);
+		break;
+	case RECEIPT_TIMEOUT:
+		(void)snprintf(text, sizeof(text), "after=%llds",
+		    (long long)(a->ended_us - a->started_us) / 1000000);
+		add_of(r, "TIMEOUT", PRI_ERR, text);
+		add_done(r, "DONE-FAIL", PRI_NOTICE);
+		break;
+	case RECEIPT_SIGNALED:
+	case RECEIPT_CANCELLED:
+		add_done(r, "DONE-FAIL", PRI_NOTICE);
+		break;
+	case RECEIPT_CHECKED:
+		add_of(r, "INFO", PRI_INFO, token_kind_name(r->token.kind));
+		break;
+	case RECEIPT_DRY_RUN:
+		add_dry(r);
+		break;
+	case RECEIPT_INTERRUPTED:
+		add_reason(r, "ERROR", PRI_ERR);
+		break;
+	default:
+		add_reason(r, "REJECT", PRI_NOTICE);
+		break;
+	}
+}
+
+void
+copy_refused(const struct request *r)
+{
+	if (r->token.key[0] == '\0')
+		add_reason(r, "AUTH-FAIL", PRI_ERR);
+	else if (r->answer.status == RECEIPT_REPLAYED)
+		add_reason(r, "AUTH-DENY", PRI_ERR);
+	else
+		add_reason(r, "REJECT", PRI_NOTICE);
+}
+
+void
+copy_event(const struct vm *vm, const char *event, const char *text)
+{
+	bool bad = strcmp(event, "violation") == 0;
+	const char *name = vm != NULL ? vm->name : "";
+
+	add(bad ? "ERROR" : "INFO", bad ? PRI_ERR : PRI_INFO, name, "",
+	    "%s%s%s%s%s", event, vm != NULL ? " vm=" : "", name,
+	    text[0] != '\0' ? " " : "", text);
+}
+
+static void
+write_file(const struct line *l)
+{
+	time_t seconds = (time_t)(l->time_us / 1000000);
+	char time[32], out[TEXT_MAX + 64];
+	struct tm tm;
+	int n;
+
+	if (localtime_r(&seconds, &tm) == NULL ||
+	    strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
+		return;
+	n = snprintf(out, sizeof(out), "[%s] %s %s\n", time, l->category,
+	    l->text);
+	if (n < 0 || (size_t)n >= sizeof(out))
+		return;
+	if (write(file_fd, out, (size_t)n) == n)
+		file_failed = false;
+	else if (!file_failed) {
+		file_failed = true;
+		log_warn("the readable log cannot be written: %s",
+		    strerror(errno));
+	}
+}
+
+/* journald's native protocol: a field a line; nothing here has a newline. */
+static void
+write_journal(const struct line *l)
+{
+	char out[TEXT_MAX + 512];
+	int n;
+
+	n = snprintf(out, sizeof(out),
+	    "MESSAGE=%s %s\nPRIORITY=%d\nSYSLOG_IDENTIFIER=qvm-remote\n"
+	    "QVM_REMOTE_EVENT=%s\n%s%s%s%s%s%s",
+	    l->category, l->text, l->priority, l->category,
+	    l->vm[0] != '\0' ? "QVM_REMOTE_VM=" : "", l->vm,
+	    l->vm[0] != '\0' ? "\n" : "",
+	    l->id[0] != '\0' ? "QVM_REMOTE_ID=" : "", l->id,
+	    l->id[0] != '\0' ? "\n" : "");
+	if (n > 0 && (size_t)n < sizeof(out) &&
+	    write(journal_fd, out, (size_t)n) == -1)
+		log_debug("journald takes nothing: %s", strerror(errno));
+}
+
+void
+copy_flush(void)
+{
+	unsigned i, n = dropped;
+
+	if (n > 0 && line_count < LINES_MAX) {
+		dropped = 0;
+		add("INFO", PRI_NOTICE, "", "", "%u lines are left out here",
+		    n);
+	}
+	for (i = 0; i < line_count; i++) {
+		if (file_fd != -1)
+			write_file(&lines[i]);
+		if (journal_fd != -1)
+			write_journal(&lines[i]);
+	}
+	line_count = 0;
+}
