@@ -96,6 +96,18 @@ ssize_t line_str(const char *, size_t len, const char *name, char *out,
 int line_u64(const char *, size_t len, const char *name, uint64_t *);
 int line_bool(const char *, size_t len, const char *name, bool *);
 
+/*
+ * The same of many fields of one line: quick where they are asked for in their
+ * order.  at is 0 at first.
+ */
+struct line_fields {
+	const char *line;
+	size_t len, at;
+};
+ssize_t field_str(struct line_fields *, const char *name, char *out,
+    size_t size);
+int field_u64(struct line_fields *, const char *name, uint64_t *);
+
 /* <first sequence, 20 digits>.log */
 void segment_name(char out[AUDIT_SEGMENT_NAME_LEN + 1], uint64_t first);
 int segment_name_parse(const char *, uint64_t *first);

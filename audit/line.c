@@ -457,22 +457,37 @@ line_parse(const char *line, size_t len, struct line_head *h, const char **why)
 	return 0;
 }
 
-/* Finds a field, or its _b64 form: 0, or -1. */
+/* Finds a field, or its _b64 form, from *at on: 0, or -1. */
 static int
-find(const char *line, size_t len, const char *name, struct field *f)
+find_from(const char *line, size_t len, size_t *at, const char *name,
+    struct field *f)
 {
-	struct cursor c = {.p = line, .end = line + len};
+	size_t name_len = strlen(name);
+	struct cursor c = {.p = line + *at, .end = line + len};
 
-	if (expect(&c, "{") == -1)
-		return -1;
-	while (scan_field(&c, f) == 0) {
-		if (base_len(f) == strlen(name) &&
-		    memcmp(f->name, name, base_len(f)) == 0)
-			return 0;
-		if (expect(&c, ",") == -1)
-			break;
+	while (expect(&c, *at == 0 && c.p == line ? "{" : ",") == 0 &&
+	    scan_field(&c, f) == 0) {
+		if (base_len(f) != name_len ||
+		    memcmp(f->name, name, name_len) != 0)
+			continue;
+		*at = (size_t)(c.p - line);
+		return 0;
 	}
 	return -1;
+}
+
+/* A field of the line: looked for where the last one was, then from the start. */
+static int
+find(struct line_fields *l, const char *name, struct field *f)
+{
+	size_t start = 0;
+
+	if (l->at > 0 && find_from(l->line, l->len, &l->at, name, f) == 0)
+		return 0;
+	if (find_from(l->line, l->len, &start, name, f) == -1)
+		return -1;
+	l->at = start;
+	return 0;
 }
 
 /* Where a value goes: what does not fit is counted. */
@@ -517,12 +532,12 @@ decode_base64(const struct field *f, struct out *o)
 }
 
 ssize_t
-line_str(const char *line, size_t len, const char *name, char *buf, size_t size)
+field_str(struct line_fields *l, const char *name, char *buf, size_t size)
 {
 	struct out o = {.buf = buf, .size = size > 0 ? size - 1 : 0};
 	struct field f;
 
-	if (find(line, len, name, &f) == -1 || f.type != VALUE_STRING)
+	if (find(l, name, &f) == -1 || f.type != VALUE_STRING)
 		return -1;
 	if (!is_base64(&f))
 		decode_string(&f, &o);
@@ -534,21 +549,38 @@ line_str(const char *line, size_t len, const char *name, char *buf, size_t size)
 }
 
 int
-line_u64(const char *line, size_t len, const char *name, uint64_t *value)
+field_u64(struct line_fields *l, const char *name, uint64_t *value)
 {
 	struct field f;
 
-	if (find(line, len, name, &f) == -1 || f.type != VALUE_NUMBER)
+	if (find(l, name, &f) == -1 || f.type != VALUE_NUMBER)
 		return -1;
 	return parse_u64(f.value, f.len, value);
+}
+
+ssize_t
+line_str(const char *line, size_t len, const char *name, char *buf, size_t size)
+{
+	struct line_fields l = {.line = line, .len = len};
+
+	return field_str(&l, name, buf, size);
+}
+
+int
+line_u64(const char *line, size_t len, const char *name, uint64_t *value)
+{
+	struct line_fields l = {.line = line, .len = len};
+
+	return field_u64(&l, name, value);
 }
 
 int
 line_bool(const char *line, size_t len, const char *name, bool *value)
 {
+	struct line_fields l = {.line = line, .len = len};
 	struct field f;
 
-	if (find(line, len, name, &f) == -1 || f.type != VALUE_BOOL)
+	if (find(&l, name, &f) == -1 || f.type != VALUE_BOOL)
 		return -1;
 	*value = f.value[0] == 't';
 	return 0;

@@ -96,27 +96,42 @@ base64_encode(char out[4], const uint8_t *in, size_t len)
 	out[3] = len > 2 ? base64[bits & 0x3f] : '=';
 }
 
+/* What a digit stands for, or -1.  Logs have millions of them. */
+static int
+base64_value(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
 size_t
 base64_decode(uint8_t out[3], const char in[4])
 {
 	char again[4];
-	const char *p;
 	uint32_t bits = 0;
 	size_t i, len;
+	int value;
 
 	len = in[3] != '=' ? 3 : in[2] != '=' ? 2 : 1;
 	for (i = 0; i < 4; i++) {
 		bits <<= 6;
 		if (i > len)
 			continue;
-		p = in[i] == '\0' ? NULL : strchr(base64, in[i]);
-		if (p == NULL)
+		value = base64_value(in[i]);
+		if (value == -1)
 			return 0;
-		bits |= (uint32_t)(p - base64);
+		bits |= (uint32_t)value;
 	}
 	out[0] = (uint8_t)(bits >> 16);
 	out[1] = (uint8_t)(bits >> 8);
 	out[2] = (uint8_t)bits;
+	if (len == 3)
+		return len;
 	/* Padding elsewhere, or bits that no byte has. */
 	base64_encode(again, out, len);
 	return memcmp(again, in, sizeof(again)) == 0 ? len : 0;

@@ -1,12 +1,15 @@
 # The test bed: what regress/bed installs beside the programs under test, and
 # what the shell tests read.
-BED_PROGS := $(B)/regress/vm $(B)/regress/supervise $(B)/regress/qvm-run
+BED_PROGS := $(B)/regress/vm $(B)/regress/supervise $(B)/regress/qvm-run \
+	$(B)/regress/big_log
 $(B)/regress/vm: $(B)/regress/vm.o $(B)/regress/vm_mount.o \
 	$(B)/regress/vm_agent.o $(B)/regress/relay.o
 $(B)/regress/supervise: $(B)/regress/supervise.o
 $(B)/regress/qvm-run: $(B)/regress/qvm_run.o $(B)/regress/relay.o
+$(B)/regress/big_log: $(B)/regress/big_log.o $(B)/audit.a $(B)/crypto.a
+$(B)/regress/big_log: LDLIBS += -lbearssl
 $(BED_PROGS):
-	$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(LDLIBS)
+	$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o %.a,$^) $(LDLIBS)
 
 install-bed: $(BED_PROGS)
 	$(INSTALL) -d -m 0755 $(DESTDIR)/usr/bin $(DESTDIR)/usr/libexec/bed

@@ -32,41 +32,39 @@ static void __attribute__((noreturn)) bad(const struct line_head *h)
 
 struct line {
 	const struct line_head *h;
-	const char *text;
-	size_t len;
+	struct line_fields fields;
 };
 
 static uint64_t
-number(const struct line *l, const char *name)
+number(struct line *l, const char *name)
 {
 	uint64_t value;
 
-	if (line_u64(l->text, l->len, name, &value) == -1 || value > INT64_MAX)
+	if (field_u64(&l->fields, name, &value) == -1 || value > INT64_MAX)
 		bad(l->h);
 	return (value);
 }
 
 static void
-digest(const struct line *l, const char *name, uint8_t out[SHA256_LEN])
+digest(struct line *l, const char *name, uint8_t out[SHA256_LEN])
 {
 	char hex[SHA256_HEX + 1];
 
-	if (line_str(l->text, l->len, name, hex, sizeof(hex)) != SHA256_HEX ||
+	if (field_str(&l->fields, name, hex, sizeof(hex)) != SHA256_HEX ||
 	    hex_parse(out, hex, SHA256_LEN) == -1)
 		bad(l->h);
 }
 
 static void
-fingerprint(const struct line *l, const char *name,
-    char out[FINGERPRINT_HEX + 1])
+fingerprint(struct line *l, const char *name, char out[FINGERPRINT_HEX + 1])
 {
-	if (line_str(l->text, l->len, name, out, FINGERPRINT_HEX + 1) !=
+	if (field_str(&l->fields, name, out, FINGERPRINT_HEX + 1) !=
 	    FINGERPRINT_HEX)
 		bad(l->h);
 }
 
 static struct vm *
-vm_of(const struct line *l)
+vm_of(struct line *l)
 {
 	struct vm *vm;
 
@@ -79,19 +77,19 @@ vm_of(const struct line *l)
 }
 
 static int64_t
-until_of(const struct line *l)
+until_of(struct line *l)
 {
 	return (same_boot ? (int64_t)number(l, "until") * 1000
 			  : now_boottime_ms() + ANSWER_KEPT_MS);
 }
 
 static void
-seen_head(const struct line *l)
+seen_head(struct line *l)
 {
 	char boot[BOOT_ID_LEN + 1];
 
-	same_boot = line_str(l->text, l->len, "boot", boot, sizeof(boot)) ==
-		BOOT_ID_LEN &&
+	same_boot =
+	    field_str(&l->fields, "boot", boot, sizeof(boot)) == BOOT_ID_LEN &&
 	    strcmp(boot, boot_now) == 0;
 	key_count = 0;
 }
@@ -110,7 +108,7 @@ key_place(const char *name, int64_t known_since)
 }
 
 static void
-seen_key(const struct line *l)
+seen_key(struct line *l)
 {
 	char name[FINGERPRINT_HEX + 1];
 
@@ -119,7 +117,7 @@ seen_key(const struct line *l)
 }
 
 static void
-seen_snapshot_key(const struct line *l)
+seen_snapshot_key(struct line *l)
 {
 	char name[FINGERPRINT_HEX + 1];
 	uint64_t floor;
@@ -127,7 +125,7 @@ seen_snapshot_key(const struct line *l)
 
 	fingerprint(l, "fingerprint", name);
 	key = key_place(name, (int64_t)number(l, "known_since"));
-	if (line_u64(l->text, l->len, "floor", &floor) == 0)
+	if (field_u64(&l->fields, "floor", &floor) == 0)
 		memory_raise_floor(key, (int64_t)floor);
 	if (key_count == MEMORY_KEYS)
 		bad(l->h);
@@ -135,7 +133,7 @@ seen_snapshot_key(const struct line *l)
 }
 
 static void
-seen_snapshot_memory(const struct line *l)
+seen_snapshot_memory(struct line *l)
 {
 	/* line_str() adds a NUL. */
 	static union {
@@ -151,9 +149,8 @@ seen_snapshot_memory(const struct line *l)
 	ssize_t entries, places;
 	unsigned i, n;
 
-	entries =
-	    line_str(l->text, l->len, "entries", e.bytes, sizeof(e.bytes));
-	places = line_str(l->text, l->len, "keys", k.bytes, sizeof(k.bytes));
+	entries = field_str(&l->fields, "entries", e.bytes, sizeof(e.bytes));
+	places = field_str(&l->fields, "keys", k.bytes, sizeof(k.bytes));
 	n = (unsigned)(places / (ssize_t)sizeof(*k.key));
 	if (entries < 0 || places < 0 || n > MEMORY_CHUNK ||
 	    (size_t)entries != n * sizeof(*e.entry))
@@ -169,21 +166,31 @@ seen_snapshot_memory(const struct line *l)
 	}
 }
 
+/* From now on: the VM's clock may have been off by the slack. */
+static int64_t
+span_of(struct line *l)
+{
+	int64_t issued = (int64_t)number(l, "issued");
+
+	return ((int64_t)number(l, "expires") - issued + CLOCK_SLACK);
+}
+
 /* A request of the log: its key and its entry in the memory, if not there yet. */
 static struct request *
-request_of(const struct line *l, int64_t span)
+request_of(struct line *l, bool whole_span)
 {
-	int64_t expires = (int64_t)number(l, "expires");
+	int64_t expires, span = EXPIRES_MAX;
 	struct request *r;
-	struct vm *vm;
 	int key;
 
-	vm = vm_of(l);
-	r = request_new(vm, l->h->id);
-	fingerprint(l, "key", r->token.key);
-	r->token.expires = expires;
+	r = request_new(vm_of(l), l->h->id);
 	digest(l, "request", r->answer.request);
 	r->answer.has_request = true;
+	fingerprint(l, "key", r->token.key);
+	if (!whole_span)
+		span = span_of(l);
+	expires = (int64_t)number(l, "expires");
+	r->token.expires = expires;
 	key = key_place(r->token.key, l->h->time_us / 1000000 + 1);
 	r->memory = memory_find(key, r->answer.id);
 	if (r->memory != -1)
@@ -198,14 +205,6 @@ request_of(const struct line *l, int64_t span)
 	return (r);
 }
 
-/* From now on: the VM's clock may have been off by the slack. */
-static int64_t
-span_of(const struct line *l)
-{
-	return ((int64_t)number(l, "expires") - (int64_t)number(l, "issued") +
-	    CLOCK_SLACK);
-}
-
 static void
 begun(struct request *r, uint64_t seq)
 {
@@ -216,7 +215,7 @@ begun(struct request *r, uint64_t seq)
 }
 
 static void
-stream_of(const struct line *l, const char *name, struct receipt_stream *s)
+stream_of(struct line *l, const char *name, struct receipt_stream *s)
 {
 	char field[16];
 
@@ -229,12 +228,12 @@ stream_of(const struct line *l, const char *name, struct receipt_stream *s)
 }
 
 static enum receipt_status
-status_of(const struct line *l)
+status_of(struct line *l)
 {
 	char text[32];
 	int i;
 
-	if (line_str(l->text, l->len, "status", text, sizeof(text)) < 0)
+	if (field_str(&l->fields, "status", text, sizeof(text)) < 0)
 		bad(l->h);
 	for (i = 0; i < RECEIPT_STATUS_COUNT; i++) {
 		if (strcmp(receipt_status_name((enum receipt_status)i), text) ==
@@ -246,18 +245,18 @@ status_of(const struct line *l)
 
 /* Text that no command wrote stands in the record. */
 static void
-text_of(const struct line *l, struct request *r)
+text_of(struct line *l, struct request *r)
 {
 	char text[ANSWER_TEXT_MAX + 1];
 	ssize_t n;
 
-	n = line_str(l->text, l->len, "out_head", text, sizeof(text));
+	n = field_str(&l->fields, "out_head", text, sizeof(text));
 	if (n > 0 && n <= ANSWER_TEXT_MAX && (uint64_t)n == r->answer.out.kept)
 		request_text(r, text, (size_t)n);
 }
 
 static void
-answered(const struct line *l, struct request *r, uint64_t seq,
+answered(struct line *l, struct request *r, uint64_t seq,
     const uint8_t hash[SHA256_LEN], int64_t until_ms)
 {
 	struct receipt *a = &r->answer;
@@ -265,15 +264,17 @@ answered(const struct line *l, struct request *r, uint64_t seq,
 
 	a->status = status_of(l);
 	a->exit = (uint8_t)number(l, "exit");
-	(void)line_str(l->text, l->len, "reason", a->reason, sizeof(a->reason));
-	a->has_times = line_u64(l->text, l->len, "started", &at) == 0;
+	(void)field_str(&l->fields, "reason", a->reason, sizeof(a->reason));
+	a->has_times = field_u64(&l->fields, "started", &at) == 0;
 	if (a->has_times) {
 		a->started_us = (int64_t)at;
 		a->ended_us = (int64_t)number(l, "ended");
 	}
 	stream_of(l, "out", &a->out);
-	stream_of(l, "err", &a->err);
 	r->out = a->out.kept;
+	if (r->seq == 0)
+		text_of(l, r);
+	stream_of(l, "err", &a->err);
 	r->err = a->err.kept;
 	a->has_log = true;
 	a->log_seq = seq;
@@ -283,39 +284,37 @@ answered(const struct line *l, struct request *r, uint64_t seq,
 	r->reserved = false;
 	r->state = REQUEST_FINISHED;
 	r->deadline_ms = until_ms;
-	if (r->seq == 0)
-		text_of(l, r);
 }
 
 static void
-seen_intent(const struct line *l)
+seen_intent(struct line *l)
 {
-	begun(request_of(l, span_of(l)), l->h->seq);
+	begun(request_of(l, false), l->h->seq);
 }
 
 static void
-seen_result(const struct line *l)
+seen_result(struct line *l)
 {
 	uint64_t intent = number(l, "intent");
 	struct request *r;
 
-	r = intent == 0 ? request_of(l, span_of(l)) : request_by_seq(intent);
+	r = intent == 0 ? request_of(l, false) : request_by_seq(intent);
 	if (r != NULL)
 		answered(l, r, l->h->seq, l->h->hash,
 		    now_boottime_ms() + ANSWER_KEPT_MS);
 }
 
 static void
-seen_snapshot_request(const struct line *l)
+seen_snapshot_request(struct line *l)
 {
 	uint64_t intent = number(l, "intent"), result;
 	uint8_t hash[SHA256_LEN];
 	struct request *r;
 
-	r = request_of(l, EXPIRES_MAX);
+	r = request_of(l, true);
 	if (intent != 0)
 		begun(r, intent);
-	if (line_u64(l->text, l->len, "result", &result) == -1) {
+	if (field_u64(&l->fields, "result", &result) == -1) {
 		if (intent == 0)
 			bad(l->h);
 		return;
@@ -326,7 +325,7 @@ seen_snapshot_request(const struct line *l)
 
 /* Kept, or no longer owed. */
 static void
-seen_delivered(const struct line *l)
+seen_delivered(struct line *l)
 {
 	uint64_t result = number(l, "result");
 	struct request *r;
@@ -360,12 +359,12 @@ add_cancel(struct vm *vm, const uint8_t id[SHA256_LEN], int64_t expires,
 }
 
 static void
-seen_cancel(const struct line *l)
+seen_cancel(struct line *l)
 {
 	uint8_t id[SHA256_LEN];
 	char effect[32];
 
-	if (line_str(l->text, l->len, "effect", effect, sizeof(effect)) < 0)
+	if (field_str(&l->fields, "effect", effect, sizeof(effect)) < 0)
 		bad(l->h);
 	if (strcmp(effect, CANCEL_EARLY) != 0)
 		return;
@@ -375,7 +374,7 @@ seen_cancel(const struct line *l)
 }
 
 static void
-seen_snapshot_cancel(const struct line *l)
+seen_snapshot_cancel(struct line *l)
 {
 	uint8_t id[SHA256_LEN];
 
@@ -384,7 +383,7 @@ seen_snapshot_cancel(const struct line *l)
 }
 
 static void
-seen_snapshot_vm(const struct line *l)
+seen_snapshot_vm(struct line *l)
 {
 	struct vm *vm = vm_of(l);
 
@@ -395,7 +394,7 @@ seen_snapshot_vm(const struct line *l)
 
 static const struct {
 	const char *event;
-	void (*fn)(const struct line *);
+	void (*fn)(struct line *);
 } events[] = {
     {"start", seen_head},
     {"segment", seen_head},
@@ -415,7 +414,7 @@ static const struct {
 void
 restore_seen(const struct line_head *h, const char *text, size_t len)
 {
-	const struct line l = {.h = h, .text = text, .len = len};
+	struct line l = {.h = h, .fields = {.line = text, .len = len}};
 	struct vm *vm;
 	size_t i;
 
