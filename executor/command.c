@@ -16,6 +16,7 @@
 #include "executor/command.h"
 #include "executor/folder.h"
 #include "executor/spawn.h"
+#include "executor/tell.h"
 #include "executor/tree.h"
 #include "privsep/channel.h"
 #include "privsep/log.h"
@@ -94,7 +95,7 @@ static void
 tell_ended(struct command *c)
 {
 	c->state = CMD_ENDED;
-	channel_wake(verifier);
+	tell_disk(verifier);
 }
 
 /* The child has come to exec, or to what stopped it before. */
@@ -544,6 +545,7 @@ command_run(const struct msg_run *m, int fd)
 	c->error = open_spool(c);
 	if (!m->has_input)
 		start(c);
+	tell_disk(verifier);
 	return NULL;
 }
 

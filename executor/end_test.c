@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -523,6 +524,113 @@ ATF_TC_BODY(a_second_sweep_is_a_mistake, tc)
 	ATF_CHECK_EQ(1, rig_wait_exit(&r));
 }
 
+/* A spool of 1 MiB with a disk of its own, in a mount namespace. */
+static void
+setup_small_spool(struct rig *r)
+{
+	const char *spool;
+
+	ATF_REQUIRE(unshare(CLONE_NEWNS) == 0);
+	ATF_REQUIRE(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+	rig_prepare(r);
+	r->unswept = true;
+	spool = rig_path(r, "/var/lib/qvm-remote");
+	ATF_REQUIRE(mkdir(spool, 0700) == 0);
+	spool = rig_path(r, "/var/lib/qvm-remote/spool");
+	ATF_REQUIRE(mkdir(spool, 0700) == 0);
+	ATF_REQUIRE(
+	    mount("tmpfs", spool, "tmpfs", 0, "size=1m,mode=0700") == 0);
+}
+
+static void
+fill(const char *path, off_t bytes)
+{
+	int fd;
+
+	ATF_REQUIRE((fd = open(path, O_CREAT | O_WRONLY, 0600)) != -1);
+	ATF_REQUIRE_EQ(0, posix_fallocate(fd, 0, bytes));
+	close(fd);
+}
+
+ROOT_TC(a_spool_disk_that_fills_up_is_told_and_so_is_room, "");
+ATF_TC_BODY(a_spool_disk_that_fills_up_is_told_and_so_is_room, tc)
+{
+	struct msg_seq keep = {.seq = 7};
+	struct rig r;
+
+	setup_small_spool(&r);
+	fill(rig_path(&r, "/var/lib/qvm-remote/spool/7.out"), 1000 * 1024);
+	fill(rig_path(&r, "/var/lib/qvm-remote/spool/8.out"), 16 * 1024);
+	rig_start(&r, tc);
+	ATF_REQUIRE(r.ready);
+	ATF_REQUIRE(imsg_send(&r.verifier, IMSG_SPOOL_KEEP, 0, &keep,
+			sizeof(keep), -1) == 0);
+	ATF_REQUIRE(
+	    imsg_send(&r.verifier, IMSG_SPOOL_SWEEP, 0, NULL, 0, -1) == 0);
+	/* At the start. */
+	rig_wait_disk(&r, true, 30000);
+	rig_output(&r, 1, "echo 0\n");
+	ATF_CHECK(r.disk_low);
+	rig_send_seq(&r, IMSG_SPOOL_REMOVE, 7);
+	/* At a command's start. */
+	rig_run(&r, 2, "sleep 1000\n");
+	rig_wait_disk(&r, false, 30000);
+	ATF_CHECK(!r.commands[2].ended);
+	rig_output(&r, 3, "echo 0\n");
+	ATF_CHECK_EQ(2, r.disks);
+	/* At a command's end. */
+	rig_output(&r, 4, "head -c 1000000 /dev/zero\n");
+	rig_wait_disk(&r, true, 5000);
+}
+
+ROOT_TC(room_on_the_spool_disk_is_found_within_a_minute, "");
+ATF_TC_BODY(room_on_the_spool_disk_is_found_within_a_minute, tc)
+{
+	struct rig r;
+
+	setup_small_spool(&r);
+	rig_start(&r, tc);
+	ATF_REQUIRE(r.ready);
+	ATF_REQUIRE(
+	    imsg_send(&r.verifier, IMSG_SPOOL_SWEEP, 0, NULL, 0, -1) == 0);
+	rig_output(&r, 1, "head -c 1010000 /dev/zero\n");
+	rig_wait_disk(&r, true, 30000);
+	ATF_REQUIRE(
+	    unlink(rig_path(&r, "/var/lib/qvm-remote/spool/1.out")) == 0);
+	rig_wait_disk(&r, false, 65000);
+}
+
+/* More than can be owed; exactly so many are none too many. */
+ROOT_TC(more_to_keep_than_can_be_owed_is_a_mistake, "");
+ATF_TC_BODY(more_to_keep_than_can_be_owed_is_a_mistake, tc)
+{
+	struct pollfd p = {.events = POLLOUT};
+	struct rig r;
+	uint64_t i;
+
+	rig_prepare(&r);
+	r.unswept = true;
+	rig_start(&r, tc);
+	for (i = 1; i <= 2 * VMS_MAX * 64 + 1; i++) {
+		p.fd = r.verifier.fd;
+		ATF_REQUIRE(poll(&p, 1, 30000) == 1 && p.revents == POLLOUT);
+		rig_send_seq(&r, IMSG_SPOOL_KEEP, i);
+	}
+	ATF_CHECK_EQ(1, rig_wait_exit(&r));
+	ATF_CHECK_MSG(strstr(r.log, "SPOOL_KEEP") != NULL, "%s", r.log);
+}
+
+ROOT_TC(a_keep_after_the_sweep_is_a_mistake, "");
+ATF_TC_BODY(a_keep_after_the_sweep_is_a_mistake, tc)
+{
+	struct rig r;
+
+	setup(&r, tc);
+	rig_send_seq(&r, IMSG_SPOOL_KEEP, 7);
+	ATF_CHECK_EQ(1, rig_wait_exit(&r));
+	ATF_CHECK_MSG(strstr(r.log, "SPOOL_KEEP") != NULL, "%s", r.log);
+}
+
 ROOT_TC(end_of_the_parent_ends_everything, "");
 ATF_TC_BODY(end_of_the_parent_ends_everything, tc)
 {
@@ -726,6 +834,10 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, the_spool_is_swept_of_what_is_not_owed);
 	ATF_TP_ADD_TC(tp, a_run_before_the_sweep_is_a_mistake);
 	ATF_TP_ADD_TC(tp, a_second_sweep_is_a_mistake);
+	ATF_TP_ADD_TC(tp, a_spool_disk_that_fills_up_is_told_and_so_is_room);
+	ATF_TP_ADD_TC(tp, room_on_the_spool_disk_is_found_within_a_minute);
+	ATF_TP_ADD_TC(tp, more_to_keep_than_can_be_owed_is_a_mistake);
+	ATF_TP_ADD_TC(tp, a_keep_after_the_sweep_is_a_mistake);
 	ATF_TP_ADD_TC(tp, end_of_the_parent_ends_everything);
 	ATF_TP_ADD_TC(tp, end_of_the_verifier_ends_everything);
 	ATF_TP_ADD_TC(tp, end_of_the_parent_with_nothing_running_is_a_success);

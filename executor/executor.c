@@ -137,6 +137,7 @@ got_spool_sweep(struct imsg *m)
 		mistrust("a second SPOOL_SWEEP");
 	swept = true;
 	spool_sweep();
+	tell_disk(&verifier);
 }
 
 static const struct {

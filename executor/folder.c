@@ -12,6 +12,7 @@
 
 #include "executor/folder.h"
 #include "executor/tree.h"
+#include "privsep/disk.h"
 #include "privsep/log.h"
 #include "privsep/path.h"
 #include "wire/limits.h"
@@ -138,6 +139,12 @@ spool_sweep(void)
 	if (errno != 0)
 		fatal("%s", PATH_SPOOL);
 	closedir(d);
+}
+
+int
+spool_disk_is_low(void)
+{
+	return disk_is_low(spool_dir);
 }
 
 int

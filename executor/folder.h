@@ -22,6 +22,9 @@ bool spool_keep(uint64_t seq);
 /* Removes all that is not kept; what cannot be removed is logged. */
 void spool_sweep(void);
 
+/* The spool's disk has less free than its reserve: 1 or 0, or -1. */
+int spool_disk_is_low(void);
+
 /* stream is 1 or 2.  A new file, write-only; or -1. */
 int spool_create(uint64_t seq, unsigned int stream);
 /* Its own open, read-only; or -1. */

@@ -266,6 +266,17 @@ note_spool(struct rig *r, struct imsg *m)
 }
 
 static void
+note_disk(struct rig *r, struct imsg *m)
+{
+	struct msg_disk disk;
+
+	ATF_REQUIRE(imsg_payload(m, &disk, sizeof(disk)) == 0);
+	ATF_REQUIRE_MSG(r->disk_low != (disk.low != 0), "no change");
+	r->disk_low = disk.low != 0;
+	r->disks++;
+}
+
+static void
 to_verifier(struct rig *r, struct imsg *m)
 {
 	static const struct {
@@ -276,6 +287,7 @@ to_verifier(struct rig *r, struct imsg *m)
 	    {IMSG_GROWN, note_grown},
 	    {IMSG_SPOOL, note_spool},
 	    {IMSG_ENDED, note_ended},
+	    {IMSG_SPOOL_DISK, note_disk},
 	};
 	size_t i;
 
@@ -468,6 +480,15 @@ rig_wait_output(struct rig *r, uint64_t seq, uint64_t bytes)
 	int64_t deadline = now_ms() + DEADLINE_MS;
 
 	while (command_of(r, seq)->grown_out < bytes)
+		step(r, deadline);
+}
+
+void
+rig_wait_disk(struct rig *r, bool low, int64_t ms)
+{
+	int64_t deadline = now_ms() + ms;
+
+	while (r->disk_low != low)
 		step(r, deadline);
 }
 

@@ -35,6 +35,8 @@ struct rig {
 	int pidfd;
 	bool ready;
 	bool unswept; /* before the start: SPOOL_SWEEP is the test's to send */
+	unsigned int disks; /* how often SPOOL_DISK came, and its last word */
+	bool disk_low;
 	char log[4096];			  /* all its lines */
 	struct imsg_end parent, verifier; /* fd -1 where closed */
 	struct rig_command commands[RIG_SEQS];
@@ -64,6 +66,8 @@ const struct msg_ended *rig_wait_ended(struct rig *, uint64_t seq);
 void rig_wait_started(struct rig *, uint64_t seq);
 /* Until so many bytes are known to be in the spool. */
 void rig_wait_output(struct rig *, uint64_t seq, uint64_t bytes);
+/* Until SPOOL_DISK has said so; at most so long. */
+void rig_wait_disk(struct rig *, bool low, int64_t ms);
 /* SPOOL_OPEN, and both descriptors. */
 void rig_open_spool(struct rig *, uint64_t seq);
 /* All of a spool file, as text: static. */

@@ -19,11 +19,15 @@
  */
 #define WANTED_MAX (VMS_MAX * (JOBS_MAX + 1))
 
+#define DISK_AGAIN_MS 60000
+
 static struct wanted {
 	uint64_t seq;
 	uint32_t stream; /* the next to be sent: 1 or 2 */
 } wanted[WANTED_MAX];
 static unsigned int wanted_count;
+
+static bool disk_low, told_low; /* of the spool's disk; at first it is not */
 
 static struct wanted *
 find_wanted(uint64_t seq)
@@ -111,6 +115,43 @@ send_wanted(struct channel *ch)
 		if (++w->stream > 2)
 			drop_wanted(w);
 	}
+	return 0;
+}
+
+/* Nothing says when there is room again, so we look. */
+static void
+look_again(struct timer *t)
+{
+	tell_disk(t->arg);
+}
+
+void
+tell_disk(struct channel *ch)
+{
+	static struct timer again;
+	int now = spool_disk_is_low();
+
+	if (now == -1)
+		fatal("spool: its disk");
+	disk_low = now == 1;
+	if (disk_low)
+		timer_start(&again, CLOCK_BOOTTIME, DISK_AGAIN_MS, look_again,
+		    ch);
+	else
+		timer_stop(&again);
+	channel_wake(ch);
+}
+
+static int
+send_disk(struct channel *ch)
+{
+	struct msg_disk m = {.low = disk_low};
+
+	if (disk_low == told_low)
+		return 0;
+	if (channel_send(ch, IMSG_SPOOL_DISK, 0, &m, sizeof(m), -1) == -1)
+		return -1;
+	told_low = disk_low;
 	return 0;
 }
 
@@ -208,6 +249,8 @@ tell_pump(struct channel *ch)
 	static unsigned int at;
 	unsigned int i;
 
+	if (send_disk(ch) == -1)
+		return;
 	for (i = 0; i < COMMANDS_MAX; i++) {
 		if (send_command(ch, &commands[at]) == -1)
 			return;

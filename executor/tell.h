@@ -14,6 +14,11 @@ struct channel;
 int tell_spool(uint64_t seq);
 /* They are not wanted any more. */
 void tell_no_spool(uint64_t seq);
+/*
+ * Looks how full the spool's disk is, now and, while it is low, once a minute;
+ * the verifier is told when that has changed.
+ */
+void tell_disk(struct channel *);
 /* The verifier's pump: sends until all is told or the channel is full. */
 void tell_pump(struct channel *);
 

@@ -1,8 +1,8 @@
 #include "verifier/verifier.h"
 
 #include <stdlib.h>
-#include <sys/statvfs.h>
 
+#include "privsep/disk.h"
 #include "privsep/log.h"
 #include "verifier/journal.h"
 
@@ -12,7 +12,6 @@
  */
 
 #define HEARTBEAT_MS (3600 * INT64_C(1000))
-#define DISK_RESERVE (UINT64_C(1) << 30)
 #define STEP_US	     (CLOCK_SLACK * INT64_C(1000000))
 
 bool disk_low;
@@ -28,25 +27,14 @@ set_low(bool *low, bool now, const char *where)
 	disk_low = log_low || spool_low;
 }
 
-/* Less free than 5 % of the disk, at most 1 GiB. */
-static bool
-reserve_used(const struct statvfs *fs)
-{
-	uint64_t size = (uint64_t)fs->f_blocks * fs->f_frsize;
-	uint64_t avail = (uint64_t)fs->f_bavail * fs->f_frsize;
-	uint64_t reserve = size / 20;
-
-	return (avail < (reserve < DISK_RESERVE ? reserve : DISK_RESERVE));
-}
-
 static void
 look_at_log_disk(void)
 {
-	struct statvfs fs;
+	int low = disk_is_low(log_folder);
 
-	if (fstatvfs(log_folder, &fs) == -1)
+	if (low == -1)
 		fatal("log: its disk");
-	set_low(&log_low, reserve_used(&fs), "log");
+	set_low(&log_low, low == 1, "log");
 }
 
 void
