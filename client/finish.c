@@ -74,15 +74,16 @@ check_stream(const struct stream *s, const struct receipt_stream *kept)
 
 	sha256_final(&s->sha, digest);
 	if (s->printed < kept->kept) {
-		say_error("%s: %" PRIu64 " of %" PRIu64 " bytes arrived, the "
-			  "rest was lost",
-		    s->name, s->printed, kept->kept);
+		say_error("%s: the receipt is valid, but dom0 lost output: "
+			  "%" PRIu64 " of %" PRIu64 " bytes are missing",
+		    s->name, kept->kept - s->printed, kept->kept);
 		return (-1);
 	}
 	if (s->printed > kept->kept ||
 	    !ct_equal(digest, kept->sha256, SHA256_LEN)) {
-		say_error("%s does not verify: what was printed is not what "
-			  "the command wrote",
+		say_error("%s: the receipt is valid, but what was printed is "
+			  "not what the command wrote: the bytes do not match "
+			  "the signed digest",
 		    s->name);
 		return (-1);
 	}

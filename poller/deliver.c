@@ -17,6 +17,7 @@ struct delivery {
 	char id[ID_MAX + 1];
 	int fd[2]; /* the spool files, or -1 */
 	uint64_t size[2], sent[2];
+	bool lost[2];	  /* the file ends before its size */
 	bool done;	  /* the sizes are final, a receipt is there */
 	uint64_t written; /* `done` was the written-th, 0: not yet */
 	int64_t written_ms;
@@ -239,8 +240,12 @@ notice_frame(char *out)
 	return frame_print(out, &f);
 }
 
-/* pread: the offset is shared with who sent the descriptor. */
-static ssize_t
+/*
+ * pread: the offset is shared with who sent the descriptor.  Fewer bytes than
+ * asked for where the file ends early or cannot be read: a power loss does
+ * that, and what is left of it is delivered all the same.
+ */
+static size_t
 read_piece(int fd, char *buf, size_t len, uint64_t offset)
 {
 	size_t used = 0;
@@ -250,34 +255,37 @@ read_piece(int fd, char *buf, size_t len, uint64_t offset)
 		n = pread(fd, buf + used, len - used, (off_t)(offset + used));
 		if (n == -1 && errno == EINTR)
 			continue;
-		if (n == 0)
-			errno = EIO; /* shorter than was said */
 		if (n <= 0)
-			return -1;
+			break;
 		used += (size_t)n;
 	}
-	return (ssize_t)used;
+	return used;
 }
 
+/* 0: nothing is left of this stream. */
 static ssize_t
 piece_frame(char *out, struct delivery *d, int i)
 {
 	struct frame f = {.type = i == 0 ? FRAME_OUT : FRAME_ERR};
-	ssize_t line, n;
+	char *bytes = out + LINE_MAX_BYTES;
+	size_t want = PIECE_MAX, n;
+	ssize_t line;
 
+	if (d->size[i] - d->sent[i] < want)
+		want = (size_t)(d->size[i] - d->sent[i]);
+	n = read_piece(d->fd[i], bytes, want, d->sent[i]);
+	d->lost[i] = n < want;
+	if (n == 0)
+		return 0;
 	memcpy(f.id, d->id, sizeof(f.id));
 	f.offset = d->sent[i];
-	f.length = d->size[i] - d->sent[i];
-	if (f.length > PIECE_MAX)
-		f.length = PIECE_MAX;
+	f.length = n;
 	line = frame_print(out, &f);
 	if (line == -1)
 		return -1;
-	n = read_piece(d->fd[i], out + line, (size_t)f.length, f.offset);
-	if (n == -1)
-		return -1;
-	d->sent[i] += f.length;
-	return line + n;
+	memmove(out + line, bytes, n);
+	d->sent[i] += n;
+	return line + (ssize_t)n;
 }
 
 static ssize_t
@@ -300,14 +308,18 @@ end_frame(char *out, struct delivery *d)
 static ssize_t
 delivery_frame(char *out, struct delivery *d)
 {
+	ssize_t len;
 	int i, n;
 
 	if (!d->used || d->written != 0)
 		return 0;
 	for (n = 0; n < 2; n++) {
 		i = (int)(stream_turn++ % 2);
-		if (d->sent[i] < d->size[i])
-			return piece_frame(out, d, i);
+		if (d->lost[i] || d->sent[i] == d->size[i])
+			continue;
+		len = piece_frame(out, d, i);
+		if (len != 0)
+			return len;
 	}
 	return d->done ? end_frame(out, d) : 0;
 }

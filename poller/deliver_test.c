@@ -212,13 +212,48 @@ ATF_TC_BODY(what_makes_no_sense_is_refused, tc)
 	ATF_CHECK(done(i, ID1, 0, 0) != NULL);
 }
 
-ATF_TC_WITHOUT_HEAD(a_spool_shorter_than_was_said_is_an_error);
-ATF_TC_BODY(a_spool_shorter_than_was_said_is_an_error, tc)
+ATF_TC_WITHOUT_HEAD(of_a_spool_that_is_cut_the_rest_is_delivered_and_the_end);
+ATF_TC_BODY(of_a_spool_that_is_cut_the_rest_is_delivered_and_the_end, tc)
 {
 	deliver_init();
 	ATF_CHECK(output(1, ID1, 1, "abc") == NULL);
 	ATF_CHECK(sizes(1, 4, 0) == NULL);
-	ATF_CHECK_EQ(-1, deliver_frame(frame));
+	check_frame("out " ID1 " 0 3\nabc");
+	check_frame("");
+	ATF_CHECK(sizes(1, 100000, 0) == NULL);
+	check_frame("");
+	ATF_CHECK(output(1, ID1, 2, "de") == NULL);
+	ATF_CHECK(done(1, ID1, 100000, 2) == NULL);
+	check_frame("err " ID1 " 0 2\nde");
+	check_frame("done " ID1 " 3 4\nrec\n");
+	check_frame("");
+}
+
+ATF_TC_WITHOUT_HEAD(of_a_spool_that_is_gone_the_end_is_delivered);
+ATF_TC_BODY(of_a_spool_that_is_gone_the_end_is_delivered, tc)
+{
+	struct msg_stream m = {.stream = 1, .id = ID1};
+	int fd;
+
+	deliver_init();
+	/* What the executor sends where there is no file. */
+	ATF_REQUIRE((fd = open("/dev/null", O_RDONLY)) != -1);
+	ATF_CHECK(deliver_output(1, &m, fd) == NULL);
+	ATF_CHECK(done(1, ID1, 5, 0) == NULL);
+	check_frame("done " ID1 " 3 4\nrec\n");
+}
+
+ATF_TC_WITHOUT_HEAD(of_a_spool_that_cannot_be_read_the_end_is_delivered);
+ATF_TC_BODY(of_a_spool_that_cannot_be_read_the_end_is_delivered, tc)
+{
+	struct msg_stream m = {.stream = 2, .id = ID1};
+	int fd;
+
+	deliver_init();
+	ATF_REQUIRE((fd = open("/", O_RDONLY | O_DIRECTORY)) != -1);
+	ATF_CHECK(deliver_output(1, &m, fd) == NULL);
+	ATF_CHECK(done(1, ID1, 0, 5) == NULL);
+	check_frame("done " ID1 " 3 4\nrec\n");
 }
 
 ATF_TC_WITHOUT_HEAD(descriptors_are_closed);
@@ -249,7 +284,10 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, both_streams_and_all_requests_have_their_turn);
 	ATF_TP_ADD_TC(tp, of_one_id_the_first_done_is_kept_first);
 	ATF_TP_ADD_TC(tp, what_makes_no_sense_is_refused);
-	ATF_TP_ADD_TC(tp, a_spool_shorter_than_was_said_is_an_error);
+	ATF_TP_ADD_TC(tp,
+	    of_a_spool_that_is_cut_the_rest_is_delivered_and_the_end);
+	ATF_TP_ADD_TC(tp, of_a_spool_that_is_gone_the_end_is_delivered);
+	ATF_TP_ADD_TC(tp, of_a_spool_that_cannot_be_read_the_end_is_delivered);
 	ATF_TP_ADD_TC(tp, descriptors_are_closed);
 	return atf_no_error();
 }

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "privsep/log.h"
@@ -131,6 +132,20 @@ handle_started(struct imsg *m)
 	r->started_ms = now_boottime_ms();
 }
 
+/* A power loss may leave less than the record says: the VM gets that. */
+static void
+note_loss(const struct request *r, uint32_t stream, int fd)
+{
+	uint64_t kept = stream == 1 ? r->out : r->err;
+	struct stat st;
+
+	if (fstat(fd, &st) == -1 || (uint64_t)st.st_size >= kept)
+		return;
+	log_warn("VM %s: request %s: %ju of %ju bytes of its %s are lost",
+	    r->vm->name, r->answer.id, (uintmax_t)(kept - (uint64_t)st.st_size),
+	    (uintmax_t)kept, stream == 1 ? "output" : "error output");
+}
+
 static void
 handle_spool(struct imsg *m)
 {
@@ -149,6 +164,7 @@ handle_spool(struct imsg *m)
 	    r->spool_sent[s.stream - 1] || r->spool_fd[s.stream - 1] != -1)
 		return;
 	r->spool_fd[s.stream - 1] = imsg_take_fd(m);
+	note_loss(r, s.stream, r->spool_fd[s.stream - 1]);
 	session_tell(r, TELL_SIZES);
 }
 
