@@ -593,7 +593,8 @@ ATF_TC_BODY(room_on_the_spool_disk_is_found_within_a_minute, tc)
 	ATF_REQUIRE(r.ready);
 	ATF_REQUIRE(
 	    imsg_send(&r.verifier, IMSG_SPOOL_SWEEP, 0, NULL, 0, -1) == 0);
-	rig_output(&r, 1, "head -c 1010000 /dev/zero\n");
+	rig_run(&r, 1, "head -c 1010000 /dev/zero\n");
+	rig_wait_ended(&r, 1);
 	rig_wait_disk(&r, true, 30000);
 	ATF_REQUIRE(
 	    unlink(rig_path(&r, "/var/lib/qvm-remote/spool/1.out")) == 0);
