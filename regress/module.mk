@@ -1,10 +1,11 @@
 # The test bed: what regress/bed installs beside the programs under test, and
 # what the shell tests read.
 BED_PROGS := $(B)/regress/vm $(B)/regress/supervise $(B)/regress/qvm-run \
-	$(B)/regress/big_log
+	$(B)/regress/big_log $(B)/regress/clockrun
 $(B)/regress/vm: $(B)/regress/vm.o $(B)/regress/vm_mount.o \
 	$(B)/regress/vm_agent.o $(B)/regress/relay.o
 $(B)/regress/supervise: $(B)/regress/supervise.o
+$(B)/regress/clockrun: $(B)/regress/clockrun.o
 $(B)/regress/qvm-run: $(B)/regress/qvm_run.o $(B)/regress/relay.o
 $(B)/regress/big_log: $(B)/regress/big_log.o $(B)/audit.a $(B)/crypto.a
 $(B)/regress/big_log: LDLIBS += -lbearssl
@@ -16,7 +17,8 @@ install-bed: $(BED_PROGS)
 	$(INSTALL) -m 0755 $(B)/regress/qvm-run regress/qvm-prefs \
 		$(DESTDIR)/usr/bin
 	$(INSTALL) -m 0755 $(B)/regress/vm $(B)/regress/supervise \
-		regress/bed-check $(DESTDIR)/usr/libexec/bed
+		$(B)/regress/clockrun regress/bed-check \
+		$(DESTDIR)/usr/libexec/bed
 .PHONY: install-bed
 
 # lib.sh knows the tree and how it was built: tests run from elsewhere.
