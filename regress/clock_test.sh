@@ -1,0 +1,254 @@
+#!/usr/bin/env atf-sh
+# dom0's clock jumps, between runs of the daemon and while it runs: a wrong
+# clock refuses, and never runs a thing twice or late.
+. "$(atf_get_srcdir)/lib.sh"
+
+DAY=86400
+YEARS=315532800 # ten
+
+# dom0_clock SECONDS: how far the daemon's clock is ahead from now on.
+dom0_clock() {
+    echo "$(($1 * 1000000))" >"$BED/.clock"
+    mv "$BED/.clock" "$BED/clock"
+}
+
+# vm_clock SECONDS: the same of vm1's, as its agent states it.
+vm_clock() {
+    echo "$1" >"$BED/vms/vm1/home/.clock"
+    mv "$BED/vms/vm1/home/.clock" "$BED/vms/vm1/home/clock"
+}
+
+start() {
+    atf_check env BED_CLOCK="$BED/clock" "$regress/bed" start
+}
+
+# The daemon under clockrun, and an agent whose clock can be moved.
+bed_up_with_clocks() {
+    bed_up 1
+    atf_check "$regress/bed" stop
+    dom0_clock 0
+    vm_clock 0
+    in_vm vm1 cp "$BED/usr/bin/qvm-remote" honest
+    in_vm vm1 sh -c 'cat >moved && chmod +x moved' <<'END'
+#!/usr/bin/env python3
+import os, re, subprocess, sys
+honest = "/home/user/honest"
+if sys.argv[1:2] != ["agent"]:
+    os.execv(honest, [honest] + sys.argv[1:])
+def clock(m):
+    with open("/home/user/clock") as f:
+        return m[1] + b"%d" % (int(m[2]) + int(f.read()))
+agent = subprocess.Popen([honest] + sys.argv[1:], stdout=subprocess.PIPE)
+while True:
+    data = os.read(agent.stdout.fileno(), 65536)
+    if not data:
+        break
+    os.write(1, re.sub(rb"^(request \S+ )(\d+)", clock, data))
+END
+    BED_USER=root in_vm vm1 mount --bind /home/user/moved \
+        "$BED/usr/bin/qvm-remote" || atf_fail "mount"
+    start
+}
+
+# One request that ran, to be presented again, and one that is long expired when
+# it comes for the first time.
+two_old_ones() {
+    old=$(forge vm1 --save /home/user/saved --body "$(witness)")
+    wait_result vm1 "$old"
+    atf_check -o match:'^status exited$' meta_of vm1 "$old"
+    now=$(date +%s)
+    late=$(forge vm1 --save /home/user/saved --only-save \
+        --issued $((now - 1000)) --expires $((now - 900)) --body "$(witness)")
+}
+
+# Whatever the clocks say: neither runs, and neither is answered with a mac.
+old_ones_do_not_run() {
+    forget vm1
+    again vm1
+    for id in "$old" "$late"; do
+        wait_result vm1 "$id"
+        atf_check -o match:'^status (replayed|rejected|expired)$' \
+            -o not-match:'^mac ' meta_of vm1 "$id"
+    done
+    atf_check -o match:'^status replayed$' meta_of vm1 "$old"
+    [ "$(grep -cx "$old" "$BED/witness")" = 1 ] || atf_fail "ran again"
+    ! grep -qx "$late" "$BED/witness" || atf_fail "ran late"
+}
+
+# new_one STATUS [FORGE-OPTION...]: a request of now; its answer is in `meta`.
+new_one() {
+    _expected=$1
+    shift
+    forge vm1 --body "$(witness)" --wait 20 "$@" >meta || atf_fail "no answer"
+    atf_check -o match:"^status $_expected\$" cat meta
+}
+
+# refused BEHIND-OR-AHEAD SECONDS: unsigned, and the reason says how far.
+refused() {
+    _before=$(count_witness)
+    new_one rejected
+    atf_check -o not-match:'^mac ' cat meta
+    atf_check -o match:"^reason the VM's clock is [0-9]+ s $1 dom0's" cat meta
+    _off=$(sed -n 's/^reason .* is \([0-9]*\) s .*/\1/p' meta)
+    [ "$_off" -ge $(($2 - 30)) ] && [ "$_off" -le $(($2 + 30)) ] ||
+        atf_fail "$_off s, not $2"
+    [ "$(count_witness)" = "$_before" ] || atf_fail "it ran"
+}
+
+accept() {
+    atf_check -o ignore in_dom0 qvm-remote-dom0 clock accept
+}
+
+# steps EVENT: how far each record of it says that the clock went, in seconds.
+steps() {
+    cat_log | python3 -c 'import json, sys
+for line in sys.stdin:
+    r = json.loads(line)
+    if r["event"] == sys.argv[1]:
+        print(round((r["to"] - r["from"]) / 1e6 / 10) * 10)' "$1"
+}
+
+log_is_whole() {
+    atf_check "$regress/bed" stop
+    atf_check -o match:'^whole' in_dom0 qvm-remote-dom0 log verify
+}
+
+# Ahead, then right again: only a person can say that it is right now.
+right_again() {
+    refused behind "$1"
+    old_ones_do_not_run
+    accept
+    atf_check -o inline:"-$1\n" steps clock-accept
+    new_one exited
+    atf_check -o match:'^mac ' cat meta
+    old_ones_do_not_run
+}
+
+forward_at_boot() {
+    bed_up_with_clocks
+    two_old_ones
+    atf_check "$regress/bed" stop
+    dom0_clock "$1"
+    start
+    old_ones_do_not_run
+    refused behind "$1"
+    atf_check "$regress/bed" stop
+    dom0_clock 0
+    start
+    right_again "$1"
+    atf_check "$regress/bed" stop
+    start
+    new_one exited
+    old_ones_do_not_run
+    log_is_whole
+}
+
+forward_while_running() {
+    bed_up_with_clocks
+    two_old_ones
+    dom0_clock "$1"
+    old_ones_do_not_run
+    refused behind "$1"
+    dom0_clock 0
+    right_again "$1"
+    atf_check -o inline:"$1\n-$1\n" steps clock
+    log_is_whole
+}
+
+for span in DAY YEARS; do
+    name=$(echo $span | tr '[:upper:]' '[:lower:]')
+    bed_test "clock_that_goes_forward_at_boot_refuses_$name"
+    bed_test "clock_that_goes_forward_while_running_refuses_$name"
+    eval "clock_that_goes_forward_at_boot_refuses_${name}_body() {
+            forward_at_boot \$$span
+        }
+        clock_that_goes_forward_while_running_refuses_${name}_body() {
+            forward_while_running \$$span
+        }"
+done
+
+# What dom0 wrote down before is later than its clock, and counts.  When the
+# VM's clock goes back too, they disagree with that.
+back() {
+    old_ones_do_not_run
+    new_one exited
+    vm_clock "-$DAY"
+    refused behind "$DAY"
+    old_ones_do_not_run
+    # An old token that these clocks would have run.
+    then=$(($(date +%s) - DAY))
+    new_one rejected --issued $then --expires $((then + 300))
+    accept
+    atf_check -o inline:"-$DAY\n" steps clock-accept
+    old_ones_do_not_run
+    # The key is known since a time that lies ahead now: it must be rotated.
+    new_one rejected --issued $then --expires $((then + 300))
+    atf_check -o match:'^reason issued before dom0 knew its key$' cat meta
+    atf_check -o match:'lies ahead.*rotate it' in_dom0 qvm-remote-dom0 status
+    new_key
+    then=$(($(date +%s) - DAY + 2))
+    wait_for "[ \$(date +%s) -gt $((then + DAY)) ]"
+    new_one exited --issued $then --expires $((then + 300))
+    atf_check -o match:'^mac ' cat meta
+    forget vm1
+    again vm1
+    wait_result vm1 "$old"
+    atf_check -o match:'^status rejected$' -o not-match:'^mac ' \
+        meta_of vm1 "$old"
+    [ "$(grep -cx "$old" "$BED/witness")" = 1 ] || atf_fail "ran again"
+}
+
+new_key() {
+    other_key >key
+    atf_check -o ignore -e ignore in_dom0 qvm-remote-dom0 revoke vm1
+    atf_check -o ignore -e ignore in_dom0 qvm-remote-dom0 authorize vm1 <key
+    in_vm vm1 sh -c 'cat >.qvm-remote/auth.key' <key
+}
+
+bed_test clock_that_goes_back_at_boot_runs_nothing_old
+clock_that_goes_back_at_boot_runs_nothing_old_body() {
+    bed_up_with_clocks
+    two_old_ones
+    atf_check "$regress/bed" stop
+    dom0_clock "-$DAY"
+    start
+    back
+    log_is_whole
+}
+
+bed_test clock_that_goes_back_while_running_runs_nothing_old
+clock_that_goes_back_while_running_runs_nothing_old_body() {
+    bed_up_with_clocks
+    two_old_ones
+    dom0_clock "-$DAY"
+    back
+    atf_check -o inline:"-$DAY\n" steps clock
+    log_is_whole
+}
+
+# What moves the clock in these tests.
+atf_test_case clockrun_moves_what_a_program_sees
+clockrun_moves_what_a_program_sees_body() {
+    clockrun=$BUILD/regress/clockrun
+    date=$(readlink -f "$(command -v date)")
+    for seconds in 0 $DAY $YEARS -$DAY; do
+        echo "${seconds}000000" >clock
+        moved=$("$clockrun" clock "$date" +%s) || atf_fail "clockrun"
+        off=$((moved - $(date +%s) - seconds))
+        [ "$off" -ge -2 ] && [ "$off" -le 1 ] || atf_fail "$off s off"
+    done
+    # What is none of ours runs untouched; status and signals pass.
+    echo "${DAY}000000" >clock
+    python=$(readlink -f "$(command -v python3)")
+    real=$("$clockrun" clock "$python" -c 'import subprocess
+subprocess.run(["date", "+%s"])') || atf_fail "clockrun"
+    [ $(($(date +%s) - real)) -le 2 ] || atf_fail "another program's moved"
+    atf_check -s exit:7 "$clockrun" clock "$python" -c 'raise SystemExit(7)'
+    atf_check -s signal:15 "$clockrun" clock "$python" -c 'import os
+os.kill(os.getpid(), 15)'
+}
+
+atf_init_test_cases() {
+    atf_add_test_case clockrun_moves_what_a_program_sees
+    bed_add_tests
+}
