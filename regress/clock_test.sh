@@ -226,6 +226,25 @@ clock_that_goes_back_while_running_runs_nothing_old_body() {
     log_is_whole
 }
 
+bed_test the_daemon_ends_as_ever_where_its_clock_is_moved
+the_daemon_ends_as_ever_where_its_clock_is_moved_body() {
+    bed_up_with_clocks
+    atf_check -s exit:124 -e ignore in_vm vm1 qvm-remote -t 1 'sleep 30'
+    for role in verifier executor parent; do
+        pid=$(role_pid $role)
+        kill -STOP "$pid"
+        wait_for "grep -q '^State:.T' /proc/$pid/status"
+        kill -CONT "$pid"
+        atf_check -o inline:'on\n' in_vm vm1 qvm-remote 'echo on'
+        kill -9 "$pid"
+        wait_for '[ -z "$(bed_processes)" ]'
+        wait_for '[ -z "$(cat "$(bed_cgroup)/clock/cgroup.procs")" ]'
+        bed_expect_crash
+        start
+    done
+    atf_check "$regress/bed" stop
+}
+
 # What moves the clock in these tests.
 atf_test_case clockrun_moves_what_a_program_sees
 clockrun_moves_what_a_program_sees_body() {
