@@ -233,7 +233,7 @@ the_daemon_ends_as_ever_where_its_clock_is_moved_body() {
     for role in verifier executor parent; do
         pid=$(role_pid $role)
         kill -STOP "$pid"
-        wait_for "grep -q '^State:.T' /proc/$pid/status"
+        wait_for "grep -q '^State:.[Tt]' /proc/$pid/status"
         kill -CONT "$pid"
         atf_check -o inline:'on\n' in_vm vm1 qvm-remote 'echo on'
         kill -9 "$pid"
