@@ -3,26 +3,13 @@
 # at most once, has one true answer, and the log is whole.  See regress/points.
 . "$(atf_get_srcdir)/lib.sh"
 
-# A log whose first seed is known, so that its seals are checked too.
-with_seed() {
-    atf_check "$regress/bed" stop
-    atf_check -o ignore -e ignore \
-        in_dom0 qvm-remote-dom0 log init --key-file "$PWD/seed"
-    # The next start announces the new line, the one after it begins it.
-    atf_check "$regress/bed" start
-    atf_check "$regress/bed" stop
-    atf_check "$regress/bed" start
-}
-
 # points ROLE FIRST LAST OF
 points() {
     bed_up 1
-    with_seed
+    bed_seed
     "$regress/points" "$BED" "$@" --key "$PWD/seed" ||
         atf_fail "a point came out wrong: see the test's output"
-    atf_check "$regress/bed" stop
-    atf_check -o match:'^whole' \
-        in_dom0 qvm-remote-dom0 log verify --key "$PWD/seed"
+    bed_verify
 }
 
 # points_test NAME ROLE FIRST LAST OF: a case of its own, so that each has time.

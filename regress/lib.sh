@@ -78,6 +78,24 @@ bed_expect_crash() {
     ! "$regress/bed" stop 2>said || atf_fail "the daemon stopped cleanly"
 }
 
+# A log whose first seed is known ($PWD/seed), so that `log verify` checks its
+# seals too.  The next start announces the new line, the one after it begins it.
+bed_seed() {
+    atf_check "$regress/bed" stop
+    atf_check -o ignore -e ignore \
+        in_dom0 qvm-remote-dom0 log init --key-file "$PWD/seed"
+    atf_check "$regress/bed" start
+    atf_check "$regress/bed" stop
+    atf_check "$regress/bed" start
+}
+
+# Stopped, the log is whole, its seals too.
+bed_verify() {
+    atf_check "$regress/bed" stop
+    atf_check -o match:'^whole.*the seals hold' \
+        in_dom0 qvm-remote-dom0 log verify --key "$PWD/seed"
+}
+
 # atf_check runs programs; here, functions of the test too: what one printed
 # and its status are shown to atf-check again.
 atf_check() {
