@@ -6,35 +6,52 @@
 LOG=var/log/qvm-remote
 SPOOL=var/lib/qvm-remote/spool
 
-bed_test a_sync_that_fails_ends_the_daemon_and_is_not_tried_again
-a_sync_that_fails_ends_the_daemon_and_is_not_tried_again_head() {
-    atf_set require.user root
-    atf_set require.progs strace
-    atf_set timeout 120
-}
-a_sync_that_fails_ends_the_daemon_and_is_not_tried_again_body() {
-    bed_up 1
-    bed_seed
-    "$regress/points" "$BED" sync 1 6 6 --key "$PWD/seed" ||
-        atf_fail "see the test's output"
-    bed_verify
+# points_test NAME KIND LAST: see regress/points.
+points_test() {
+    bed_test "$1"
+    eval "$1_head() {
+        atf_set require.user root
+        atf_set require.progs strace
+        atf_set timeout 120
+    }
+    $1_body() {
+        bed_up 1
+        bed_seed
+        \"\$regress/points\" \"\$BED\" $2 1 $3 $3 --key \"\$PWD/seed\" ||
+            atf_fail \"see the test's output\"
+        bed_verify
+    }"
 }
 
-# start_failing CALL N: the daemon's Nth call of that kind, of all that its
-# processes make while it starts, fails.
-start_failing() {
+points_test a_sync_that_fails_ends_the_daemon_and_is_not_tried_again sync 6
+points_test a_write_that_fails_ends_the_daemon_and_is_not_tried_again write 9
+
+# What the verifier does to the disk when it starts: room, the seed's new slot,
+# its old one, each record in two parts, the segment's name.
+CALLS=fallocate,fdatasync,fsync,pwrite64,linkat
+
+# start_traced [STRACE-OPTION...]: the daemon, with the verifier's of these calls
+# in the file `calls` when it has started, or ended.
+start_traced() {
     rm -f trace
-    ! "$BED/usr/libexec/bed/supervise" start -g "$(bed_cgroup)/daemon" \
+    "$BED/usr/libexec/bed/supervise" start -g "$(bed_cgroup)/daemon" \
         -l "$BED/daemon.log" "$BED/run/bed/daemon" "$(command -v strace)" -D \
-        -f -qq -o "$PWD/trace" -e "trace=fdatasync,fsync" \
-        -e "inject=$1:error=EIO:syscall=getpid:when=$2" \
-        "$BED/usr/bin/qvm-remote-dom0" --root "$BED" 2>said ||
-        atf_fail "it started: $1 $2"
+        -f -qq -o "$PWD/trace" -e "trace=$CALLS" "$@" \
+        "$BED/usr/bin/qvm-remote-dom0" --root "$BED" 2>said
+    _status=$?
+    _verifier=$(sed -n 's/^\([0-9]*\) *fallocate.*/\1/p' trace | head -n 1)
+    sed -n "/+++/d; s/^$_verifier *//p" trace >calls
+    return $_status
+}
+
+# start_failing FAULT SAYS CALL N: the daemon ends at the verifier's Nth call of
+# that kind while it starts, says why, and has made no further one.
+start_failing() {
+    ! start_traced -e "inject=$3:$1:when=$4" ||
+        atf_fail "it started: $3 $4"
     wait_for '[ -z "$(bed_processes)" ]'
-    # The last of them: it was not tried again.
-    atf_check -o match:"$1.*INJECTED" tail -n 1 trace
-    atf_check -o match:'log: .*(Input/output error)' \
-        tail -n 5 "$BED/daemon.log"
+    atf_check -o match:"^$3.*(INJECTED|= \\?$)" tail -n 1 calls
+    atf_check -o match:"$2" tail -n 5 "$BED/daemon.log"
     bed_expect_crash
     no_witness
     in_dom0 qvm-remote-dom0 log verify --key "$PWD/seed"
@@ -42,29 +59,45 @@ start_failing() {
     [ $_status -eq 0 ] || [ $_status -eq 3 ] || atf_fail "verify: $_status"
 }
 
-# The seed's new slot, its old one, the first records; the folder.
-bed_test a_sync_that_fails_while_it_starts_ends_the_daemon
-a_sync_that_fails_while_it_starts_ends_the_daemon_head() {
-    atf_set require.user root
-    atf_set require.progs strace
-    atf_set timeout 120
-}
-a_sync_that_fails_while_it_starts_ends_the_daemon_body() {
+# failing_starts FAULT SAYS: at each of them; the next start is a good one.
+failing_starts() {
     bed_up 1
     bed_seed
     atf_check "$regress/bed" stop
+    start_traced || atf_fail "no start"
+    sed '/^fsync(/q' calls |
+        awk '{ sub(/\(.*/, ""); print $1, ++count[$1] }' >points
+    atf_check "$regress/bed" stop
     id=$(forge vm1 --body "$(witness)")
-    for n in 1 2 3; do
-        start_failing fdatasync $n
-    done
-    # By then there is a run, which has no end.
-    start_failing fsync 1
+    while read -r call n; do
+        start_failing "$1" "$2" "$call" "$n"
+    done <points
+    echo "$(grep -c . points) calls"
     atf_check "$regress/bed" start
     wait_result vm1 "$id"
     atf_check -o match:'^status exited$' -o match:'^mac ' meta_of vm1 "$id"
     atf_check -o inline:'1\n' count_witness
     bed_verify
 }
+
+# starts_test NAME FAULT SAYS
+starts_test() {
+    bed_test "$1"
+    eval "$1_head() {
+        atf_set require.user root
+        atf_set require.progs strace
+        atf_set timeout 120
+    }
+    $1_body() { failing_starts '$2' '$3'; }"
+}
+
+# The filter has getpid: that is called instead.
+starts_test a_disk_that_fails_at_a_start_ends_the_daemon \
+    error=EIO:syscall=getpid 'log: .*: Input/output error'
+starts_test a_disk_that_is_full_at_a_start_ends_the_daemon \
+    error=ENOSPC:syscall=getpid 'log: .*: No space left on device'
+starts_test a_start_that_is_killed_at_a_write_is_followed_by_a_good_one \
+    signal=KILL 'verifier: (killed by signal 9|is gone)'
 
 # disk FOLDER SIZE: a disk of its own for it, while no daemon runs.
 disk() {
@@ -113,6 +146,25 @@ told_and_not_run() {
     atf_check -s not-exit:0 -e match:"$1" \
         in_vm vm1 timeout 3 qvm-remote -t 1 "$(witness)"
     [ "$(count_witness)" = "$_ran" ] || atf_fail "ran unrecorded"
+}
+
+bed_test without_room_for_a_seed_it_does_not_start
+without_room_for_a_seed_it_does_not_start_body() {
+    bed_up 1
+    atf_check "$regress/bed" stop
+    disk $LOG 200m
+    rm "$BED/$LOG"/*.log "$BED/$LOG/seed"
+    fill $LOG 64
+    atf_check -s exit:1 -e match:'log: .?seed: No space left' \
+        "$regress/bed" start
+    wait_for '[ -z "$(bed_processes)" ]'
+    bed_expect_crash
+    unfill $LOG
+    atf_check "$regress/bed" start
+    runs after
+    atf_check "$regress/bed" stop
+    atf_check -o match:'^whole' in_dom0 qvm-remote-dom0 log verify
+    undisk $LOG
 }
 
 bed_test without_room_for_a_segment_it_does_not_start
@@ -176,11 +228,11 @@ with_the_disk_at_its_reserve_nothing_runs_body() {
     fill $LOG 2
     look_again
     told_and_not_run 'no request at the moment .disk.'
-    atf_check -o inline:'1\n' count_log '"event":"disk","low":true,"where":"log"'
+    atf_check -o inline:'1\n' count_log '"event":"disk","where":"log","low":true'
     unfill $LOG
     runs after
     atf_check -o inline:'1\n' \
-        count_log '"event":"disk","low":false,"where":"log"'
+        count_log '"event":"disk","where":"log","low":false'
     bed_verify
     undisk $LOG
 }

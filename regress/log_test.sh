@@ -63,31 +63,6 @@ a_crash_is_told_from_a_clean_stop_body() {
     atf_check -o ignore -e ignore in_dom0 qvm-remote-dom0 log verify
 }
 
-bed_test without_room_for_the_log_nothing_runs
-without_room_for_the_log_nothing_runs_body() {
-    bed_up 1
-    atf_check "$regress/bed" stop
-    # A disk that has room for one segment and no more.
-    mount -t tmpfs -o size=80m,mode=0700 none "$BED/var/log/qvm-remote" ||
-        atf_fail "mount"
-    echo "$BED/var/log/qvm-remote" >>mounts
-    chown qvm-remote-key: "$BED/var/log/qvm-remote"
-    atf_check "$regress/bed" start
-    witness >big
-    python3 -c 'print("\n" + "#" * 1000000)' >>big
-    for _ in $(seq 80); do
-        in_vm vm1 timeout 5 qvm-remote <big >/dev/null 2>&1 || break
-    done
-    ran=$(count_witness)
-    [ "$ran" -gt 10 ] && [ "$ran" -lt 80 ] || atf_fail "ran $ran times"
-    atf_check -s not-exit:0 -e match:'log|room|disk' \
-        in_vm vm1 timeout 20 qvm-remote -t 1 "$(witness)"
-    [ "$(count_witness)" = "$ran" ] || atf_fail "ran unrecorded"
-    atf_check "$regress/bed" stop
-    umount "$BED/var/log/qvm-remote"
-    bed_altered
-}
-
 atf_init_test_cases() {
     bed_add_tests
 }
