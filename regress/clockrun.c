@@ -144,17 +144,19 @@ after_call(pid_t pid)
 	}
 }
 
-/* Past the NULL that ends a new program's arguments, or environment. */
+/* Past as many NULLs, each of which ends a vector. */
 static bool
-skip_vector(pid_t pid, uint64_t *at)
+skip_vectors(pid_t pid, uint64_t *at, int count)
 {
 	uint64_t word;
 
-	do {
+	while (count > 0) {
 		if (!peek(pid, *at, &word))
 			return false;
 		*at += WORD;
-	} while (word != 0);
+		if (word == 0)
+			count--;
+	}
 	return true;
 }
 
@@ -168,7 +170,7 @@ hide_vdso(pid_t pid)
 	if (ptrace(PTRACE_GETREGS, pid, NULL, &regs) == -1)
 		return;
 	at = regs.rsp + WORD;
-	if (!skip_vector(pid, &at) || !skip_vector(pid, &at))
+	if (!skip_vectors(pid, &at, 2))
 		return;
 	while (peek(pid, at, &type) && type != AT_NULL) {
 		if (type == AT_SYSINFO_EHDR)

@@ -30,8 +30,8 @@ points_test a_write_that_fails_ends_the_daemon_and_is_not_tried_again write 9
 # its old one, each record in two parts, the segment's name.
 CALLS=fallocate,fdatasync,fsync,pwrite64,linkat
 
-# start_traced [STRACE-OPTION...]: the daemon, with the verifier's of these calls
-# in the file `calls` when it has started, or ended.
+# start_traced [STRACE-OPTION...]: the daemon; when it has started, or ended, the
+# verifier's of these calls are in the file `calls`.
 start_traced() {
     rm -f trace
     "$BED/usr/libexec/bed/supervise" start -g "$(bed_cgroup)/daemon" \
@@ -228,7 +228,8 @@ with_the_disk_at_its_reserve_nothing_runs_body() {
     fill $LOG 2
     look_again
     told_and_not_run 'no request at the moment .disk.'
-    atf_check -o inline:'1\n' count_log '"event":"disk","where":"log","low":true'
+    atf_check -o inline:'1\n' \
+        count_log '"event":"disk","where":"log","low":true'
     unfill $LOG
     runs after
     atf_check -o inline:'1\n' \
