@@ -4,7 +4,7 @@
 . "$(atf_get_srcdir)/lib.sh"
 
 LOG=var/log/qvm-remote
-SPOOL=var/lib/qvm-remote/spool
+SPOOL=var/lib/qvm-remote # and its disk
 
 # points_test NAME KIND LAST: see regress/points.
 points_test() {
