@@ -30,7 +30,7 @@ points_test a_write_that_fails_ends_the_daemon_and_is_not_tried_again write 9
 # its old one, each record in two parts, the segment's name.
 CALLS=fallocate,fdatasync,fsync,pwrite64,linkat
 
-# start_traced [STRACE-OPTION...]: the daemon; when it has started, or ended, the
+# start_traced [STRACE-OPTION...]: the daemon; once it has started, or ended, the
 # verifier's of these calls are in the file `calls`.
 start_traced() {
     rm -f trace
