@@ -376,11 +376,12 @@ helper_dispatch(struct channel *ch, struct imsg *m)
 static void
 verifier_pump(struct channel *ch)
 {
-	if (phase < PHASE_BEGIN || !copy_pump(ch))
-		return;
-	if (phase == PHASE_BEGIN && !begin_sent)
+	if (phase == PHASE_BEGIN && !begin_sent && copy_pump(ch))
 		begin_sent = channel_send(ch, IMSG_BEGIN, 0, NULL, 0, -1) == 0;
 	if (phase <= PHASE_BEGIN || !config_pump(ch))
+		return;
+	/* Never within a configuration, nor after STOP. */
+	if (!stop_sent && !copy_pump(ch))
 		return;
 	if (phase == PHASE_STOP && !stop_sent) {
 		if (channel_send(ch, IMSG_STOP, 0, NULL, 0, -1) == -1)

@@ -79,6 +79,23 @@ a_file_that_was_rotated_is_made_anew_body() {
     wait_for 'grep -q DONE "$copy"'
 }
 
+# The channel is full in the middle of a configuration.
+bed_test reloads_that_come_faster_than_they_are_read_do_no_harm
+reloads_that_come_faster_than_they_are_read_do_no_harm_body() {
+    bed_up 2
+    copy_of_bed
+    works
+    kill -STOP "$(role_pid verifier)"
+    i=0
+    while [ $i -lt 300 ]; do
+        kill -HUP "$(role_pid parent)" || atf_fail "it has ended"
+        i=$((i + 1))
+    done
+    kill -CONT "$(role_pid verifier)"
+    works
+    wait_for '[ "$(grep -c DONE "$copy")" = 2 ]'
+}
+
 bed_test a_full_disk_for_the_copy_alone_holds_up_nothing
 a_full_disk_for_the_copy_alone_holds_up_nothing_body() {
     bed_up 1
