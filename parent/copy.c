@@ -30,6 +30,12 @@ file_is_ours(int fd, const char *path)
 		    path);
 		return false;
 	}
+	if (st.st_uid != 0 && st.st_gid != settings.qubes_gid) {
+		log_warn("%s: neither root's nor of group qubes: no readable "
+			 "copy of the log is written",
+		    path);
+		return false;
+	}
 	/* One that was just made. */
 	if (st.st_uid == 0 && st.st_size == 0 &&
 	    (fchown(fd, 0, settings.qubes_gid) == -1 ||
@@ -85,6 +91,18 @@ open_journal(void)
 	return fd;
 }
 
+/* Instead of what was there before: that is not written any more. */
+static int
+nowhere(void)
+{
+	int fd;
+
+	fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (fd == -1)
+		fatal("/dev/null");
+	return fd;
+}
+
 void
 copy_open(void)
 {
@@ -95,6 +113,9 @@ copy_open(void)
 			(void)close(copies[i]);
 	copies[COPY_FILE] = open_file();
 	copies[COPY_JOURNAL] = open_journal();
+	for (i = 0; i < 2; i++)
+		if (copies[i] == -1)
+			copies[i] = nowhere();
 }
 
 bool

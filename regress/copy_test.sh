@@ -46,7 +46,7 @@ whatever_stands_in_its_place_is_not_written_body() {
     bed_up 1
     copy_of_bed
     echo untouched >"$BED/run/bed/victim"
-    for thing in link hard fifo folder; do
+    for thing in link hard fifo folder owner; do
         atf_check "$regress/bed" stop
         rm -rf "$copy"
         case $thing in
@@ -54,12 +54,14 @@ whatever_stands_in_its_place_is_not_written_body() {
         hard) ln "$BED/run/bed/victim" "$copy" ;;
         fifo) mkfifo "$copy" ;;
         folder) mkdir "$copy" ;;
+        owner) install -o nobody -g nogroup -m 0600 /dev/null "$copy" ;;
         esac
         atf_check "$regress/bed" start
         works
         atf_check -o match:'no readable copy' tail -n 4 "$BED/daemon.log"
     done
     atf_check -o inline:'untouched\n' cat "$BED/run/bed/victim"
+    atf_check cat "$copy"
     rm -r "$copy"
     kill -HUP "$(role_pid parent)"
     wait_for '[ -f "$copy" ]'
@@ -105,10 +107,19 @@ a_full_disk_for_the_copy_alone_holds_up_nothing_body() {
     echo "$BED/var/log/qubes" >>mounts
     atf_check "$regress/bed" start
     head -c 100000 /dev/zero >"$BED/var/log/qubes/fill" 2>/dev/null
-    for _ in 1 2 3 4 5 6 7 8 9; do works; done
+    cat /dev/zero >>"$BED/var/log/qubes/fill" 2>/dev/null
+    until grep -q 'readable log cannot be written' "$BED/daemon.log"; do
+        works
+    done
+    works
     atf_check -o match:'readable log cannot be written' cat "$BED/daemon.log"
     rm "$BED/var/log/qubes/fill"
     works
+    wait_for 'grep -q "ERROR [0-9]* lines are missing here" "$copy"'
+    # None was glued to the half of another.
+    atf_check -s exit:1 grep '..*\[[0-9-]*T[0-9:]*\]' "$copy"
+    atf_check -o inline:'1\n' grep -c 'log cannot be written' \
+        "$BED/daemon.log"
     atf_check "$regress/bed" stop
     atf_check -o match:'^whole' in_dom0 qvm-remote-dom0 log verify
     umount "$BED/var/log/qubes"

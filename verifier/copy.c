@@ -33,18 +33,27 @@ struct line {
 };
 static struct line lines[LINES_MAX];
 static unsigned line_count, dropped;
-static int file_fd = -1, journal_fd = -1;
-static bool file_failed;
+
+static struct place {
+	const char *name;
+	int fd;
+	bool failed;   /* and that has been said */
+	bool half;     /* the file ends within a line */
+	unsigned lost; /* lines that did not get there */
+} places[] = {
+    [COPY_FILE] = {.name = "the readable log", .fd = -1},
+    [COPY_JOURNAL] = {.name = "journald", .fd = -1},
+};
 
 void
 copy_take(uint32_t to, int fd)
 {
-	int *place = to == COPY_FILE ? &file_fd : &journal_fd;
+	struct place *p = &places[to];
 
-	if (*place != -1)
-		close(*place);
-	*place = fd;
-	file_failed = file_failed && to != COPY_FILE;
+	if (p->fd != -1)
+		close(p->fd);
+	p->fd = fd;
+	p->failed = p->half = false;
 }
 
 static void __attribute__((format(printf, 5, 6))) add(const char *category,
@@ -54,8 +63,6 @@ static void __attribute__((format(printf, 5, 6))) add(const char *category,
 	struct line *l;
 	va_list ap;
 
-	if (file_fd == -1 && journal_fd == -1)
-		return;
 	if (line_count == LINES_MAX) {
 		dropped++;
 		return;
@@ -228,33 +235,34 @@ copy_event(const struct vm *vm, const char *event, const char *text)
 	    text[0] != '\0' ? " " : "", text);
 }
 
-static void
-write_file(const struct line *l)
+/* A full disk takes a part of a line: the next one begins anew. */
+static bool
+write_file(struct place *p, const struct line *l)
 {
 	time_t seconds = (time_t)(l->time_us / 1000000);
 	char time[32], out[TEXT_MAX + 64];
 	struct tm tm;
+	ssize_t done;
 	int n;
 
 	if (localtime_r(&seconds, &tm) == NULL ||
 	    strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
-		return;
-	n = snprintf(out, sizeof(out), "[%s] %s %s\n", time, l->category,
-	    l->text);
+		return (false);
+	n = snprintf(out, sizeof(out), "%s[%s] %s %s\n", p->half ? "\n" : "",
+	    time, l->category, l->text);
 	if (n < 0 || (size_t)n >= sizeof(out))
-		return;
-	if (write(file_fd, out, (size_t)n) == n)
-		file_failed = false;
-	else if (!file_failed) {
-		file_failed = true;
-		log_warn("the readable log cannot be written: %s",
-		    strerror(errno));
-	}
+		return (false);
+	done = write(p->fd, out, (size_t)n);
+	if (done > 0)
+		p->half = out[done - 1] != '\n';
+	if (done >= 0 && done < n)
+		errno = ENOSPC;
+	return (done == n);
 }
 
 /* journald's native protocol: a field a line; nothing here has a newline. */
-static void
-write_journal(const struct line *l)
+static bool
+write_journal(const struct place *p, const struct line *l)
 {
 	char out[TEXT_MAX + 512];
 	int n;
@@ -267,26 +275,60 @@ write_journal(const struct line *l)
 	    l->vm[0] != '\0' ? "\n" : "",
 	    l->id[0] != '\0' ? "QVM_REMOTE_ID=" : "", l->id,
 	    l->id[0] != '\0' ? "\n" : "");
-	if (n > 0 && (size_t)n < sizeof(out) &&
-	    write(journal_fd, out, (size_t)n) == -1)
-		log_debug("journald takes nothing: %s", strerror(errno));
+	return (n > 0 && (size_t)n < sizeof(out) &&
+	    write(p->fd, out, (size_t)n) == n);
+}
+
+static bool
+write_line(struct place *p, const struct line *l)
+{
+	bool there =
+	    p == &places[COPY_FILE] ? write_file(p, l) : write_journal(p, l);
+
+	if (!there && !p->failed)
+		log_warn("%s cannot be written: %s", p->name, strerror(errno));
+	p->failed = !there;
+	return (there);
+}
+
+/* What is missing is said where it is. */
+static bool
+write_lost(struct place *p)
+{
+	struct line l = {.time_us = now_realtime_us(),
+	    .priority = PRI_ERR,
+	    .category = "ERROR"};
+
+	if (p->lost == 0)
+		return (true);
+	(void)snprintf(l.text, sizeof(l.text), "%u lines are missing here",
+	    p->lost);
+	if (!write_line(p, &l))
+		return (false);
+	p->lost = 0;
+	return (true);
+}
+
+static void
+flush_to(struct place *p)
+{
+	unsigned i = 0;
+
+	if (p->fd == -1)
+		return;
+	if (write_lost(p)) {
+		while (i < line_count && write_line(p, &lines[i]))
+			i++;
+	}
+	p->lost += line_count - i + dropped;
 }
 
 void
 copy_flush(void)
 {
-	unsigned i, n = dropped;
-
-	if (n > 0 && line_count < LINES_MAX) {
-		dropped = 0;
-		add("INFO", PRI_NOTICE, "", "", "%u lines are left out here",
-		    n);
-	}
-	for (i = 0; i < line_count; i++) {
-		if (file_fd != -1)
-			write_file(&lines[i]);
-		if (journal_fd != -1)
-			write_journal(&lines[i]);
-	}
-	line_count = 0;
+	if (line_count == 0)
+		return;
+	flush_to(&places[COPY_FILE]);
+	flush_to(&places[COPY_JOURNAL]);
+	line_count = dropped = 0;
 }
