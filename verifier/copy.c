@@ -16,7 +16,7 @@
  * until what they tell is on disk.
  */
 
-#define LINES_MAX  128 /* a turn of the loop */
+#define LINES_MAX  512 /* a turn of the loop */
 #define TEXT_MAX   1024
 #define CMD_MAX	   200 /* bytes of a command */
 #define OUT_LINES  3   /* of an output's beginning */
