@@ -125,6 +125,7 @@ parent_done(void)
 {
 	if (phase != PHASE_SERVING)
 		return;
+	vm_say_skipped();
 	log_info("every VM has been asked");
 	stop();
 }

@@ -98,6 +98,7 @@ struct vm {
 	bool served;		    /* as the verifier says */
 	bool told;		    /* it has said so of this configuration */
 	bool asked;		    /* has had a session (--once) */
+	bool missed;		    /* was not served to its end (--once) */
 	unsigned idle_reloads;	    /* since it was either */
 	enum life life;
 	struct timer timer;  /* WAITING, or until READY */
@@ -148,6 +149,8 @@ void vm_look_again(void);
 unsigned vm_lives(void);
 /* --once: ends the daemon when nobody is left to be asked. */
 void vm_check_once(void);
+/* --once: who has not been asked, for -v. */
+void vm_say_skipped(void);
 void vm_served(const struct msg_served *);
 void vm_delivered(const char *name);
 void vm_hold(const char *name, uint32_t seconds);

@@ -147,6 +147,26 @@ vm_check_once(void)
 	parent_done();
 }
 
+void
+vm_say_skipped(void)
+{
+	const struct vm *vm;
+
+	for (vm = vms; vm < vms + VM_TABLE; vm++)
+		if (vm->named && vm->served && !vm->asked)
+			log_debug("VM %s does not run: not asked", vm->name);
+}
+
+/* More than one process may see it: it is said once. */
+static void
+not_served(struct vm *vm, const char *why)
+{
+	if (!settings.once || vm->missed)
+		return;
+	vm->missed = true;
+	parent_not_served(vm->name, why);
+}
+
 /* The poller's life. */
 
 static void
@@ -243,8 +263,7 @@ poller_timer(struct timer *t)
 		break;
 	case LIFE_RUNNING:
 		log_warn("poller [%s]: not ready in time", vm->name);
-		if (settings.once)
-			parent_not_served(vm->name, "no session");
+		not_served(vm, "no session");
 		poller_kill(vm);
 		break;
 	case LIFE_CLEANING:
@@ -375,8 +394,8 @@ poller_start(struct vm *vm)
 	if (failed)
 		log_warn("poller [%s]: cannot start: %s", vm->name,
 		    strerror(errno));
-	if (failed && settings.once)
-		parent_not_served(vm->name, "no session");
+	if (failed)
+		not_served(vm, "no session");
 	if (cgroup_fd != -1)
 		(void)close(cgroup_fd);
 	if (vm->pid == -1) {
@@ -469,8 +488,7 @@ settled(struct timer *t)
 	    vm->name, vm->uuid);
 	if (vm->life == LIFE_RUNNING)
 		poller_kill(vm);
-	if (settings.once)
-		parent_not_served(vm->name, "another UUID");
+	not_served(vm, "another UUID");
 	vm_check_once();
 }
 
@@ -621,8 +639,7 @@ vm_hold(const char *name, uint32_t seconds)
 	if (vm == NULL)
 		return;
 	vm->held = true;
-	if (settings.once)
-		parent_not_served(name, "its session has failed");
+	not_served(vm, "its session has failed");
 	if (until > vm->hold_until_ms)
 		vm->hold_until_ms = until;
 	/* It makes a wait longer, never shorter. */

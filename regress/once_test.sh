@@ -58,26 +58,72 @@ once_skips_a_vm_that_does_not_run_body() {
     atf_check "$regress/bed" stop
     atf_check "$regress/bed" halt vm2
     id=$(forge vm1 --body "$(witness)")
-    atf_check once
+    atf_check once -v
+    atf_check -o match:'VM vm2 does not run: not asked' cat "$BED/daemon.log"
+    atf_check -o not-match:'VM vm1 does not run' cat "$BED/daemon.log"
     atf_check -o match:'^status exited' meta_of vm1 "$id"
     atf_check "$regress/bed" halt vm1
     atf_check once
+}
+
+# VM LINE: its agent is ready, says LINE, and nothing after it.
+lying_agent() {
+    in_vm "$1" sh -c 'printf "#!/bin/sh
+case \$1 in --version) echo protocol 2;; *) echo ready 2 liar/1 poll; %s; sleep 90;; esac
+" "$1" >liar; chmod +x liar' sh "$2"
+    BED_USER=root in_vm "$1" mount --bind /home/user/liar \
+        "$BED/usr/bin/qvm-remote" || atf_fail "mount"
 }
 
 bed_test once_names_a_vm_that_was_not_served_to_the_end
 once_names_a_vm_that_was_not_served_to_the_end_body() {
     bed_up 2
     atf_check "$regress/bed" stop
-    in_vm vm2 sh -c 'printf "#!/bin/sh
-case \$1 in --version) echo protocol 2;; *) echo ready 2 liar/1 poll; echo nonsense; sleep 60;; esac
-" >liar; chmod +x liar'
-    BED_USER=root in_vm vm2 mount --bind /home/user/liar \
-        "$BED/usr/bin/qvm-remote" || atf_fail "mount"
+    lying_agent vm2 "echo nonsense"
     id=$(forge vm1 --body "$(witness)")
     atf_check -s exit:1 once
     atf_check -o match:'^status exited' meta_of vm1 "$id"
-    atf_check -o match:'VM vm2 was not served to the end' cat "$BED/daemon.log"
+    atf_check -o inline:'1\n' \
+        grep -c 'VM vm2 was not served to the end' "$BED/daemon.log"
     atf_check -o not-match:'VM vm1 was not' cat "$BED/daemon.log"
+}
+
+# 30 s of silence are too many.
+bed_test once_does_not_wait_for_an_agent_that_hangs
+once_does_not_wait_for_an_agent_that_hangs_body() {
+    bed_up 2
+    atf_check "$regress/bed" stop
+    lying_agent vm2 :
+    id=$(forge vm1 --body "$(witness)")
+    atf_check -s exit:1 once
+    atf_check -o match:'^status exited' meta_of vm1 "$id"
+    atf_check -o inline:'1\n' \
+        grep -c 'VM vm2 was not served to the end' "$BED/daemon.log"
+    atf_check -o match:'"event":"silent"' cat_log
+}
+
+bed_test once_names_a_vm_that_halts_meanwhile
+once_names_a_vm_that_halts_meanwhile_body() {
+    bed_up 2
+    atf_check "$regress/bed" stop
+    owed=$(forge vm2 \
+        --body "$(witness); until [ -e $BED/go ]; do sleep 0.05; done")
+    id=$(forge vm1 --body ':')
+    once &
+    pid=$!
+    wait_for '[ "$(count_witness)" = 1 ]'
+    atf_check "$regress/bed" halt vm2
+    : >"$BED/go"
+    wait $pid
+    [ $? = 1 ] || atf_fail "another status"
+    atf_check -o match:'^status exited' meta_of vm1 "$id"
+    atf_check -o inline:'1\n' \
+        grep -c 'VM vm2 was not served to the end' "$BED/daemon.log"
+    # The next time it is.
+    atf_check "$regress/bed" boot vm2
+    atf_check once
+    atf_check -o match:'^status ' meta_of vm2 "$owed"
+    atf_check -o inline:'1\n' count_witness
 }
 
 # 65 are pending: one session takes 64 of them.
