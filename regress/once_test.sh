@@ -2,6 +2,8 @@
 # --once serves what is pending, then ends; --dry-run runs nothing.
 . "$(atf_get_srcdir)/lib.sh"
 
+# atf_check calls it, with options.
+# shellcheck disable=SC2120
 once() {
     timeout 60 "$regress/bed" once "$@"
 }
