@@ -81,12 +81,7 @@ bed_expect_crash() {
 # A log whose first seed is known ($PWD/seed), so that `log verify` checks its
 # seals too.  The next start announces the new line, the one after it begins it.
 bed_seed() {
-    atf_check "$regress/bed" stop
-    atf_check -o ignore -e ignore \
-        in_dom0 qvm-remote-dom0 log init --key-file "$PWD/seed"
-    atf_check "$regress/bed" start
-    atf_check "$regress/bed" stop
-    atf_check "$regress/bed" start
+    cp "$BED/run/bed/seed" seed
 }
 
 # Stopped, the log is whole, its seals too.

@@ -17,7 +17,7 @@ install-bed: $(BED_PROGS)
 	$(INSTALL) -m 0755 $(B)/regress/qvm-run regress/qvm-prefs \
 		$(DESTDIR)/usr/bin
 	$(INSTALL) -m 0755 $(B)/regress/vm $(B)/regress/supervise \
-		$(B)/regress/clockrun regress/bed-check \
+		$(B)/regress/clockrun regress/bed-check regress/log-verify \
 		$(DESTDIR)/usr/libexec/bed
 .PHONY: install-bed
 
