@@ -18,6 +18,12 @@
  *   result SEQ VM ID STATUS EXIT MS [REASON]
  *   denied VM ID REASON BODY   a result without an intent; REASON is a word
  *   refused VM ID REASON
+ *   seal SEED          the next start, and what follows, are sealed: SEED is
+ *                      64 hex digits, of a line that begins with that run
+ *   unseen             the next start says that nobody has seen its seed
+ *   reseal SEED        the next start announces that line, which the one after
+ *                      it begins
+ *   late               what follows is sealed with the key of a later step
  *   stop
  *   zeros N            as a segment that is not full has behind its end
  *   torn TEXT          the beginning of a line that a crash has cut
@@ -31,7 +37,7 @@
 #include <unistd.h>
 
 #include "audit/audit.h"
-#include "crypto/crypto.h"
+#include "crypto/seal.h"
 
 #define TIME_0	1771425022514000
 #define STARTED 1771425022000000
@@ -44,6 +50,11 @@ static struct {
 	uint64_t good_end, tail;
 	struct sha256 tail_sha;
 	const char *lie; /* or "" */
+	/* The seals: of the next run, and of the present step. */
+	bool sealed, unseen, announce;
+	struct seed seed;
+	uint8_t then[SEED_LEN]; /* where it is to be announced */
+	uint8_t key[SHA256_LEN];
 	struct record record;
 	struct sha256 sha;
 } m = {.fd = -1, .seq = 1, .lie = ""};
@@ -83,10 +94,13 @@ begin(const char *event, const char *vm, const char *id)
 static void
 end(void)
 {
+	uint8_t mac[SHA256_LEN];
+
 	if (record_covered(&m.record) == -1)
 		die("record");
 	sha256_final(&m.sha, m.hash);
-	if (record_end(&m.record, m.hash, NULL) == -1)
+	seal_mac(m.key, m.hash, mac);
+	if (record_end(&m.record, m.hash, m.sealed ? mac : NULL) == -1)
 		die("record");
 	m.seq++;
 	m.tail = 0;
@@ -122,6 +136,63 @@ add_previous_hash(struct record *r, uint8_t before[SHA256_LEN])
 	record_hex(r, "previous_hash", before, SHA256_LEN);
 }
 
+/* The run takes its seed, and says which. */
+static void
+take_seed(void)
+{
+	if (m.seed.run != 0)
+		while (m.seed.run < m.run)
+			seed_advance(&m.seed);
+	m.seed.run = m.run;
+	if (m.seed.first_run == 0)
+		m.seed.first_run = m.run;
+	seal_run_key(m.seed.seed, m.key);
+	m.seed.has_then = m.announce;
+	m.announce = false;
+	memcpy(m.seed.then, m.then, SEED_LEN);
+}
+
+static void
+add_seed(struct record *r)
+{
+	char next[FINGERPRINT_HEX + 1];
+
+	record_str(r, "seed", m.seed.first);
+	record_u64(r, "seed_run", m.seed.first_run);
+	record_bool(r, "seed_seen", !m.unseen);
+	if (m.seed.has_then) {
+		seed_fingerprint(m.seed.then, next);
+		record_str(r, "next_seed", next);
+	}
+}
+
+static void
+op_seal(const char *hex)
+{
+	m.sealed = true;
+	memset(&m.seed, 0, sizeof(m.seed));
+	if (hex_parse(m.seed.seed, hex, SEED_LEN) == -1)
+		die(hex);
+	seed_fingerprint(m.seed.seed, m.seed.first);
+}
+
+static void
+op_reseal(const char *hex)
+{
+	m.announce = true;
+	if (hex_parse(m.then, hex, SEED_LEN) == -1)
+		die(hex);
+}
+
+/* K of the next step; each step's, where several are left out. */
+static void
+move_step(uint64_t count)
+{
+	m.step += count;
+	while (count-- > 0)
+		seal_next_step(m.key);
+}
+
 static void
 op_start(void)
 {
@@ -136,6 +207,8 @@ op_start(void)
 	m.good_end = 0;
 	m.run += lie("run") ? 0 : 1;
 	m.step = lie("step");
+	if (m.sealed)
+		take_seed();
 	r = begin("start", NULL, NULL);
 	record_str(r, "version", VERSION);
 	add_previous_hash(r, before);
@@ -145,8 +218,10 @@ op_start(void)
 		record_u64(r, "tail_length", length + lie("length"));
 		record_hex(r, "tail_sha256", tail, sizeof(tail));
 	}
+	if (m.sealed)
+		add_seed(r);
 	end();
-	m.step++;
+	move_step(1);
 }
 
 static void
@@ -162,7 +237,7 @@ op_segment(void)
 	record_u64(r, "previous", m.previous - lie("previous"));
 	add_previous_hash(r, before);
 	end();
-	m.step++;
+	move_step(1);
 }
 
 static const char *
@@ -280,9 +355,9 @@ static bool
 run_number(const char *op)
 {
 	if (strcmp(op, "step") == 0)
-		m.step++;
+		move_step(1);
 	else if (strcmp(op, "skip") == 0)
-		m.step += 2;
+		move_step(2);
 	else if (strcmp(op, "back") == 0)
 		m.step--;
 	else if (strcmp(op, "jump") == 0)
@@ -321,6 +396,14 @@ run_line(char *line)
 		m.good_end = 0;
 	} else if (strcmp(op, "lie") == 0)
 		op_lie(word(&rest));
+	else if (strcmp(op, "seal") == 0)
+		op_seal(word(&rest));
+	else if (strcmp(op, "reseal") == 0)
+		op_reseal(word(&rest));
+	else if (strcmp(op, "unseen") == 0)
+		m.unseen = true;
+	else if (strcmp(op, "late") == 0)
+		seal_next_step(m.key);
 	else if (strcmp(op, "intent") == 0)
 		op_intent(rest);
 	else if (strcmp(op, "result") == 0)

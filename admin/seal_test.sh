@@ -1,0 +1,239 @@
+#!/usr/bin/env atf-sh
+# log init, log verify --key, log checkpoint
+. "$(atf_get_srcdir)/lib.sh"
+
+A=20260218-143022-1234-a1b2c3d4
+SEED=000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f
+NAME=772f97606c1d7655
+SEED_2=5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a
+
+make_log() {
+    make_root
+    "$here/mklog" "$log" || atf_fail mklog
+    echo "$SEED $NAME" >key
+    echo "$SEED_2" >key_2
+}
+
+# Two runs of one line, the second in two segments.
+make_sealed() {
+    make_log <<END
+seal $SEED
+start
+intent work $A one
+step
+result 2 work $A exited 0 1
+stop
+start
+segment
+intent work $A two
+stop
+END
+}
+
+verify() {
+    atf_check "$@" dom0 log verify --key "$PWD/key"
+}
+
+root_test seals_that_hold
+seals_that_hold_body() {
+    make_sealed
+    verify -o match:'^whole: 8 records in 3 segments; the seals hold$'
+    atf_check -o match:'^whole.*the seals hold$' dom0 log verify --key - <key
+    atf_check -o match:'^whole.*the seals were not checked$' dom0 log verify
+    # Without the digits that check it, a key is a key.
+    echo "$SEED" >key
+    verify -o match:'the seals hold$'
+}
+
+root_test a_chain_made_anew_without_the_key_is_found
+a_chain_made_anew_without_the_key_is_found_body() {
+    make_log <<END
+seal $SEED
+start
+intent work $A one
+step
+late
+intent work $A two
+stop
+END
+    verify -s exit:1 -o match:'^altered: record 3: its seal does not hold'
+    atf_check -o match:'^whole' dom0 log verify
+}
+
+root_test a_record_without_a_seal_is_found
+a_record_without_a_seal_is_found_body() {
+    make_sealed
+    sed -i '2s/,"mac":"[0-9a-f]*"//' "$log/00000000000000000001.log"
+    verify -s exit:1 -o match:'^altered: record 2: it has no seal'
+}
+
+root_test a_key_of_another_log_is_told
+a_key_of_another_log_is_told_body() {
+    make_log <<END
+seal $SEED_2
+start
+stop
+END
+    verify -s exit:1 -o match:'no run was sealed with the key'
+}
+
+root_test a_line_that_was_announced_goes_on
+a_line_that_was_announced_goes_on_body() {
+    make_log <<END
+seal $SEED
+start
+stop
+reseal $SEED_2
+start
+stop
+start
+stop
+END
+    verify -s exit:1 -o match:'^altered: record 5: run 3 is sealed with another'
+    atf_check -o match:'^whole.*the seals hold$' -o not-match:'^note' \
+        dom0 log verify --key "$PWD/key" --key "$PWD/key_2"
+    atf_check -o match:'the seals hold from run 3 on' \
+        dom0 log verify --key "$PWD/key_2"
+    # Both in one file.
+    cat key_2 >>key
+    verify -o match:'^whole.*the seals hold$'
+}
+
+root_test a_line_that_nobody_announced_is_noted
+a_line_that_nobody_announced_is_noted_body() {
+    make_log <<END
+seal $SEED
+start
+stop
+seal $SEED_2
+start
+stop
+END
+    atf_check -o match:'^note: run 2 begins with a new seed' -o match:'^whole' \
+        dom0 log verify --key "$PWD/key" --key "$PWD/key_2"
+}
+
+root_test a_seed_that_nobody_has_seen_is_noted
+a_seed_that_nobody_has_seen_is_noted_body() {
+    make_log <<END
+seal $SEED_2
+unseen
+start
+stop
+start
+stop
+END
+    atf_check -o match:'^note: run 1: its seed .* unseen' \
+        -o not-match:'run 2: its seed' dom0 log verify
+}
+
+root_test a_key_that_was_copied_wrongly_is_refused
+a_key_that_was_copied_wrongly_is_refused_body() {
+    make_sealed
+    echo "1${SEED#?} $NAME" >key
+    verify -s exit:1 -e match:'line 1: .*copied wrongly'
+    for bad in "" "${SEED#?}" "$SEED$SEED" "$SEED x" "xy${SEED#??}"; do
+        echo "$bad" >key
+        verify -s exit:1 -e match:'error: .*key'
+    done
+    rm key
+    verify -s exit:1 -e match:'error: .*key: No such file'
+    atf_check -s exit:2 -e not-empty dom0 log verify --key
+    atf_check -s exit:2 -e not-empty dom0 log verify x
+}
+
+# init PATTERN-OF-ERROR: fails, and leaves no key and the seed as it was.
+init_fails() {
+    cp "$log/seed" before 2>/dev/null || : >before
+    atf_check -s not-exit:0 -e match:"$1" dom0 log init --key-file "$PWD/new"
+    atf_check test ! -e new
+    [ ! -s before ] || atf_check cmp before "$log/seed"
+}
+
+own_log() {
+    make_root
+    chown qvm-remote-key: "$log"
+    chmod 700 "$log"
+}
+
+root_test init_gives_the_key_once
+init_gives_the_key_once_body() {
+    own_log
+    atf_check -s exit:2 -e match:'no terminal.*--key-file' dom0 log init
+    atf_check -e match:'shown this once' -e match:'outside dom0' \
+        -e match:'another VM' dom0 log init --key-file "$PWD/key"
+    atf_check -o match:'^[0-9a-f]{64} [0-9a-f]{16}$' cat key
+    atf_check -o inline:'600\n' stat -c %a key
+    atf_check -o inline:'600 qvm-remote-key 8192\n' \
+        stat -c '%a %U %s' "$log/seed"
+    # Nothing but the seed file has it.
+    atf_check -o inline:"$log/seed\n" grep -rl "$(cut -c1-64 key)" "$log"
+    # A file that is there is somebody's.
+    init_fails_on_existing
+}
+
+init_fails_on_existing() {
+    cp key mine
+    cp "$log/seed" before
+    atf_check -s exit:1 -e match:'File exists' \
+        dom0 log init --key-file "$PWD/mine"
+    atf_check cmp key mine
+    atf_check cmp before "$log/seed"
+}
+
+root_test init_again_replaces_what_was_not_used
+init_again_replaces_what_was_not_used_body() {
+    own_log
+    atf_check -e ignore dom0 log init --key-file "$PWD/one"
+    atf_check -e not-match:'after the next one' \
+        dom0 log init --key-file "$PWD/two"
+    atf_check -s exit:1 grep -q "$(cut -c1-64 one)" "$log/seed"
+    atf_check grep -q "$(cut -c1-64 two)" "$log/seed"
+}
+
+root_test init_refuses_what_it_should
+init_refuses_what_it_should_body() {
+    own_log
+    hold_lock
+    init_fails "daemon \(pid $holder\) runs"
+    kill "$holder"
+    wait "$holder"
+    printf 'x%8191d' 0 >"$log/seed"
+    init_fails 'is damaged: move it away'
+    rm "$log/seed"
+    chmod 750 "$log"
+    init_fails 'must be a folder of qvm-remote-key alone'
+    chmod 700 "$log"
+    ln -s /dev/null "$log/seed"
+    init_fails 'seed'
+    rm "$log/seed"
+    atf_check -s exit:1 -e match:'No such file' \
+        dom0 log init --key-file "$PWD/no/where"
+    atf_check test ! -e "$log/seed"
+    atf_check -s exit:2 -e not-empty dom0 log init x
+}
+
+root_test init_on_a_full_disk_changes_nothing
+init_on_a_full_disk_changes_nothing_body() {
+    own_log
+    unshare -m sh -c 'mount -t tmpfs -o size=64k,mode=700,uid="$3" none "$1" &&
+        head -c 100000 /dev/zero >"$1/fill" 2>/dev/null
+        "$2/qvm-remote-dom0" --root "$4" log init --key-file new 2>said
+        echo $? >status; ls -A "$1" >left' sh "$log" "$here" \
+        "$(id -u qvm-remote-key)" "$root"
+    atf_check -o inline:'1\n' cat status
+    atf_check -o match:'as it was: No space left' cat said
+    atf_check test ! -e new
+    atf_check -s exit:1 grep -qx seed left
+}
+
+root_test a_checkpoint_names_the_newest_record
+a_checkpoint_names_the_newest_record_body() {
+    make_sealed
+    hash=$(sed -n 's/.*"stop","hash":"\([0-9a-f]*\)".*/\1/p' \
+        "$log/00000000000000000006.log")
+    atf_check -o match:"^qvm-remote-checkpoint 1 [0-9T:.-]*Z 8 $hash$" \
+        dom0 log checkpoint
+    sed -i 's/two/twp/' "$log/00000000000000000006.log"
+    atf_check -s exit:1 -e match:'^altered: record 7' dom0 log checkpoint
+}
