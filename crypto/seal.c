@@ -110,6 +110,7 @@ seed_parse(const char slot[SEED_SLOT], struct seed *s)
 	memset(s, 0, sizeof(*s));
 	memcpy(text, slot, sizeof(text));
 	text[sizeof(text) - 1] = '\0';
+	/* NOLINTNEXTLINE(cert-err34-c): it is printed again and compared */
 	if (sscanf(text,
 		"qvm-remote-seed 1\nrun %" SCNu64 "\nseed %64s\nfirst %" SCNu64
 		" %16s %6s\nthen %64s\n",
