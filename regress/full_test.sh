@@ -304,6 +304,32 @@ a_full_spool_costs_output_and_says_so_body() {
     undisk $SPOOL
 }
 
+# 256 MiB of records a day; others are served on.
+bed_test a_vm_that_has_used_its_share_of_the_log_waits_alone
+a_vm_that_has_used_its_share_of_the_log_waits_alone_head() {
+    atf_set require.user root
+    atf_set timeout 240
+}
+a_vm_that_has_used_its_share_of_the_log_waits_alone_body() {
+    bed_up 2
+    bed_seed
+    python3 -c 'print(": \n" + "#" * 1048000)' >big
+    for _ in $(seq 260); do
+        in_vm vm1 timeout 5 qvm-remote <big >/dev/null 2>&1 || break
+    done
+    told_and_not_run 'no request at the moment .log.'
+    atf_check -o inline:'1\n' count_log '"event":"share","vm":"vm1"'
+    atf_check -o match:'^VM vm1' -o match:'2[45][0-9]{4} of 262144 KiB' \
+        in_dom0 qvm-remote-dom0 status
+    atf_check -o inline:'served\n' in_vm vm2 qvm-remote 'echo served'
+    # The snapshot remembers it.
+    atf_check "$regress/bed" stop
+    atf_check "$regress/bed" start
+    told_and_not_run 'no request at the moment .log.'
+    atf_check -o inline:'served\n' in_vm vm2 qvm-remote 'echo served'
+    bed_verify
+}
+
 atf_init_test_cases() {
     bed_add_tests
 }
