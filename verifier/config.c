@@ -249,6 +249,7 @@ config_end(void)
 		vm->tell_served = true;
 		explicit_bzero(vm->next_key, sizeof(*vm->next_key));
 	}
+	memory_trim();
 	known = true;
 }
 

@@ -179,11 +179,15 @@ memory_key_add(const char *fingerprint, int64_t known_since)
 void
 memory_key_serve(int key, bool served)
 {
-	int oldest;
-
 	keys[key].served = served;
 	keys[key].last_served = ++clock_of_serving;
-	/* What it had to itself now counts among the common ones. */
+}
+
+void
+memory_trim(void)
+{
+	int oldest;
+
 	while (common_used() > MEMORY_COMMON) {
 		oldest = oldest_unserved();
 		if (oldest == -1)
@@ -289,11 +293,20 @@ int
 memory_add(int key, const char *id, const uint8_t sha256_of[32],
     int64_t expires, int64_t until_boot)
 {
+	if (!memory_room(key))
+		return (-1);
+	return (memory_put(key, id, sha256_of, expires, until_boot));
+}
+
+int
+memory_put(int key, const char *id, const uint8_t sha256_of[32],
+    int64_t expires, int64_t until_boot)
+{
 	struct memory_entry e = {.expires = (uint32_t)expires,
 	    .until = (uint32_t)until_boot};
 	uint32_t n;
 
-	if (!memory_room(key))
+	if (free_list == NONE)
 		return (-1);
 	id_hash(key, id, e.id);
 	memcpy(e.token, sha256_of, sizeof(e.token));

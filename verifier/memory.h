@@ -42,6 +42,11 @@ int memory_key_find(const char *fingerprint);
  */
 int memory_key_add(const char *fingerprint, int64_t known_since);
 void memory_key_serve(int key, bool served);
+/*
+ * Who is served has changed: what a key had to itself may count among the
+ * common ones now, and where those are too many, unserved keys fall out.
+ */
+void memory_trim(void);
 int64_t memory_known_since(int key);
 /* INT64_MIN: none. */
 int64_t memory_floor(int key);
@@ -60,6 +65,9 @@ bool memory_room(int key);
 int memory_find(int key, const char *id);
 bool memory_same_token(int entry, const uint8_t sha256[32]);
 int memory_add(int key, const char *id, const uint8_t sha256[32],
+    int64_t expires, int64_t until_boot);
+/* The same from the log, whoever is served: only room of any kind counts. */
+int memory_put(int key, const char *id, const uint8_t sha256[32],
     int64_t expires, int64_t until_boot);
 void memory_unpin(int entry);
 void memory_pin(int entry);

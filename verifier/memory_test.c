@@ -154,6 +154,37 @@ ATF_TC_BODY(a_key_outlives_revocation_until_it_falls_out_whole, tc)
 	ATF_CHECK_EQ(memory_find(key, "id-3"), -1);
 }
 
+/* Three keys change places: none falls out before all is told. */
+ATF_TC_WITHOUT_HEAD(what_is_too_much_falls_out_when_all_is_told);
+ATF_TC_BODY(what_is_too_much_falls_out_when_all_is_told, tc)
+{
+	int key[3], i, n;
+
+	ATF_REQUIRE_EQ(memory_init(), 0);
+	for (i = 0; i < 3; i++) {
+		key[i] = served_key((unsigned)i + 1);
+		fill(key[i], i < 2 ? MEMORY_PER_KEY : 2 * MEMORY_OWN);
+		for (n = 0; n < MEMORY_PER_KEY; n++)
+			if (memory_find(key[i], id_of((unsigned)n)) != -1)
+				memory_unpin(
+				    memory_find(key[i], id_of((unsigned)n)));
+	}
+	for (i = 0; i < 3; i++)
+		memory_key_serve(key[i], false);
+	for (i = 0; i < 3; i++)
+		memory_key_serve(key[i], true);
+	memory_trim();
+	for (i = 0; i < 3; i++)
+		ATF_CHECK(memory_find(key[i], "id-7") != -1);
+	for (i = 0; i < 3; i++)
+		memory_key_serve(key[i], false);
+	memory_trim();
+	/* The one that was served longest ago. */
+	ATF_CHECK_EQ(memory_key_find("0000000000000001"), -1);
+	ATF_CHECK(memory_find(key[1], "id-7") != -1);
+	ATF_CHECK(memory_find(key[2], "id-7") != -1);
+}
+
 /* The state that a snapshot takes over: all of it, in its order. */
 ATF_TC_WITHOUT_HEAD(what_is_read_is_restored);
 ATF_TC_BODY(what_is_read_is_restored, tc)
@@ -198,6 +229,7 @@ ATF_TC_BODY(what_is_read_is_restored, tc)
 
 ATF_TP_ADD_TCS(tp)
 {
+	ATF_TP_ADD_TC(tp, what_is_too_much_falls_out_when_all_is_told);
 	ATF_TP_ADD_TC(tp, what_is_read_is_restored);
 	ATF_TP_ADD_TC(tp, an_id_is_found_with_its_token_and_no_other);
 	ATF_TP_ADD_TC(tp, keys_do_not_share_ids);

@@ -187,7 +187,8 @@ record_result(struct request *r, const struct msg_ended *ended)
 		record_hex(rec, "request", r->answer.request, SHA256_LEN);
 	record_answer(rec, r, ended);
 	r->answer.log_seq = record_end_of(r->vm, r->answer.log_hash);
-	memory_recorded(r->memory);
+	if (r->memory != -1)
+		memory_recorded(r->memory);
 	r->answer.has_log = true;
 	copy_result(r, ended);
 }

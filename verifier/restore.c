@@ -196,7 +196,7 @@ request_of(struct line *l, bool whole_span)
 	if (r->memory != -1)
 		memory_pin(r->memory);
 	else
-		r->memory = memory_add(key, r->answer.id, r->answer.request,
+		r->memory = memory_put(key, r->answer.id, r->answer.request,
 		    expires, now_boottime_ms() / 1000 + span + MEMORY_KEEP);
 	if (r->memory != -1)
 		memory_recorded(r->memory);

@@ -61,7 +61,8 @@ session_reset(struct vm *vm)
 		next = TAILQ_NEXT(r, entry);
 		forget_session(r);
 		/* An answer that proves nothing is not kept for anybody. */
-		if (r->state == REQUEST_FINISHED && r->memory == -1)
+		if (r->state == REQUEST_FINISHED && r->memory == -1 &&
+		    !r->answer.has_log)
 			request_free(r);
 	}
 	s->entries = s->standing = 0;
