@@ -218,11 +218,15 @@ show_vm_words(const struct msg_status_vm *v)
 	printf("    %" PRIu64 " refused", v->refused);
 	if (v->fingerprint[0] != '\0')
 		printf("; key %s", v->fingerprint);
-	printf("; %" PRIu64 " of %" PRIu64 " KiB of the log today%s\n",
-	    v->log_day / 1024, v->log_day_limit / 1024,
-	    v->log_day >= v->log_day_limit
-		? ": used up, nothing new is taken until tomorrow (UTC)"
-		: "");
+	printf("; %" PRIu64 " of %" PRIu64 " KiB of the log today\n",
+	    v->log_day / 1024, v->log_day_limit / 1024);
+	if (v->log_full == LOG_FULL_DAY)
+		printf("    its share of the log is used up: nothing new is "
+		       "taken before the next day (UTC)\n");
+	else if (v->log_full == LOG_FULL_ALL)
+		printf("    its share of the log is used up for good: move the "
+		       "log's folder away while the daemon is stopped, and "
+		       "begin a new log\n");
 	if (v->key_ahead)
 		printf("    its key's tokens are refused until a time that "
 		       "lies ahead (a clock was wrong): rotate it\n");
@@ -243,6 +247,8 @@ show_vm_json(const struct msg_status_vm *v)
 	print_json(v->last_id);
 	printf(",\"refused\":%" PRIu64 ",\"key\":", v->refused);
 	print_json(v->fingerprint);
+	printf(",\"log_full\":%s",
+	    v->log_full != LOG_FULL_NOT ? "true" : "false");
 	printf(",\"key_ahead\":%s,\"log_day\":%" PRIu64
 	       ",\"log_day_limit\":%" PRIu64 "}\n",
 	    v->key_ahead ? "true" : "false", v->log_day, v->log_day_limit);

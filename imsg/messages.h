@@ -338,8 +338,11 @@ struct msg_status_vm {
 	uint32_t served;
 	uint32_t running, waiting, owed; /* requests */
 	uint32_t key_ahead; /* its floor lies ahead: it must be rotated */
-	uint32_t zero;
+	uint32_t log_full;  /* LOG_FULL_* */
 };
+#define LOG_FULL_NOT 0
+#define LOG_FULL_DAY 1 /* until the next day, UTC */
+#define LOG_FULL_ALL 2
 
 /* What now was, and what it is: Unix microseconds. */
 struct msg_clock {

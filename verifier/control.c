@@ -87,6 +87,7 @@ send_vm(const struct vm *vm)
 	    .last_us = vm->last_us,
 	    .log_day = vm->log_day_bytes,
 	    .log_day_limit = LOG_DAY_BYTES,
+	    .log_full = vm->log_full,
 	    .refused = vm->refused_all};
 
 	memcpy(s.vm, vm->name, sizeof(vm->name));

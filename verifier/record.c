@@ -67,19 +67,20 @@ record_share(struct vm *vm, uint64_t len)
 {
 	uint64_t bytes = record_bound(len) + JOURNAL_RESULT;
 	int64_t day = journal_now() / 86400;
-	bool has_room;
+	uint32_t full = LOG_FULL_NOT;
 
 	if (day != vm->log_day)
 		vm->log_day_bytes = 0;
 	vm->log_day = day;
-	has_room = vm->log_day_bytes + bytes <= LOG_DAY_BYTES &&
-	    vm->log_total + bytes <= LOG_VM_BYTES;
-	if (!has_room && !vm->share_used)
+	if (vm->log_total + bytes > LOG_VM_BYTES)
+		full = LOG_FULL_ALL;
+	else if (vm->log_day_bytes + bytes > LOG_DAY_BYTES)
+		full = LOG_FULL_DAY;
+	if (full != LOG_FULL_NOT && vm->log_full == LOG_FULL_NOT)
 		record_event(vm, "share", "used",
-		    vm->log_day_bytes + bytes > LOG_DAY_BYTES ? "of a day"
-							      : "in all");
-	vm->share_used = !has_room;
-	return (has_room);
+		    full == LOG_FULL_DAY ? "of a day" : "in all");
+	vm->log_full = full;
+	return (full == LOG_FULL_NOT);
 }
 
 bool

@@ -80,6 +80,7 @@ static int64_t
 retire(struct vm *vm, int64_t now_ms)
 {
 	struct request *r, *next;
+	const struct cancel *c;
 
 	if (vm->served || vm->name[0] == '\0' || vm->next_named ||
 	    !config_known())
@@ -103,6 +104,11 @@ retire(struct vm *vm, int64_t now_ms)
 	/* Their spool is being removed: a look later, the place is free. */
 	if (!TAILQ_EMPTY(&vm->requests))
 		return (now_ms + RETIRE_AGAIN_MS);
+	/* What it has cancelled stays so, should it come back. */
+	for (c = vm->cancels; c < vm->cancels + CANCELS_MAX; c++) {
+		if (c->expires != 0 && c->until_ms > now_ms)
+			return (c->until_ms);
+	}
 	config_forget(vm);
 	return (-1);
 }

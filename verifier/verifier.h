@@ -133,7 +133,7 @@ struct vm {
 	struct cancel cancels[CANCELS_MAX];
 	int64_t log_day; /* since 1970 */
 	uint64_t log_day_bytes, log_total;
-	bool share_used; /* and recorded */
+	uint32_t log_full; /* LOG_FULL_*, and recorded */
 	int64_t refused_since_ms;
 	unsigned refused, refused_more;
 	uint64_t refused_all;
