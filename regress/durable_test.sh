@@ -312,6 +312,39 @@ a_segment_that_is_full_is_followed_by_the_next_body() {
     atf_check -o inline:'1\n' count_witness
 }
 
+# keep_lines N FILE: what a disk that lied has of a segment.
+keep_lines() {
+    head -n "$1" "$2" >kept
+    cat kept >"$2"
+}
+
+bed_test a_snapshot_that_is_not_whole_leads_to_the_one_before
+a_snapshot_that_is_not_whole_leads_to_the_one_before_body() {
+    bed_up 1
+    id=$(forge vm1 --save /home/user/saved --body "$(witness)")
+    wait_result vm1 "$id"
+    atf_check "$regress/bed" stop
+    restart
+    atf_check "$regress/bed" stop
+    set -- "$BED"/var/log/qvm-remote/*.log
+    keep_lines 2 "$2"
+    restart
+    forget vm1
+    again vm1
+    wait_result vm1 "$id"
+    atf_check -o match:'^status replayed$' meta_of vm1 "$id"
+    atf_check -o inline:'1\n' count_witness
+    atf_check -o match:'^whole' in_dom0 qvm-remote-dom0 log verify
+    # Without either, nothing is known of what has run: nothing runs.
+    atf_check "$regress/bed" stop
+    set -- "$BED"/var/log/qvm-remote/*.log
+    keep_lines 1 "$3"
+    bed_altered
+    atf_check -s exit:1 -e match:'has a whole snapshot' "$regress/bed" start
+    wait_for '[ -z "$(bed_processes)" ]'
+    bed_expect_crash
+}
+
 atf_init_test_cases() {
     bed_add_tests
 }
