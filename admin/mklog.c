@@ -7,7 +7,8 @@
  *   start              a new segment, a new run
  *   segment            a new segment, the same run
  *   lie WHAT           the next segment says what is not: hash, previous, end,
- *                      length, sha256 (of the one before); run, step
+ *                      length, sha256 (of the one before); run, step;
+ *                      seed_run (that its line begins with it)
  *   step               what follows is of the next step
  *   skip, back         leaves a step out; goes one back
  *   jump, again        leaves a sequence number out; uses the last one again
@@ -18,8 +19,9 @@
  *   result SEQ VM ID STATUS EXIT MS [REASON]
  *   denied VM ID REASON BODY   a result without an intent; REASON is a word
  *   refused VM ID REASON
- *   seal SEED          the next start, and what follows, are sealed: SEED is
- *                      64 hex digits, of a line that begins with that run
+ *   seal SEED [RUN]    the next start, and what follows, are sealed: SEED is
+ *                      64 hex digits, of a line that begins with that run, or
+ *                      with the one that is said to be its first
  *   unseen             the next start says that nobody has seen its seed
  *   reseal SEED        the next start announces that line, which the one after
  *                      it begins
@@ -158,7 +160,7 @@ add_seed(struct record *r)
 	char next[FINGERPRINT_HEX + 1];
 
 	record_str(r, "seed", m.seed.first);
-	record_u64(r, "seed_run", m.seed.first_run);
+	record_u64(r, "seed_run", lie("seed_run") ? m.run : m.seed.first_run);
 	record_bool(r, "seed_seen", !m.unseen);
 	if (m.seed.has_then) {
 		seed_fingerprint(m.seed.then, next);
@@ -167,13 +169,14 @@ add_seed(struct record *r)
 }
 
 static void
-op_seal(const char *hex)
+op_seal(const char *hex, uint64_t first_run)
 {
 	m.sealed = true;
 	memset(&m.seed, 0, sizeof(m.seed));
 	if (hex_parse(m.seed.seed, hex, SEED_LEN) == -1)
 		die(hex);
 	seed_fingerprint(m.seed.seed, m.seed.first);
+	m.seed.run = m.seed.first_run = first_run;
 }
 
 static void
@@ -396,9 +399,11 @@ run_line(char *line)
 		m.good_end = 0;
 	} else if (strcmp(op, "lie") == 0)
 		op_lie(word(&rest));
-	else if (strcmp(op, "seal") == 0)
-		op_seal(word(&rest));
-	else if (strcmp(op, "reseal") == 0)
+	else if (strcmp(op, "seal") == 0) {
+		const char *hex = word(&rest);
+
+		op_seal(hex, number(&rest));
+	} else if (strcmp(op, "reseal") == 0)
 		op_reseal(word(&rest));
 	else if (strcmp(op, "unseen") == 0)
 		m.unseen = true;

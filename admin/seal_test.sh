@@ -90,7 +90,8 @@ start
 stop
 END
     verify -s exit:1 -o match:'^altered: record 5: run 3 is sealed with another'
-    atf_check -o match:'^whole.*the seals hold$' -o not-match:'^note' \
+    atf_check -o match:'^whole.*the seals hold$' -o match:\
+'^note: run 3 begins with a new seed .f71cf.*, as the run before announces$' \
         dom0 log verify --key "$PWD/key" --key "$PWD/key_2"
     atf_check -o match:'the seals hold from run 3 on' \
         dom0 log verify --key "$PWD/key_2"
@@ -236,4 +237,272 @@ a_checkpoint_names_the_newest_record_body() {
         dom0 log checkpoint
     sed -i 's/two/twp/' "$log/00000000000000000006.log"
     atf_check -s exit:1 -e match:'^altered: record 7' dom0 log checkpoint
+}
+
+# altered N TEXT KEY...: verify with these keys names record N.
+altered() {
+    _want="^altered: record $1: .*$2"
+    shift 2
+    for _key; do
+        set -- "$@" --key "$PWD/$_key"
+        shift
+    done
+    atf_check -s exit:1 -o match:"$_want" dom0 log verify "$@"
+}
+
+again() {
+    rm -rf root bin
+    make_log
+}
+
+# Who is root in run 3 has the seed of run 4, and makes those before it anew.
+root_test a_past_of_another_seed_is_found
+a_past_of_another_seed_is_found_body() {
+    make_log <<END
+seal $SEED_2
+start
+stop
+start
+stop
+start
+intent work $A ls
+stop
+seal $SEED 1
+start
+stop
+END
+    altered 8 "began with run 1, and run 3 has another" key
+    atf_check -o match:'^whole' dom0 log verify
+}
+
+# Run 4 is sealed with the seed of run 5, as if its line had begun earlier.
+root_test a_run_that_is_numbered_anew_is_found
+a_run_that_is_numbered_anew_is_found_body() {
+    make_log <<END
+seal $SEED
+start
+stop
+reseal $SEED_2
+start
+stop
+start
+stop
+seal $SEED_2 2
+start
+intent work $A ls
+stop
+END
+    altered 7 "began with run 2, and run 3 that it was run 3" key key_2
+    # The first of its line, too.
+    again <<END
+seal $SEED
+start
+stop
+reseal $SEED_2
+start
+stop
+seal $SEED_2 2
+start
+stop
+END
+    altered 5 "began with run 2, and run 2 has another" key key_2
+}
+
+root_test a_line_that_ended_does_not_go_on
+a_line_that_ended_does_not_go_on_body() {
+    make_log <<END
+seal $SEED
+reseal $SEED_2
+start
+stop
+seal $SEED 1
+start
+stop
+END
+    altered 3 "run 1 announces a new seed" key key_2
+    for from in 1 4; do
+        again <<END
+seal $SEED
+start
+reseal $SEED_2
+start
+start
+seal $SEED $from
+start
+END
+        altered 4 '' key key_2
+    done
+    # Nor with the right key, said to be of a line that begins there.
+    again <<END
+seal $SEED
+start
+reseal $SEED_2
+start
+start
+seal $SEED 1
+lie seed_run
+start
+END
+    altered 4 'cannot be one of its seed' key key_2
+}
+
+root_test a_run_that_was_put_in_is_found
+a_run_that_was_put_in_is_found_body() {
+    make_log <<END
+seal $SEED
+start
+stop
+seal $SEED_2 2
+start
+stop
+seal $SEED 1
+start
+stop
+END
+    altered 3 "sealed with another seed" key
+}
+
+# Another line and other letters, where a fingerprint is wanted.
+root_test a_seed_that_is_none_is_not_shown
+a_seed_that_is_none_is_not_shown_body() {
+    make_sealed
+    first=$log/00000000000000000001.log
+    python3 - "$first" <<'END'
+import hashlib, sys
+line = open(sys.argv[1], "rb").read().split(b"\n")[0]
+covered = line[:line.rindex(b',"hash":"')].replace(
+    b'"seed":"772f97606c1d7655"', b'"seed":"\\u202e\\nwhole: 9 rec"').replace(
+    b'"seed_seen":true', b'"seed_seen":false')
+digest = hashlib.sha256(bytes(32) + covered).hexdigest().encode()
+open(sys.argv[1], "wb").write(covered + b',"hash":"' + digest + b'"}\n')
+END
+    rm "$log"/*5.log "$log"/*6.log
+    atf_check -s exit:3 -o save:out dom0 log verify
+    atf_check -s exit:1 env LC_ALL=C grep -v '^[ -~]*$' out
+    atf_check -s exit:1 grep '^whole' out
+}
+
+# A chain that somebody made anew without any key: seals as they were, or
+# those of another record.
+root_test a_changed_line_in_a_chain_made_anew_is_found
+a_changed_line_in_a_chain_made_anew_is_found_body() {
+    cat >anew.py <<'END'
+import hashlib, sys
+path, how = sys.argv[1:]
+lines = open(path, "rb").read().split(b"\n")[:-1]
+cut = lambda line: line[:line.rindex(b',"hash":"')]
+seals = [line[line.rindex(b',"mac":"'):] for line in lines]
+before = hashlib.sha256(bytes(32) + cut(lines[0])).digest()
+for i in range(1, len(lines)):
+    covered = cut(lines[i]).replace(b'"one"', b'"two"')
+    before = hashlib.sha256(before + covered).digest()
+    lines[i] = covered + b',"hash":"' + before.hex().encode() + b'"' + \
+        seals[i - (how == "moved")]
+open(path, "wb").write(b"\n".join(lines) + b"\n")
+END
+    for how in kept moved; do
+        again <<END
+seal $SEED
+start
+intent work $A one
+step
+result 2 work $A exited 0 1
+stop
+END
+        python3 anew.py "$log/00000000000000000001.log" $how
+        altered 2 'its seal does not hold' key
+        atf_check -o match:'^whole' dom0 log verify
+    done
+}
+
+root_test each_digit_of_a_seal_counts
+each_digit_of_a_seal_counts_body() {
+    make_sealed
+    segment=$log/00000000000000000001.log
+    cp "$segment" true
+    for at in $(seq 0 63); do
+        for digit in 0 1; do
+            sed -E "2s/(\"mac\":\"[0-9a-f]{$at})[0-9a-f]/\\1$digit/" true \
+                >"$segment"
+            cmp -s true "$segment" || altered 2 'its seal does not hold' key
+        done
+    done
+}
+
+root_test with_keys_steps_and_ends_are_as_without
+with_keys_steps_and_ends_are_as_without_body() {
+    for op in skip back; do
+        again <<END
+seal $SEED
+start
+intent work $A one
+step
+intent work $A two
+$op
+stop
+END
+        altered 4 step key
+    done
+    # The end was cut off: the last record, then segment after segment.
+    rm -rf root bin
+    make_sealed
+    sed -i '$d' "$log/00000000000000000006.log"
+    verify -s exit:3 -o match:'^intact: 7 records.*the seals hold$' \
+        -o match:'^note: run 2 has no closing record and no daemon runs'
+    rm "$log"/*6.log
+    verify -s exit:3 -o match:'^intact: 5 records.*the seals hold$'
+    rm "$log"/*5.log
+    verify -o match:'^whole: 4 records.*the seals hold$'
+    rm "$log"/*1.log
+    verify -s exit:1 -e match:'there is no log'
+}
+
+root_test crashes_and_starts_without_a_record_are_noted
+crashes_and_starts_without_a_record_are_noted_body() {
+    make_log <<END
+seal $SEED
+start
+intent work $A one
+torn {"seq":3,"ti
+zeros 5000
+run
+run
+start
+stop
+END
+    verify -o match:'^note: run 1 has no closing record$' \
+        -o match:'^note: runs 2 to 3 have no record$' \
+        -o match:'^note: segment 1: 12 bytes behind record 2 \(a crash\)' \
+        -o match:'^whole.*the seals hold$'
+}
+
+root_test keys_are_counted_and_named
+keys_are_counted_and_named_body() {
+    make_sealed
+    # One that fits no run: a digit may be wrong, where nothing checks it.
+    atf_check -o match:'^whole.*the seals hold$' \
+        -o match:'^note: no run was sealed with the key f71cfaae738ff17c$' \
+        dom0 log verify --key "$PWD/key" --key "$PWD/key_2"
+    # The same one twice is one.
+    atf_check -o match:'the seals hold$' -o not-match:'^note' \
+        dom0 log verify --key "$PWD/key" --key "$PWD/key"
+    : >none
+    atf_check -s exit:1 -e match:'none: holds no key' \
+        dom0 log verify --key "$PWD/key" --key "$PWD/none"
+    for i in $(seq 10 25); do
+        printf '%064d\n' "$i"
+    done >many
+    atf_check -s exit:1 -o match:'^whole.*no run was sealed' \
+        dom0 log verify --key "$PWD/many"
+    atf_check -s exit:1 -e match:'key: more than 16 keys' \
+        dom0 log verify --key "$PWD/many" --key "$PWD/key"
+    # All that a key has, and one more.
+    for i in $(seq 17); do
+        cat key
+    done >many
+    atf_check -s exit:1 -e match:'many: more than 16 keys' \
+        dom0 log verify --key "$PWD/many"
+    sed -i '$d' many
+    atf_check -o match:'^whole.*the seals hold$' \
+        dom0 log verify --key "$PWD/many"
 }

@@ -24,25 +24,48 @@ struct seed_line {
 static struct {
 	struct seed_line lines[LINES_MAX];
 	uint8_t key[SHA256_LEN]; /* of the present step */
-	char text[LINES_MAX * (SEED_HEX + FINGERPRINT_HEX + 2) + 1];
+	/* One more than there may be: what is longer is seen to be. */
+	char text[LINES_MAX * (SEED_HEX + FINGERPRINT_HEX + 2) + 2];
 } secret;
 static size_t line_count;
 
-static bool covered;	   /* the present run has a key */
-static uint64_t step;	   /* that `key` is for */
-static uint64_t first_run; /* whose seals were checked, 0: none yet */
-static char why[128];
-static char announced[FINGERPRINT_HEX + 1]; /* the next run's new line */
-static char unseen[FINGERPRINT_HEX + 1];    /* the last line that was noted */
+/* What a start says of its seed. */
+struct start {
+	uint64_t run;
+	char name[FINGERPRINT_HEX + 1]; /* of its line's first one, or "" */
+	uint64_t line_run;		/* that it was for */
+	char next[FINGERPRINT_HEX + 1]; /* the next run's new line, or "" */
+	bool seen;
+};
+
+static struct start before; /* the newest one */
+static bool covered;	    /* its run has a key */
+static uint64_t step;	    /* that `key` is for */
+static uint64_t first_run;  /* whose seals were checked, 0: none yet */
+static char why[192];
+static char unseen[FINGERPRINT_HEX + 1]; /* the last line that was noted */
+
+static struct seed_line *
+find_line(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < line_count; i++) {
+		if (strcmp(secret.lines[i].name, name) == 0)
+			return &secret.lines[i];
+	}
+	return NULL;
+}
 
 static void
 add_line(const char *file, unsigned number, const char *text)
 {
-	struct seed_line *l = &secret.lines[line_count];
+	struct seed_line *l;
 	const char *check = text + SEED_HEX;
 
 	if (line_count == LINES_MAX)
 		fail("%s: more than %d keys", file, LINES_MAX);
+	l = &secret.lines[line_count];
 	if (strlen(text) < SEED_HEX ||
 	    hex_parse(l->first, text, SEED_LEN) == -1 ||
 	    (*check != '\0' && *check != ' '))
@@ -54,7 +77,8 @@ add_line(const char *file, unsigned number, const char *text)
 		fail("%s: line %u: the last 16 digits do not fit the 64 before "
 		     "them: one was copied wrongly",
 		    file, number);
-	line_count++;
+	if (find_line(l->name) == NULL)
+		line_count++;
 }
 
 static size_t
@@ -86,23 +110,27 @@ read_text(const char *file)
 void
 seals_add(const char *file)
 {
-	unsigned number = 0;
+	unsigned number = 0, keys = 0;
 	char *rest, *line;
 	size_t len;
 
 	if (mlock(&secret, sizeof(secret)) == -1)
 		fail_errno("memory for the keys");
 	len = read_text(file);
+	if (len == sizeof(secret.text) - 1)
+		fail("%s: more than %d keys", file, LINES_MAX);
 	if (memchr(secret.text, '\0', len) != NULL)
 		fail("%s: not a text", file);
 	secret.text[len] = '\0';
 	for (rest = secret.text; (line = strsep(&rest, "\n")) != NULL;) {
 		number++;
-		if (*line != '\0')
-			add_line(file, number, line);
+		if (*line == '\0')
+			continue;
+		add_line(file, number, line);
+		keys++;
 	}
 	explicit_bzero(secret.text, sizeof(secret.text));
-	if (line_count == 0)
+	if (keys == 0)
 		fail("%s: holds no key", file);
 }
 
@@ -112,25 +140,14 @@ seals_given(void)
 	return line_count > 0;
 }
 
-static struct seed_line *
-find_line(const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < line_count; i++) {
-		if (strcmp(secret.lines[i].name, name) == 0)
-			return &secret.lines[i];
-	}
-	return NULL;
-}
-
 /* K of the run's first step: false where its number cannot be. */
 static bool
 take_key(struct seed_line *l, uint64_t line_run, uint64_t run)
 {
-	if (line_run == 0 || run < line_run || run - line_run > RUNS_MAX)
+	if (line_run == 0 || run < line_run || run - line_run > RUNS_MAX ||
+	    (l->first_run != 0 && l->first_run != line_run))
 		return false;
-	if (l->first_run != line_run || run < l->run) {
+	if (l->first_run == 0) {
 		memcpy(l->now, l->first, SEED_LEN);
 		l->first_run = l->run = line_run;
 	}
@@ -143,7 +160,7 @@ take_key(struct seed_line *l, uint64_t line_run, uint64_t run)
 
 /* A run whose key was not given. */
 static const char *
-not_covered(const char *name, uint64_t run)
+not_covered(const struct start *s)
 {
 	covered = false;
 	if (first_run == 0)
@@ -151,54 +168,110 @@ not_covered(const char *name, uint64_t run)
 	snprintf(why, sizeof(why),
 	    "run %" PRIu64 " is sealed with another seed (%s): give its key "
 	    "too, or the log was begun anew by somebody else",
-	    run, name);
+	    s->run, s->name[0] != '\0' ? s->name : "none");
+	return why;
+}
+
+/*
+ * Whether a line of seeds is where it was from its beginning.  Who holds a
+ * run's seed holds those after it: without this he could number them as those
+ * before it, or say that what stood there was sealed by somebody else.
+ */
+static const char *
+check_place(const struct start *s)
+{
+	if (strcmp(s->name, before.name) != 0) {
+		if (s->line_run > before.run)
+			return NULL;
+		snprintf(why, sizeof(why),
+		    "its seed (%s) began with run %" PRIu64 ", and run %" PRIu64
+		    " has another: the runs since then were replaced",
+		    s->name, s->line_run, before.run);
+		return why;
+	}
+	if (s->line_run != before.line_run) {
+		snprintf(why, sizeof(why),
+		    "it says that its seed (%s) began with run %" PRIu64
+		    ", and run %" PRIu64 " that it was run %" PRIu64,
+		    s->name, s->line_run, before.run, before.line_run);
+		return why;
+	}
+	if (before.next[0] == '\0')
+		return NULL;
+	snprintf(why, sizeof(why),
+	    "run %" PRIu64 " announces a new seed (%s), and another follows",
+	    before.run, before.next);
 	return why;
 }
 
 static void
-note_line(const char *line, size_t len, const char *name,
-    const struct line_head *h, uint64_t line_run, FILE *words)
+note_start(const struct start *s, FILE *words)
 {
-	if (h->run == line_run && first_run != 0 &&
-	    strcmp(announced, name) != 0)
+	if (!s->seen && strcmp(unseen, s->name) != 0) {
+		memcpy(unseen, s->name, sizeof(unseen));
 		fprintf(words,
-		    "note: run %" PRIu64 " begins with a new seed (%s), "
-		    "which the run before does not announce\n",
-		    h->run, name);
-	announced[0] = '\0';
-	(void)line_str(line, len, "next_seed", announced, sizeof(announced));
+		    "note: run %" PRIu64 ": its seed (%s) was made by the "
+		    "daemon, unseen: nobody can check its seals\n",
+		    s->run, s->name);
+	}
+	if (before.name[0] == '\0' || strcmp(s->name, before.name) == 0)
+		return;
+	fprintf(words,
+	    "note: run %" PRIu64 " begins with a new seed (%s), %s\n", s->run,
+	    s->name,
+	    strcmp(s->name, before.next) == 0
+		? "as the run before announces"
+		: "which the run before does not announce");
+}
+
+/* A seed's fingerprint, or "": what is none is not to be shown. */
+static void
+read_name(const char *line, size_t len, const char *field,
+    char name[FINGERPRINT_HEX + 1])
+{
+	if (line_str(line, len, field, name, FINGERPRINT_HEX + 1) !=
+		FINGERPRINT_HEX ||
+	    strspn(name, "0123456789abcdef") != FINGERPRINT_HEX)
+		name[0] = '\0';
+}
+
+static void
+read_start(const char *line, size_t len, uint64_t run, struct start *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->run = run;
+	s->seen = true;
+	read_name(line, len, "seed", s->name);
+	read_name(line, len, "next_seed", s->next);
+	(void)line_u64(line, len, "seed_run", &s->line_run);
+	(void)line_bool(line, len, "seed_seen", &s->seen);
 }
 
 const char *
 seals_start(const char *line, size_t len, const struct line_head *h,
     FILE *words)
 {
-	char name[FINGERPRINT_HEX + 1] = "none";
-	uint64_t line_run = 0;
 	struct seed_line *l;
-	bool seen = true;
+	const char *wrong;
+	struct start s;
 
-	(void)line_str(line, len, "seed", name, sizeof(name));
-	(void)line_u64(line, len, "seed_run", &line_run);
-	(void)line_bool(line, len, "seed_seen", &seen);
-	if (!seen && strcmp(unseen, name) != 0) {
-		memcpy(unseen, name, sizeof(unseen));
-		fprintf(words,
-		    "note: run %" PRIu64 ": its seed (%s) was made by the "
-		    "daemon, unseen: nobody can check its seals\n",
-		    h->run, name);
-	}
-	note_line(line, len, name, h, line_run, words);
-	if (!seals_given())
-		return NULL;
-	l = find_line(name);
+	read_start(line, len, h->run, &s);
+	l = find_line(s.name);
+	if (l != NULL)
+		wrong = check_place(&s);
+	else
+		wrong = seals_given() ? not_covered(&s) : NULL;
+	if (wrong != NULL)
+		return wrong;
+	note_start(&s, words);
+	before = s;
 	if (l == NULL)
-		return not_covered(name, h->run);
-	if (!take_key(l, line_run, h->run))
+		return NULL;
+	if (!take_key(l, s.line_run, s.run))
 		return "its run cannot be one of its seed";
 	covered = true;
 	if (first_run == 0)
-		first_run = h->run;
+		first_run = s.run;
 	return NULL;
 }
 
@@ -221,6 +294,8 @@ seals_check(const struct line_head *h)
 bool
 seals_print(void)
 {
+	size_t i;
+
 	if (!seals_given())
 		printf("the seals were not checked\n");
 	else if (first_run > 1)
@@ -231,6 +306,11 @@ seals_print(void)
 		printf("the seals hold\n");
 	else
 		printf("no run was sealed with the key that was given\n");
+	for (i = 0; first_run != 0 && i < line_count; i++) {
+		if (secret.lines[i].first_run == 0)
+			printf("note: no run was sealed with the key %s\n",
+			    secret.lines[i].name);
+	}
 	return !seals_given() || first_run != 0;
 }
 

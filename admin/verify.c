@@ -90,6 +90,8 @@ check_order(const struct chain *c, const struct line_head *h, bool first)
 	}
 	if (h->run != c->run)
 		return "another run, without its start";
+	if (c->stopped)
+		return "it stands behind its run's closing record";
 	if (h->step < c->step)
 		return "its step goes back";
 	return h->step <= c->step + 1 ? NULL : "a step is left out";

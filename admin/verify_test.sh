@@ -3,6 +3,7 @@
 . "$(atf_get_srcdir)/lib.sh"
 
 A=20260218-143022-1234-a1b2c3d4
+SEED=000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f
 
 make_log() {
     make_root
@@ -353,6 +354,14 @@ bytes_behind_a_closing_record_are_found_body() {
     one_segment ''
     printf '{"seq":7}\n' >>"$first"
     altered 7
+    # One that the chain holds, and that the writer did not write.
+    rm -rf root bin
+    make_log <<END
+start
+stop
+event heartbeat
+END
+    altered 3 'behind its run.s closing record'
 }
 
 # The reader is slowed, so that steps are made between two of its readings.
@@ -361,7 +370,9 @@ a_log_that_grows_while_it_is_read_is_whole_body() {
     make_root
     hold_lock
     segment=$log/00000000000000000001.log
+    echo "$SEED" >key
     {
+        echo "seal $SEED"
         echo start
         until [ -e full ]; do :; done
         i=0
@@ -377,11 +388,13 @@ a_log_that_grows_while_it_is_read_is_whole_body() {
     while kill -0 $writer 2>/dev/null; do
         ASAN_OPTIONS=detect_leaks=0 strace -o trace \
             -e inject=pread64:delay_enter=1000 \
-            "$here/qvm-remote-dom0" --root "$root" log verify >out ||
+            "$here/qvm-remote-dom0" --root "$root" log verify \
+            --key key >out ||
             atf_fail "$(tail -n 1 out)"
     done
     wait $writer || atf_fail mklog
-    atf_check -o match:'^whole: 20001 records' dom0 log verify
+    atf_check -o match:'^whole: 20001 records.*the seals hold$' \
+        dom0 log verify --key "$PWD/key"
     kill "$holder"
     wait "$holder"
 }
