@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <libgen.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,47 +26,69 @@ static struct {
 } secret;
 
 static const char *key_file; /* NULL: the terminal */
-static bool key_file_made;
+static bool key_given;	     /* to a person, before it is in use */
+static bool in_doubt;	     /* from here on it may be in use */
 static uid_t owner;
 static gid_t group;
+static int folder; /* the log's */
 
-/* Nothing has changed: not the log's seed, and no key that is none is left. */
+/* Ends.  Only a key that is certain to be none is taken away again. */
 static void __attribute__((noreturn)) give_up(const char *what)
 {
 	int error = errno;
 
 	explicit_bzero(&secret, sizeof(secret));
-	if (key_file_made && unlink(key_file) == -1)
+	if (unlinkat(folder, SEED_NEW_NAME, 0) == -1 && errno != ENOENT)
+		warn("%s/%s is left: remove it", PATH_LOG, SEED_NEW_NAME);
+	if (in_doubt)
+		warn("the new key may be in use, or not: keep it and the one "
+		     "before it, and call this again");
+	else if (key_given && key_file == NULL)
+		warn("the key that was shown is none");
+	else if (key_given && unlink(key_file) == -1)
 		warn("%s is still there, and is no key", key_file);
 	errno = error;
+	if (in_doubt)
+		fail_errno("%s", what);
 	fail_errno("%s: the log's seed is as it was", what);
 }
 
-static int
+/* A short write says nothing of why. */
+static void
+must_write(ssize_t written, size_t want, const char *what)
+{
+	if (written >= 0 && (size_t)written != want)
+		errno = ENOSPC;
+	if (written != (ssize_t)want)
+		give_up(what);
+}
+
+static void
 folder_open(void)
 {
 	char path[PATH_MAX];
 	struct stat st;
 	bool made;
-	int fd;
 
 	at_root(path, PATH_LOG);
 	made = mkdir(path, 0700) == 0;
 	if (!made && errno != EEXIST)
 		fail_errno("%s", path);
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd == -1 || (made && fchown(fd, owner, group) == -1) ||
-	    fstat(fd, &st) == -1)
+	folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (folder == -1 ||
+	    (made &&
+		(fchown(folder, owner, group) == -1 ||
+		    fchmod(folder, 0700) == -1)) ||
+	    fstat(folder, &st) == -1)
 		fail_errno("%s", path);
-	if (st.st_uid != owner || (st.st_mode & 077) != 0)
+	if (st.st_uid != owner || (st.st_mode & 07077) != 0)
 		fail("%s: must be a folder of %s alone (0700)", path,
 		    USER_VERIFIER);
-	return fd;
 }
 
 /* Held until we end: no daemon starts meanwhile. */
 static void
-lock_take(int folder)
+lock_take(void)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	int fd;
@@ -84,9 +107,18 @@ lock_take(int folder)
 	    (int)lock.l_pid);
 }
 
+/* What the daemon takes for one. */
+static bool
+is_seed_file(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) && st->st_nlink == 1 &&
+	    st->st_size == 2 * SEED_SLOT && st->st_uid == owner &&
+	    (st->st_mode & 077) == 0;
+}
+
 /* The slot that the next start would take, or -1: there is no seed file. */
 static int
-seed_read(int folder, int *fd)
+seed_read(int *fd)
 {
 	struct stat st;
 	bool whole[2];
@@ -98,9 +130,12 @@ seed_read(int folder, int *fd)
 		return -1;
 	if (*fd == -1 || fstat(*fd, &st) == -1)
 		fail_errno("%s/%s", PATH_LOG, SEED_NAME);
+	if (!is_seed_file(&st))
+		fail("%s/%s is no seed file, or not of %s alone (0600): move "
+		     "it away and call this again",
+		    PATH_LOG, SEED_NAME, USER_VERIFIER);
 	for (i = 0; i < 2; i++)
-		whole[i] = S_ISREG(st.st_mode) &&
-		    pread(*fd, secret.slot, SEED_SLOT, i * SEED_SLOT) ==
+		whole[i] = pread(*fd, secret.slot, SEED_SLOT, i * SEED_SLOT) ==
 			SEED_SLOT &&
 		    seed_parse(secret.slot, &secret.present[i]) == 0;
 	if (!whole[0] && !whole[1])
@@ -114,14 +149,15 @@ seed_read(int folder, int *fd)
 static void
 write_slot(int fd, int slot)
 {
-	if (pwrite(fd, secret.slot, SEED_SLOT, slot * SEED_SLOT) != SEED_SLOT)
-		give_up(SEED_NAME);
+	must_write(pwrite(fd, secret.slot, SEED_SLOT, slot * SEED_SLOT),
+	    SEED_SLOT, SEED_NAME);
 	if (fdatasync(fd) == -1)
 		give_up(SEED_NAME);
 }
 
+/* Whole and on disk before it has its name. */
 static void
-seed_create(int folder)
+seed_create(void)
 {
 	int fd;
 
@@ -135,13 +171,15 @@ seed_create(int folder)
 	write_slot(fd, 1);
 	seed_print(secret.slot, &secret.new);
 	write_slot(fd, 0);
-	if (fchown(fd, owner, group) == -1 || fsync(fd) == -1 ||
-	    linkat(folder, SEED_NEW_NAME, folder, SEED_NAME, 0) == -1)
-		give_up(SEED_NAME);
+	if (fchown(fd, owner, group) == -1 || fsync(fd) == -1)
+		give_up(SEED_NEW_NAME);
 	close(fd);
-	if (unlinkat(folder, SEED_NEW_NAME, 0) == -1)
-		warn("%s/%s is left: remove it", PATH_LOG, SEED_NEW_NAME);
-	sync_folder(folder);
+	/* Not by link(2): the daemon takes no seed file with two names. */
+	if (renameat(folder, SEED_NEW_NAME, folder, SEED_NAME) == -1)
+		give_up(SEED_NAME);
+	in_doubt = true;
+	if (fsync(folder) == -1)
+		give_up(PATH_LOG);
 }
 
 /*
@@ -159,6 +197,7 @@ seed_replace(int fd, int slot)
 		seed_print(secret.slot, s);
 	} else
 		seed_print(secret.slot, &secret.new);
+	in_doubt = true;
 	write_slot(fd, 1 - slot);
 	memset(secret.slot, 0, SEED_SLOT);
 	write_slot(fd, slot);
@@ -179,25 +218,44 @@ make_new(void)
 	explicit_bzero(hex, sizeof(hex));
 }
 
+/* A name that is not on disk is none after a power loss. */
+static void
+sync_its_folder(const char *file)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	if (snprintf(path, sizeof(path), "%s", file) >= (int)sizeof(path)) {
+		errno = ENAMETOOLONG;
+		give_up(file);
+	}
+	fd = open(dirname(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1 || fsync(fd) == -1)
+		give_up(file);
+	close(fd);
+}
+
 /* Before it is in use: a seed that nobody has is worth nothing. */
 static void
 hand_out(void)
 {
-	int fd;
+	int fd = STDOUT_FILENO;
 
-	if (key_file == NULL) {
-		fputs(secret.line, stdout);
-		finish_output();
-		return;
+	if (key_file != NULL) {
+		fd = open(key_file,
+		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (fd == -1)
+			give_up(key_file);
 	}
-	fd = open(key_file,
-	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd == -1)
+	key_given = true;
+	/* No stdio: its buffer would keep it. */
+	must_write(write(fd, secret.line, LINE_LEN), LINE_LEN,
+	    key_file != NULL ? key_file : "standard output");
+	if (key_file == NULL)
+		return;
+	if (fsync(fd) == -1 || close(fd) == -1)
 		give_up(key_file);
-	key_file_made = true;
-	if (write(fd, secret.line, LINE_LEN) != LINE_LEN || fsync(fd) == -1 ||
-	    close(fd) == -1)
-		give_up(key_file);
+	sync_its_folder(key_file);
 }
 
 static void
@@ -239,7 +297,7 @@ log_init(int argc, char **argv)
 {
 	const struct passwd *pw;
 	bool follows = false;
-	int folder, fd, slot;
+	int fd, slot;
 
 	parse_init(argc, argv);
 	pw = getpwnam(USER_VERIFIER);
@@ -249,13 +307,13 @@ log_init(int argc, char **argv)
 	group = pw->pw_gid;
 	if (mlock(&secret, sizeof(secret)) == -1)
 		fail_errno("memory for the seed");
-	folder = folder_open();
-	lock_take(folder);
-	slot = seed_read(folder, &fd);
+	folder_open();
+	lock_take();
+	slot = seed_read(&fd);
 	make_new();
 	hand_out();
 	if (slot == -1)
-		seed_create(folder);
+		seed_create();
 	else {
 		follows = secret.present[slot].run != 0;
 		seed_replace(fd, slot);

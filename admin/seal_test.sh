@@ -192,6 +192,15 @@ init_again_replaces_what_was_not_used_body() {
     atf_check grep -q "$(cut -c1-64 two)" "$log/seed"
 }
 
+# make_seed FORMAT: a seed file as the daemon leaves it, but for what it says.
+make_seed() {
+    rm -f "$log/seed"
+    # shellcheck disable=SC2059 # a format it is
+    printf "$1" 0 >"$log/seed"
+    chown qvm-remote-key: "$log/seed"
+    chmod 600 "$log/seed"
+}
+
 root_test init_refuses_what_it_should
 init_refuses_what_it_should_body() {
     own_log
@@ -199,9 +208,23 @@ init_refuses_what_it_should_body() {
     init_fails "daemon \(pid $holder\) runs"
     kill "$holder"
     wait "$holder"
-    printf 'x%8191d' 0 >"$log/seed"
+    make_seed x%8191d
     init_fails 'is damaged: move it away'
+    chown root "$log/seed"
+    init_fails 'is no seed file.*move it away'
+    make_seed x%8190d
+    init_fails 'is no seed file'
+    make_seed x%8191d
+    chmod 640 "$log/seed"
+    init_fails 'is no seed file'
+    make_seed x%8191d
+    ln "$log/seed" second
+    init_fails 'is no seed file'
     rm "$log/seed"
+    mkdir "$log/seed"
+    atf_check -s exit:1 -e match:'seed' dom0 log init --key-file "$PWD/new"
+    atf_check test ! -e new
+    rmdir "$log/seed"
     chmod 750 "$log"
     init_fails 'must be a folder of qvm-remote-key alone'
     chmod 700 "$log"
@@ -225,7 +248,7 @@ init_on_a_full_disk_changes_nothing_body() {
     atf_check -o inline:'1\n' cat status
     atf_check -o match:'as it was: No space left' cat said
     atf_check test ! -e new
-    atf_check -s exit:1 grep -qx seed left
+    atf_check -s exit:1 grep -E '^\.?seed$' left
 }
 
 root_test a_checkpoint_names_the_newest_record
@@ -505,4 +528,176 @@ keys_are_counted_and_named_body() {
     sed -i '$d' many
     atf_check -o match:'^whole.*the seals hold$' \
         dom0 log verify --key "$PWD/many"
+}
+
+root_test init_makes_the_folder_as_the_daemon_does
+init_makes_the_folder_as_the_daemon_does_body() {
+    own_log
+    rmdir "$log"
+    # shellcheck disable=SC2016 # the inner shell's
+    atf_check -e ignore sh -c 'umask 277; dom0 log init --key-file "$1"' sh \
+        "$PWD/key"
+    atf_check -o inline:'700 qvm-remote-key\n' stat -c '%a %U' "$log"
+    atf_check test -s key
+    # Nor is a link to one a folder.
+    mv "$log" elsewhere
+    ln -s "$PWD/elsewhere" "$log"
+    atf_check -s exit:1 -e not-empty dom0 log init --key-file "$PWD/new"
+    atf_check test ! -e new
+}
+
+root_test a_key_is_shown_on_a_terminal_once_and_is_nowhere_else
+a_key_is_shown_on_a_terminal_once_and_is_nowhere_else_body() {
+    own_log
+    cat >terminal.py <<'END'
+import os, subprocess, sys
+master, slave = os.openpty()
+program = subprocess.Popen(sys.argv[1:], stdout=slave)
+os.close(slave)
+seen = b""
+try:
+    while True:
+        seen += os.read(master, 1000)
+except OSError:
+    pass
+assert program.wait() == 0
+sys.stdout.write(seen.decode().replace("\r", ""))
+END
+    atf_check -o save:shown -e match:'shown this once' \
+        python3 terminal.py dom0 log init
+    atf_check -o match:'^[0-9a-f]{64} [0-9a-f]{16}$' cat shown
+    atf_check -o inline:'1\n' wc -l <shown
+    digits=$(cut -c 1-64 shown)
+    mv shown /dev/shm/shown.$$
+    atf_check -o inline:"$log/seed\n" grep -rl "$digits" "$PWD"
+    atf_check -o inline:'1\n' grep -ac "$digits" "$log/seed"
+    rm /dev/shm/shown.$$
+    # It is the one that is in use, by its own check.
+    atf_check -o match:'^run 0$' grep -a '^run' "$log/seed"
+}
+
+# used_seed RUN: as after a start: the next run's, in the second slot.
+used_seed() {
+    python3 - "$log/seed" "$1" <<'END'
+import hashlib, sys
+text = ("qvm-remote-seed 1\nrun %s\nseed %s\nfirst 1 772f97606c1d7655 seen\n"
+        "then -\n" % (sys.argv[2], "77" * 32)).encode()
+text += b"check " + hashlib.sha256(text).hexdigest().encode() + b"\n"
+with open(sys.argv[1], "wb") as f:
+    f.write(bytes(4096) + text.ljust(4096, b"\0"))
+END
+    chown qvm-remote-key: "$log/seed"
+    chmod 600 "$log/seed"
+}
+
+root_test a_line_in_use_says_which_comes_next
+a_line_in_use_says_which_comes_next_body() {
+    own_log
+    used_seed 5
+    atf_check -e match:'the start after the next one' \
+        dom0 log init --key-file "$PWD/key"
+    digits=$(cut -c 1-64 key)
+    atf_check -o match:'^run 5$' -o match:'^seed 7777' \
+        -o match:'^first 1 772f97606c1d7655 seen' -o match:"^then $digits\$" \
+        head -c 4096 "$log/seed"
+    # The old slot is overwritten, and with it what it said.
+    tail -c 4096 "$log/seed" >old
+    head -c 4096 /dev/zero >zeros
+    atf_check cmp old zeros
+    # What was to come is replaced by what is to come now.
+    atf_check -e ignore dom0 log init --key-file "$PWD/key_2"
+    atf_check -s exit:1 grep -aq "$digits" "$log/seed"
+    atf_check -o match:"^run 5$" -o match:"^then $(cut -c 1-64 key_2)\$" \
+        tail -c 4096 "$log/seed"
+}
+
+# init_with INJECTION: log init, with a system call that fails.
+init_with() {
+    rm -f new
+    ASAN_OPTIONS=detect_leaks=0 strace -f -o trace -e "inject=$1" \
+        "$here/qvm-remote-dom0" --root "$root" log init \
+        --key-file "$PWD/new" 2>said
+    _status=$?
+}
+
+init_fails_with() {
+    init_with "$1"
+    grep -q INJECTED trace || atf_fail "$1: nothing failed"
+    atf_check test "$_status" = 1
+}
+
+# Before the seed file is touched nothing has changed; then a key is kept.
+root_test init_keeps_a_key_that_may_be_in_use
+init_keeps_a_key_that_may_be_in_use_body() {
+    own_log
+    for call in fsync:error=EIO:when=1 fsync:error=EIO:when=2 \
+        pwrite64:error=ENOSPC:when=1 pwrite64:error=ENOSPC:when=2 \
+        pwrite64:retval=100:when=2 fdatasync:error=EIO:when=1 \
+        fdatasync:error=EIO:when=2 fsync:error=EIO:when=3; do
+        init_fails_with "$call"
+        atf_check grep -q 'as it was' said
+        atf_check test ! -e new -a ! -e "$log/seed" \
+            -a ! -e "$log/.seed"
+    done
+    init_fails_with fsync:error=EIO:when=4
+    atf_check grep -q 'may be in use' said
+    atf_check test -s new -a -s "$log/seed"
+    for call in pwrite64:error=ENOSPC:when=1 pwrite64:error=ENOSPC:when=2 \
+        fdatasync:error=EIO:when=1 fdatasync:error=EIO:when=2; do
+        used_seed 5
+        init_fails_with "$call"
+        atf_check grep -q 'may be in use' said
+        atf_check test -s new
+        atf_check -e ignore dom0 log init --key-file "$PWD/again"
+        rm again
+    done
+}
+
+# Killed at each of its calls: the seed is the old one or one that is known.
+root_test a_kill_leaves_no_seed_that_nobody_has
+a_kill_leaves_no_seed_that_nobody_has_body() {
+    own_log
+    for old in none used; do
+        for call in openat write fsync pwrite64 fdatasync fchown renameat close; do
+            n=0
+            while [ $((n += 1)) -lt 40 ]; do
+                rm -f "$log/seed"
+                [ $old = none ] || used_seed 5
+                init_with "$call:signal=KILL:when=$n"
+                [ "$_status" = 137 ] || break
+                check_after_a_kill
+            done
+            [ "$_status" = 0 ] || atf_fail "$call $n: $_status"
+            echo "$old: $call: $((n - 1))"
+        done
+    done
+}
+
+check_after_a_kill() {
+    [ -e "$log/seed" ] || return 0
+    known=$(cut -c 1-64 new 2>/dev/null)
+    for digits in $(grep -aoE '^(seed|then) [0-9a-f]{64}$' "$log/seed" |
+        cut -d ' ' -f 2); do
+        case $digits in
+        77777777* | "$known") ;;
+        *) atf_fail "$call $n: nobody has $digits" ;;
+        esac
+    done
+    atf_check -e ignore dom0 log init --key-file "$PWD/again"
+    rm again
+}
+
+root_test init_where_it_may_not_write_changes_nothing
+init_where_it_may_not_write_changes_nothing_body() {
+    own_log
+    atf_check -e ignore dom0 log init --key-file "$PWD/key"
+    cp "$log/seed" before
+    unshare -m sh -c 'mount --bind "$1" "$1" &&
+        mount -o remount,bind,ro "$1" || exit 9
+        "$2/qvm-remote-dom0" --root "$3" log init --key-file new 2>said
+        echo $? >status' sh "$log" "$here" "$root" || atf_fail mount
+    atf_check -o inline:'1\n' cat status
+    atf_check -o match:'error: .*Read-only file system' cat said
+    atf_check test ! -e new
+    atf_check cmp before "$log/seed"
 }
