@@ -39,6 +39,33 @@ END
     atf_check -o file:want dom0 log
 }
 
+# Each event that is no request's: a snapshot's repeats requests.
+root_test only_requests_are_shown
+only_requests_are_shown_body() {
+    {
+        echo start
+        for event in snapshot-vm snapshot-key snapshot-memory \
+            snapshot-request snapshot-cancel snapshot; do
+            echo "event $event"
+        done
+        echo "intent work $A one"
+        for event in delivered lapsed heartbeat clock clock-accept disk share \
+            key session cancel; do
+            echo "event $event"
+        done
+        echo segment
+        echo "event snapshot-request"
+        echo "event snapshot"
+        echo "result 8 work $A exited 0 1"
+        echo stop
+    } >script
+    make_log <script
+    atf_check -o inline:'2026-02-18 17:30:30  work          0                '\
+'1ms  one\n' dom0 log
+    atf_check -o match:'"event":"intent"' -o match:'"event":"result"' \
+        -o not-match:snapshot dom0 log --json
+}
+
 root_test no_byte_of_a_command_reaches_the_terminal_raw
 no_byte_of_a_command_reaches_the_terminal_raw_body() {
     all=$(python3 -c 'print("".join("\\x%02x" % i for i in range(1, 256)
