@@ -1,0 +1,145 @@
+#!/usr/bin/env atf-sh
+# The second verifier (regress/log-verify), and the first beside it: on logs
+# that are made here, whole and altered in every way that has a name.
+. "$(atf_get_srcdir)/lib.sh"
+
+# What only the second one finds.
+ONLY_SECOND="record_behind_the_closing_one run_claimed_for_a_line_of_its_own"
+
+make_logs() {
+    "$regress/altered" --list >cases || atf_fail "no cases"
+    grep -q . cases || atf_fail "no cases"
+    "$regress/altered" "$PWD" || atf_fail "not made"
+}
+
+# The options that give its keys.
+keys_of() {
+    keys=
+    for key in "$1"/key.*; do
+        keys="$keys --key $key"
+    done
+}
+
+# second NAME STATUS SAYS [OPTION...]: what the second verifier decides.
+second() {
+    _name=$1 _want=$2 _says=$3
+    shift 3
+    "$regress/log-verify" "$@" "$_name/log" >second 2>&1
+    _status=$?
+    echo "$_name $*: $_status $(cat second)"
+    [ "$_status" = "$_want" ] || atf_fail "$_name: $_status, not $_want"
+    [ "$_says" = - ] || grep -qF -- "$_says" second ||
+        atf_fail "$_name: does not say: $_says"
+    [ "$(grep -c . second)" = 1 ] || atf_fail "$_name: not one line"
+}
+
+# first NAME STATUS [OPTION...]: what the installed one decides.
+first() {
+    _name=$1 _want=$2
+    shift 2
+    rm -rf root
+    mkdir -p root/var/log
+    cp -a "$_name/log" root/var/log/qvm-remote
+    "$BUILD/admin/qvm-remote-dom0" --root "$PWD/root" log verify "$@" \
+        >first 2>&1
+    _status=$?
+    [ "$_status" = "$_want" ] ||
+        atf_fail "$_name $*: $_status, not $_want: $(tr '\n' ' ' <first)"
+}
+
+# agreed NAME: the first verifier decides as the list says.
+agreed() {
+    while IFS='	' read -r name keyed _ plain _; do
+        [ "$name" = "$1" ] || continue
+        keys_of "$name"
+        # shellcheck disable=SC2086 # a list of words
+        first "$name" "$keyed" $keys
+        first "$name" "$plain"
+    done <cases
+}
+
+atf_test_case every_alteration_is_found
+every_alteration_is_found_body() {
+    make_logs
+    while IFS='	' read -r name keyed says plain says_plain; do
+        keys_of "$name"
+        # shellcheck disable=SC2086 # a list of words
+        second "$name" "$keyed" "$says" $keys
+        second "$name" "$plain" "$says_plain"
+    done <cases
+}
+
+atf_test_case while_a_daemon_runs_the_end_is_not_proven
+while_a_daemon_runs_the_end_is_not_proven_body() {
+    make_logs
+    for name in crashed crashed_within_a_line; do
+        keys_of "$name"
+        # shellcheck disable=SC2086 # a list of words
+        second "$name" 0 'end not proven' --running $keys
+    done
+    second line_changed 1 'record 12' --running
+}
+
+atf_test_case a_key_that_was_not_copied_right_is_refused
+a_key_that_was_not_copied_right_is_refused_body() {
+    make_logs
+    sed 's/^5151/5152/' whole/key.1 >wrong
+    second whole 2 'not copied right' --key wrong
+    cut -c 1-63 whole/key.1 >short
+    second whole 2 'is no key' --key short
+    cut -d ' ' -f 1 whole/key.1 >unchecked
+    second whole 0 whole --key unchecked
+}
+
+atf_test_case a_folder_without_a_log_is_not_whole
+a_folder_without_a_log_is_not_whole_body() {
+    mkdir -p none/log
+    second none 1 'there is no log'
+}
+
+atf_test_case the_first_verifier_agrees
+the_first_verifier_agrees_head() {
+    atf_set require.user root
+}
+the_first_verifier_agrees_body() {
+    "$TREE/script/users"
+    make_logs
+    for name in $(cut -f 1 cases); do
+        case " $ONLY_SECOND " in
+        *" $name "*) ;;
+        *) agreed "$name" ;;
+        esac
+    done
+}
+
+atf_test_case the_first_verifier_agrees_on_a_run_that_is_claimed_for_another_line
+the_first_verifier_agrees_on_a_run_that_is_claimed_for_another_line_head() {
+    atf_set require.user root
+}
+the_first_verifier_agrees_on_a_run_that_is_claimed_for_another_line_body() {
+    "$TREE/script/users"
+    make_logs
+    atf_expect_fail "log verify takes runs that stand where a given line was for ones before it"
+    agreed run_claimed_for_a_line_of_its_own
+}
+
+atf_test_case the_first_verifier_agrees_on_a_record_behind_the_closing_one
+the_first_verifier_agrees_on_a_record_behind_the_closing_one_head() {
+    atf_set require.user root
+}
+the_first_verifier_agrees_on_a_record_behind_the_closing_one_body() {
+    "$TREE/script/users"
+    make_logs
+    atf_expect_fail "log verify takes a run that goes on behind its closing record for one without"
+    agreed record_behind_the_closing_one
+}
+
+atf_init_test_cases() {
+    atf_add_test_case every_alteration_is_found
+    atf_add_test_case while_a_daemon_runs_the_end_is_not_proven
+    atf_add_test_case a_key_that_was_not_copied_right_is_refused
+    atf_add_test_case a_folder_without_a_log_is_not_whole
+    atf_add_test_case the_first_verifier_agrees
+    atf_add_test_case the_first_verifier_agrees_on_a_run_that_is_claimed_for_another_line
+    atf_add_test_case the_first_verifier_agrees_on_a_record_behind_the_closing_one
+}

@@ -1,0 +1,121 @@
+"""Makes audit logs, sealed as DESIGN.md says, and re-seals what was changed."""
+import hashlib
+import json
+import os
+
+import sealed_log as seal
+
+ZERO = "0" * 64
+TIME = "2026-02-18T14:30:22.514000Z"
+
+
+def key_of(seed, seed_run, run, step):
+    """K of that step of that run, where the first seed is known."""
+    for _ in range(run - seed_run):
+        seed = seal.next_seed(seed)
+    key = seal.run_key(seed)
+    for _ in range(step):
+        key = seal.next_step(key)
+    return key
+
+
+def write_line(record, before, key):
+    """The record's line, with its hash and mac, which it is given too."""
+    fields = {k: v for k, v in record.items() if k not in ("hash", "mac")}
+    covered = json.dumps(fields, separators=(",", ":"))[:-1].encode()
+    digest = hashlib.sha256(before + covered).digest()
+    mac = seal.mac_of(key, digest)
+    record["hash"], record["mac"] = digest.hex(), mac.hex()
+    return b'%s,"hash":"%s","mac":"%s"}\n' % (
+        covered, digest.hex().encode(), mac.hex().encode())
+
+
+class Maker:
+    """A log that grows as a daemon's does, and is written at the end.
+
+    Between, segments and their records may be changed: write() gives hashes and
+    macs to whatever is there then.
+    """
+
+    def __init__(self, seed, seen=True):
+        self.segments = []      # {"records": [...], "tail": bytes}
+        self.follow = follow
+        self.seq = self.run = self.step = 0
+        self.line(seed, 1, seen)
+
+    def line(self, seed, seed_run, seen=True):
+        """The runs that follow are of this first seed."""
+        self.seeds = getattr(self, "seeds", {})
+        self.now = {"seed": seal.fingerprint(seed), "seed_run": seed_run,
+                    "seed_seen": seen}
+        self.seeds[self.now["seed"]] = (seed, seed_run)
+
+    def start(self, skip=0, **fields):
+        self.run, self.step = self.run + 1 + skip, -1
+        self.segment("start", dict(self.now, **fields))
+
+    def rotate(self):
+        self.segment("segment", {})
+
+    def segment(self, event, fields):
+        self.segments.append({"records": [], "tail": b"\0" * 100})
+        self.add(event, version="1", previous_hash=None, **fields)
+        self.add("snapshot", same_step=True, keys=0)
+
+    def add(self, event, same_step=False, **fields):
+        self.seq += 1
+        self.step += not same_step
+        record = dict({"seq": self.seq, "time": TIME, "run": self.run,
+                       "step": self.step, "event": event}, **fields)
+        self.segments[-1]["records"].append(record)
+        return record
+
+    def stop(self):
+        self.add("stop")
+        self.segments[-1]["tail"] = b""
+
+    def records(self):
+        return [r for s in self.segments for r in s["records"]]
+
+    def keys(self):
+        """K of each record, as the daemon has it."""
+        of_run = {}
+        for r in self.records():
+            if r["event"] == "start":
+                of_run[r["run"]] = self.seeds[r["seed"]]
+            seed, seed_run = of_run.get(r["run"], self.seeds[self.now["seed"]])
+            yield key_of(seed, seed_run, r["run"], r["step"])
+
+    def lines(self, keys=None):
+        """Each segment's lines; the head says what it follows."""
+        keys = iter(keys or self.keys())
+        before, end = bytes(32), None
+        for segment in self.segments:
+            lines = []
+            for record in segment["records"]:
+                if not lines:
+                    self.follow(record, before, end)
+                lines.append(write_line(record, before, next(keys)))
+                before = bytes.fromhex(record["hash"])
+            end = (segment, len(b"".join(lines)))
+            yield lines
+
+    def write(self, folder, keys=None):
+        os.makedirs(folder, exist_ok=True)
+        for segment, lines in zip(self.segments, self.lines(keys)):
+            name = "%020d.log" % segment["records"][0]["seq"]
+            with open(os.path.join(folder, name), "wb") as f:
+                f.write(b"".join(lines) + segment["tail"])
+
+
+def follow(head, before, end):
+    """What a segment's first record says of the segment before it."""
+    head["previous_hash"] = before.hex()
+    if end is None:
+        return
+    segment, good_end = end
+    head["previous"] = segment["records"][0]["seq"]
+    if head["event"] == "start":
+        behind = segment["tail"].rstrip(b"\0")
+        head["good_end"], head["tail_length"] = good_end, len(behind)
+        head["tail_sha256"] = hashlib.sha256(behind).hexdigest()
