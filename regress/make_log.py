@@ -37,17 +37,17 @@ class Maker:
     macs to whatever is there then.
     """
 
-    def __init__(self, seed, seen=True):
+    def __init__(self, seed, snapshots=True):
         self.segments = []      # {"records": [...], "tail": bytes}
         self.follow = follow
         self.seq = self.run = self.step = 0
-        self.line(seed, 1, seen)
+        self.snapshots, self.seeds = snapshots, {}
+        self.line(seed, 1)
 
-    def line(self, seed, seed_run, seen=True):
+    def line(self, seed, seed_run):
         """The runs that follow are of this first seed."""
-        self.seeds = getattr(self, "seeds", {})
         self.now = {"seed": seal.fingerprint(seed), "seed_run": seed_run,
-                    "seed_seen": seen}
+                    "seed_seen": True}
         self.seeds[self.now["seed"]] = (seed, seed_run)
 
     def start(self, skip=0, **fields):
@@ -60,7 +60,8 @@ class Maker:
     def segment(self, event, fields):
         self.segments.append({"records": [], "tail": b"\0" * 100})
         self.add(event, version="1", previous_hash=None, **fields)
-        self.add("snapshot", same_step=True, keys=0)
+        if self.snapshots:
+            self.add("snapshot", same_step=True, keys=0)
 
     def add(self, event, same_step=False, **fields):
         self.seq += 1
@@ -100,9 +101,13 @@ class Maker:
             end = (segment, len(b"".join(lines)))
             yield lines
 
-    def write(self, folder, keys=None):
+    def write(self, folder, keys=None, edit=None):
+        """edit(number, lines) may change a segment's lines once they are made."""
         os.makedirs(folder, exist_ok=True)
-        for segment, lines in zip(self.segments, self.lines(keys)):
+        for number, lines in enumerate(list(self.lines(keys))):
+            segment = self.segments[number]
+            if edit:
+                edit(number, lines)
             name = "%020d.log" % segment["records"][0]["seq"]
             with open(os.path.join(folder, name), "wb") as f:
                 f.write(b"".join(lines) + segment["tail"])
