@@ -31,6 +31,21 @@ now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+/* Where others wait in a full line, connect() would wait for ever. */
+static int
+control_socket(void)
+{
+	const struct timeval patience = {.tv_sec = DEADLINE_MS / 1000};
+	int fd;
+
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd == -1 ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience,
+		sizeof(patience)) == -1)
+		fail_errno("control socket");
+	return fd;
+}
+
 /* A connected socket; -1: no daemon runs. */
 static int
 control_connect(void)
@@ -43,12 +58,14 @@ control_connect(void)
 	folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (folder == -1 && errno == ENOENT)
 		return -1;
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (folder == -1 || fd == -1)
+	if (folder == -1)
 		fail_errno("%s", path);
+	fd = control_socket();
 	(void)snprintf(addr.sun_path, sizeof(addr.sun_path),
 	    "/proc/self/fd/%d/%s", folder, PATH_CONTROL);
 	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) == -1) {
+		if (errno == EAGAIN)
+			fail("too many wait for the daemon: try again");
 		if (errno != ENOENT && errno != ECONNREFUSED)
 			fail_errno("%s/%s", path, PATH_CONTROL);
 		close(fd);

@@ -88,6 +88,63 @@ a_client_that_says_nothing_holds_up_nothing_body() {
     kill $silent
 }
 
+bed_test a_client_that_never_reads_holds_up_nothing
+a_client_that_never_reads_holds_up_nothing_body() {
+    bed_up 1
+    client 'import struct
+kinds = [line.split("(")[1].split(",")[0]
+         for line in open("'"$TREE"'/imsg/messages.h")
+         if line.startswith("\tX(")]
+s.connect(sys.argv[1])
+s.send(struct.pack("=HHII", kinds.index("STATUS"), 12, 0, 0))
+open("there", "w")
+while not os.path.exists("enough"):
+    time.sleep(0.1)' &
+    mute=$!
+    wait_for '[ -e there ]'
+    status_within 7
+    : >enough
+    wait $mute
+}
+
+bed_test two_clients_at_once_are_both_answered
+two_clients_at_once_are_both_answered_body() {
+    bed_up 1
+    dom0 status >first &
+    one=$!
+    dom0 status >second &
+    wait $one || atf_fail "the first"
+    wait $! || atf_fail "the second"
+    atf_check -o match:'^VM vm1: ' cat first
+    atf_check -o match:'^VM vm1: ' cat second
+}
+
+bed_test who_finds_a_full_line_does_not_wait_for_ever
+who_finds_a_full_line_does_not_wait_for_ever_body() {
+    bed_up 1
+    parent=$(role_pid parent)
+    kill -STOP "$parent"
+    client 'line = []
+try:
+    while True:
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        s.setblocking(False)
+        s.connect(sys.argv[1])
+        line.append(s)
+except BlockingIOError:
+    open("full", "w")
+    while not os.path.exists("enough"):
+        time.sleep(0.1)' &
+    line=$!
+    wait_for '[ -e full ]'
+    atf_check -s exit:1 -e match:'too many wait' \
+        timeout 25 "$regress/bed" dom0 qvm-remote-dom0 status
+    : >enough
+    wait $line
+    kill -CONT "$parent"
+    atf_check -o ignore dom0 status
+}
+
 bed_test a_client_that_says_nonsense_is_closed
 a_client_that_says_nonsense_is_closed_body() {
     bed_up 1
