@@ -151,6 +151,10 @@ print_time(int64_t us)
 
 static bool json, all_served = true;
 
+/* Whom the parent does not serve; the verifier may have a row of them, too. */
+static struct msg_served unserved[3 * VMS_MAX];
+static size_t unserved_count;
+
 static const char *
 sandbox_words(uint32_t sandbox, bool deny_list)
 {
@@ -227,6 +231,8 @@ show_vm_words(const struct msg_status_vm *v)
 	}
 	printf("; %u running, %u waiting, %u not delivered\n", v->running,
 	    v->waiting, v->owed);
+	if (v->log_day_limit == 0) /* the verifier does not know it */
+		return;
 	if (v->last_us != 0) {
 		printf("    last request ");
 		print_time(v->last_us);
@@ -272,9 +278,58 @@ show_vm_json(const struct msg_status_vm *v)
 }
 
 static void
+show_vm_row(const struct msg_status_vm *v)
+{
+	all_served = all_served && v->served;
+	if (json)
+		show_vm_json(v);
+	else
+		show_vm_words(v);
+}
+
+static void
+note_unserved(struct imsg *m)
+{
+	struct msg_served s;
+
+	payload(m, &s, sizeof(s));
+	if (!imsg_text_ok(s.vm, sizeof(s.vm)) ||
+	    !imsg_text_ok(s.reason, sizeof(s.reason)) ||
+	    unserved_count == sizeof(unserved) / sizeof(unserved[0]))
+		fail("the daemon's answer is none");
+	unserved[unserved_count++] = s;
+}
+
+static void
+set_unserved(struct msg_status_vm *v, struct msg_served *s)
+{
+	v->served = 0;
+	memset(v->why, 0, sizeof(v->why));
+	memcpy(v->why, s->reason, sizeof(s->reason));
+	s->vm[0] = '\0'; /* it has its row */
+}
+
+static void
+show_unserved(void)
+{
+	struct msg_status_vm v;
+	size_t i;
+
+	for (i = 0; i < unserved_count; i++) {
+		if (unserved[i].vm[0] == '\0')
+			continue;
+		memset(&v, 0, sizeof(v));
+		memcpy(v.vm, unserved[i].vm, sizeof(v.vm));
+		set_unserved(&v, &unserved[i]);
+		show_vm_row(&v);
+	}
+}
+
+static void
 show_vm(struct imsg *m)
 {
 	struct msg_status_vm v;
+	size_t i;
 
 	payload(m, &v, sizeof(v));
 	if (!imsg_text_ok(v.vm, sizeof(v.vm)) ||
@@ -283,11 +338,10 @@ show_vm(struct imsg *m)
 	    !imsg_text_ok(v.fingerprint, sizeof(v.fingerprint)) ||
 	    !imsg_text_ok(v.last_id, sizeof(v.last_id)))
 		fail("the daemon's answer is none");
-	all_served = all_served && v.served;
-	if (json)
-		show_vm_json(&v);
-	else
-		show_vm_words(&v);
+	for (i = 0; i < unserved_count; i++)
+		if (strcmp(unserved[i].vm, v.vm) == 0)
+			set_unserved(&v, &unserved[i]);
+	show_vm_row(&v);
 }
 
 static void
@@ -295,6 +349,8 @@ show_status(struct imsg *m)
 {
 	if (m->hdr.type == IMSG_PROCESS)
 		show_process(m);
+	else if (m->hdr.type == IMSG_UNSERVED)
+		note_unserved(m);
 	else if (m->hdr.type == IMSG_STATUS_LOG)
 		show_log(m);
 	else if (m->hdr.type == IMSG_STATUS_VM)
@@ -326,6 +382,7 @@ command_status(int argc, char **argv)
 	if (fd == -1)
 		return no_daemon();
 	exchange(fd, IMSG_STATUS, show_status);
+	show_unserved();
 	finish_output();
 	return all_served ? 0 : 1;
 }

@@ -114,6 +114,7 @@ enum role {
 	X(ENDED, EXE, VER, ST_SERVING | ST_STOPPING, msg_ended, NOFD)     \
 	/* the control socket: who is there, one command, its answer */   \
 	X(PROCESS, PAR, CTL, ST_SETUP, msg_process, NOFD)                 \
+	X(UNSERVED, PAR, CTL, ST_SETUP, msg_served, NOFD)                 \
 	X(PROCESS_END, PAR, CTL, ST_SETUP, msg_none, NOFD)                \
 	X(CONTROL, PAR, VER, ST_SERVING | ST_STOPPING, msg_none, FD)      \
 	X(CONTROL_DONE, VER, PAR, ST_ANY, msg_none, NOFD)                 \

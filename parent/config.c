@@ -33,6 +33,9 @@ static struct {
 	bool again; /* it changed while it was being sent */
 	unsigned next, count;
 	char names[VMS_MAX][VM_NAME_MAX + 1];
+	/* What control clients are told; more than these only the log names. */
+	struct msg_served unserved[VMS_MAX];
+	unsigned unserved_count;
 	/* The one that is being sent. */
 	struct msg_vm vm;
 	int key_fd, policy_fd;
@@ -65,10 +68,37 @@ is_policy(const struct dirent *e)
 	return name_len(e->d_name, POLICY_SUFFIX) > 0;
 }
 
+/* Texts of a message are printable, and a path or a policy may be not. */
+static void
+set_reason(struct msg_served *s, const char *why)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(s->reason) - 1 && why[i] != '\0'; i++)
+		s->reason[i] = why[i] < 0x20 || why[i] > 0x7e ? '?' : why[i];
+}
+
 static void
 not_served(const char *vm, const char *why)
 {
+	struct msg_served *s;
+
 	log_warn("VM %s is not served: %s", vm, why);
+	if (config.unserved_count == VMS_MAX)
+		return;
+	s = &config.unserved[config.unserved_count++];
+	memset(s, 0, sizeof(*s));
+	memcpy(s->vm, vm, strlen(vm));
+	set_reason(s, why);
+}
+
+bool
+config_unserved(unsigned n, struct msg_served *s)
+{
+	if (n >= config.unserved_count)
+		return false;
+	*s = config.unserved[n];
+	return true;
 }
 
 static int
@@ -154,7 +184,7 @@ find_names(void)
 	char path[PATH_MAX];
 	unsigned i;
 
-	config.count = 0;
+	config.count = config.unserved_count = 0;
 	settings_path(path, PATH_KEYS);
 	if (!folder_ok(path))
 		return;

@@ -53,7 +53,19 @@ is_root(int fd)
 	    cred.uid == 0;
 }
 
-/* Who is there: 0, or -1 where the client does not take it. */
+static int
+tell_unserved(struct imsg_end *end, bool (*next)(unsigned, struct msg_served *))
+{
+	struct msg_served s;
+	unsigned n;
+
+	for (n = 0; next(n, &s); n++)
+		if (imsg_send(end, IMSG_UNSERVED, 0, &s, sizeof(s), -1) == -1)
+			return -1;
+	return 0;
+}
+
+/* Who is there, who is not: 0, or -1 where the client does not take it. */
 static int
 greet(int fd)
 {
@@ -65,6 +77,9 @@ greet(int fd)
 	for (n = 0; parent_process(n, &p); n++)
 		if (imsg_send(&end, IMSG_PROCESS, 0, &p, sizeof(p), -1) == -1)
 			return -1;
+	if (tell_unserved(&end, config_unserved) == -1 ||
+	    tell_unserved(&end, vm_unserved) == -1)
+		return -1;
 	return imsg_send(&end, IMSG_PROCESS_END, 0, NULL, 0, -1);
 }
 

@@ -160,6 +160,11 @@ void vm_hold(const char *name, uint32_t seconds);
 void config_start(void);
 /* Sends what is left: false when the channel is full. */
 bool config_pump(struct channel *verifier);
+/*
+ * Whom the verifier was not told of, and why, for n from 0 on; false: there is
+ * none.
+ */
+bool config_unserved(unsigned n, struct msg_served *);
 
 /* watch.c: the folder of qrexec's sockets */
 void watch_init(void);
@@ -187,6 +192,8 @@ void control_end(void);
 bool parent_process(unsigned n, struct msg_process *);
 /* The same of pollers. */
 bool vm_process(unsigned n, struct msg_process *);
+/* The VMs that would be served, but have another UUID; as config_unserved(). */
+bool vm_unserved(unsigned n, struct msg_served *);
 
 /* notify.c: systemd */
 void notify_init(void);

@@ -77,6 +77,22 @@ vm_process(unsigned n, struct msg_process *p)
 	return false;
 }
 
+bool
+vm_unserved(unsigned n, struct msg_served *s)
+{
+	const struct vm *vm;
+
+	for (vm = vms; vm < vms + VM_TABLE; vm++)
+		if (vm->named && vm->complained && n-- == 0) {
+			memset(s, 0, sizeof(*s));
+			memcpy(s->vm, vm->name, sizeof(s->vm));
+			(void)snprintf(s->reason, sizeof(s->reason),
+			    "the VM of that name has another UUID");
+			return true;
+		}
+	return false;
+}
+
 unsigned
 vm_lives(void)
 {

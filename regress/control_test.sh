@@ -38,6 +38,44 @@ assert {r["vm"] for r in rows if "vm" in r} == {"vm1", "vm2"}'
     atf_check test ! -e "$BED/run/qvm-remote/control"
 }
 
+bed_test status_names_who_is_not_served
+status_names_who_is_not_served_body() {
+    bed_up 1
+    keys=$BED/etc/qubes/remote.d
+    atf_check -o ignore dom0 status
+    printf '%064d\n' 1 >"$keys/keyed.key"
+    printf 'mode = shell\n' >"$keys/ruled.conf"
+    printf 'mode = none\n' >"$keys/wrong.conf"
+    printf '%064d\n' 2 >"$keys/wrong.key"
+    chmod 600 "$keys"/*.key
+    kill -HUP "$(role_pid parent)"
+    wait_for 'dom0 status >out; [ $? = 1 ] && grep -q "VM ruled" out'
+    atf_check -o match:'^VM vm1: session since ' \
+        -o match:'^VM keyed: not served: it has no policy' \
+        -o match:'^VM ruled: not served: it has no key' \
+        -o match:'^VM wrong: not served: .*wrong\.conf:1: ' cat out
+    atf_check -s exit:1 -o save:out dom0 status --json
+    atf_check -o inline:'keyed ruled wrong\n' python3 -c 'import json
+rows = [json.loads(line) for line in open("out")]
+print(*sorted(r["vm"] for r in rows if "vm" in r and not r["served"]))'
+    # One that was served, and is no more.
+    rm "$keys"/keyed.* "$keys"/ruled.* "$keys"/wrong.* "$keys/vm1.conf"
+    kill -HUP "$(role_pid parent)"
+    wait_for 'dom0 status >out; grep -q "VM vm1: not served: it has no" out'
+    atf_check -o inline:'1\n' grep -c '^VM ' out
+}
+
+bed_test status_names_a_vm_with_another_uuid
+status_names_a_vm_with_another_uuid_body() {
+    bed_up 1
+    sed -i 's/^uuid.*/uuid = 01234567-89ab-cdef-0123-456789abcdef/' \
+        "$BED/etc/qubes/remote.d/vm1.conf"
+    kill -HUP "$(role_pid parent)"
+    wait_for 'dom0 status >out; [ $? = 1 ]'
+    atf_check -o match:'^VM vm1: not served: .* another UUID' cat out
+    atf_check -o inline:'1\n' grep -c '^VM ' out
+}
+
 bed_test a_checkpoint_is_the_newest_record
 a_checkpoint_is_the_newest_record_body() {
     bed_up 1
