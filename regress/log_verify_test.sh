@@ -3,9 +3,6 @@
 # that are made here, whole and altered in every way that has a name.
 . "$(atf_get_srcdir)/lib.sh"
 
-# What only the second one finds.
-ONLY_SECOND="record_behind_the_closing_one run_claimed_for_a_line_of_its_own"
-
 make_logs() {
     "$regress/altered" --list >cases || atf_fail "no cases"
     grep -q . cases || atf_fail "no cases"
@@ -45,17 +42,6 @@ first() {
     _status=$?
     [ "$_status" = "$_want" ] ||
         atf_fail "$_name $*: $_status, not $_want: $(tr '\n' ' ' <first)"
-}
-
-# agreed NAME: the first verifier decides as the list says.
-agreed() {
-    while IFS='	' read -r name keyed _ plain _; do
-        [ "$name" = "$1" ] || continue
-        keys_of "$name"
-        # shellcheck disable=SC2086 # a list of words
-        first "$name" "$keyed" $keys
-        first "$name" "$plain"
-    done <cases
 }
 
 atf_test_case every_alteration_is_found
@@ -104,34 +90,12 @@ the_first_verifier_agrees_head() {
 the_first_verifier_agrees_body() {
     "$TREE/script/users"
     make_logs
-    for name in $(cut -f 1 cases); do
-        case " $ONLY_SECOND " in
-        *" $name "*) ;;
-        *) agreed "$name" ;;
-        esac
-    done
-}
-
-atf_test_case the_first_verifier_agrees_on_a_run_that_is_claimed_for_another_line
-the_first_verifier_agrees_on_a_run_that_is_claimed_for_another_line_head() {
-    atf_set require.user root
-}
-the_first_verifier_agrees_on_a_run_that_is_claimed_for_another_line_body() {
-    "$TREE/script/users"
-    make_logs
-    atf_expect_fail "log verify takes runs that stand where a given line was for ones before it"
-    agreed run_claimed_for_a_line_of_its_own
-}
-
-atf_test_case the_first_verifier_agrees_on_a_record_behind_the_closing_one
-the_first_verifier_agrees_on_a_record_behind_the_closing_one_head() {
-    atf_set require.user root
-}
-the_first_verifier_agrees_on_a_record_behind_the_closing_one_body() {
-    "$TREE/script/users"
-    make_logs
-    atf_expect_fail "log verify takes a run that goes on behind its closing record for one without"
-    agreed record_behind_the_closing_one
+    while IFS='	' read -r name keyed _ plain _; do
+        keys_of "$name"
+        # shellcheck disable=SC2086 # a list of words
+        first "$name" "$keyed" $keys
+        first "$name" "$plain"
+    done <cases
 }
 
 atf_init_test_cases() {
@@ -140,6 +104,4 @@ atf_init_test_cases() {
     atf_add_test_case a_key_that_was_not_copied_right_is_refused
     atf_add_test_case a_folder_without_a_log_is_not_whole
     atf_add_test_case the_first_verifier_agrees
-    atf_add_test_case the_first_verifier_agrees_on_a_run_that_is_claimed_for_another_line
-    atf_add_test_case the_first_verifier_agrees_on_a_record_behind_the_closing_one
 }

@@ -42,6 +42,7 @@ class Maker:
         self.follow = follow
         self.seq = self.run = self.step = 0
         self.snapshots, self.seeds = snapshots, {}
+        self.seed_of_run = {}   # where it is another than its start says
         self.line(seed, 1)
 
     def line(self, seed, seed_run):
@@ -83,7 +84,8 @@ class Maker:
         of_run = {}
         for r in self.records():
             if r["event"] == "start":
-                of_run[r["run"]] = self.seeds[r["seed"]]
+                of_run[r["run"]] = self.seed_of_run.get(
+                    r["run"], self.seeds[r["seed"]])
             seed, seed_run = of_run.get(r["run"], self.seeds[self.now["seed"]])
             yield key_of(seed, seed_run, r["run"], r["step"])
 

@@ -334,16 +334,17 @@ def span(first, last):
 def check_seals(log, seeds, notes):
     """From the first run of a given line on, every run has a given one."""
     seeds = {fingerprint(s): s for s in seeds}
-    unchecked, keys, unseen = [], {}, {}
+    unchecked, keys, unseen, before = [], {}, {}, None
     for start in log.starts:
         run, name = start["run"], start["seed"]
         if name in seeds:
-            keys[run] = key_of_start(start, seeds[name], unchecked)
+            keys[run] = key_of_start(start, seeds[name], unchecked, before)
         elif keys:
             raise Bad(start["seq"], other_seed(name))
         else:
             unchecked.append(start)
         check_one_run(log, start, keys.get(run))
+        before = start
         if not start["seed_seen"]:
             unseen[name] = None
     if log.starts and not keys:
@@ -359,7 +360,7 @@ def other_seed(name):
     return "sealed with another seed (%s): give its key too" % name
 
 
-def key_of_start(start, seed, unchecked):
+def key_of_start(start, seed, unchecked, before):
     """K of the run's first step.
 
     The line says where it began: a run that stands in its place with another
@@ -368,6 +369,13 @@ def key_of_start(start, seed, unchecked):
     for other in unchecked:
         if other["run"] >= start["seed_run"]:
             raise Bad(other["seq"], other_seed(other["seed"]))
+    if before and before["seed"] == start["seed"]:
+        if before["seed_run"] != start["seed_run"]:
+            raise Bad(start["seq"], "its line began with another run before")
+        if "next_seed" in before:
+            raise Bad(start["seq"], "another seed was announced")
+    elif before and before["run"] >= start["seed_run"]:
+        raise Bad(start["seq"], "its line began before the last one's end")
     age = start["run"] - start["seed_run"]
     if age > STARTS_MAX:
         raise Bad(start["seq"], "its line is too long")
