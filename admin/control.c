@@ -397,6 +397,9 @@ show_clock(struct imsg *m)
 	if (m->hdr.type != IMSG_CLOCK)
 		return;
 	payload(m, &c, sizeof(c));
+	if (!c.accepted)
+		fail("clock accept: the log has no room for its record: now is "
+		     "as it was; make room on the log's disk");
 	printf("now is ");
 	print_time(c.to_us);
 	printf("; it was ");

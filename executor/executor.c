@@ -202,24 +202,11 @@ open_verifier(void)
 	verifier.closed = channel_over;
 }
 
-/* Ctrl-C and systemd's TERM reach us too; the parent ends us in its turn. */
-static void
-ignore_signals(void)
-{
-	static const int ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-	size_t i;
-
-	for (i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
-		if (signal(ignored[i], SIG_IGN) == SIG_ERR)
-			fatal("signal %d", ignored[i]);
-}
-
 int
 main(void)
 {
 	struct msg_settings settings;
 
-	ignore_signals();
 	role_begin(&parent, ROLE_EXECUTOR, &settings);
 	parent.dispatch = dispatch_parent;
 	parent.closed = channel_over;

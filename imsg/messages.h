@@ -348,6 +348,7 @@ struct msg_status_vm {
 /* What now was, and what it is: Unix microseconds. */
 struct msg_clock {
 	int64_t from_us, to_us;
+	uint64_t accepted; /* 0: its record has no room */
 };
 
 /* The newest record on disk. */

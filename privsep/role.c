@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,10 +29,27 @@ check_parent_fd(void)
 		fatal("fcntl");
 }
 
+/*
+ * Ctrl-C and systemd's TERM reach us too; the parent ends us in its turn.  Who
+ * is executed has them back (event_child_signals).
+ */
+static void
+ignore_signals(void)
+{
+	static const int ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+	size_t i;
+
+	for (i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++) {
+		if (signal(ignored[i], SIG_IGN) == SIG_ERR)
+			fatal("signal %d", ignored[i]);
+	}
+}
+
 void
 role_begin(struct channel *parent, enum role me, struct msg_settings *s)
 {
 	log_init(role_name(me), false, NULL);
+	ignore_signals();
 	check_parent_fd();
 	sandbox_close_from(PARENT_FD + 1);
 	sandbox_no_dump();

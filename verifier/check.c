@@ -300,6 +300,8 @@ admit(struct vm *vm, struct request *r, const struct msg_request *untrusted)
 	entry = memory_find(vm->memory, untrusted->id);
 	if (entry != -1) {
 		known = request_find(vm, untrusted->id, r->token.key);
+		if (known == NULL)
+			known = request_move(vm, untrusted->id, r->token.key);
 		known_again(known, r, entry);
 		return (false);
 	}

@@ -17,8 +17,13 @@
 
 #define POLICY_MAX 65536
 #define RETIRE_MS  (60 * 1000)
+#define NO_PLACE                                                            \
+	"no place is free: too many VMs that are served no more are still " \
+	"owed answers; reload (SIGHUP) when they have them"
 
-static bool known;		    /* CONFIG_END has come */
+static bool known; /* CONFIG_END has come */
+static char no_place[VMS_MAX][VM_NAME_MAX + 1];
+static unsigned no_places, no_places_told;
 static struct derived_keys *locked; /* two for each VM: now and next */
 #define LOCKED_SIZE (2 * VM_TABLE * sizeof(struct derived_keys))
 
@@ -75,6 +80,32 @@ config_place(const char *name)
 	if (place != NULL)
 		memcpy(place->name, name, strlen(name) + 1);
 	return (place);
+}
+
+static bool
+is_held(const struct vm *vm, int64_t now)
+{
+	const struct cancel *c;
+
+	if (vm->served || vm->next_named || !TAILQ_EMPTY(&vm->requests) ||
+	    channel_is_open(&vm->session.ch))
+		return (true);
+	for (c = vm->cancels; c < vm->cancels + CANCELS_MAX; c++) {
+		if (c->expires != 0 && c->expires + 2 * CLOCK_SLACK >= now)
+			return (true);
+	}
+	return (false);
+}
+
+void
+config_tidy(int64_t now)
+{
+	struct vm *vm;
+
+	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+		if (vm->name[0] != '\0' && !is_held(vm, now))
+			config_forget(vm);
+	}
 }
 
 static void
@@ -191,12 +222,18 @@ config_known(void)
 	return (known);
 }
 
+/* With the key that it has now. */
+static bool
+goes_on(const struct vm *vm)
+{
+	return (vm->next_named && vm->next_key_ok && vm->next_policy_ok &&
+	    strcmp(vm->key->fingerprint, vm->next_key->fingerprint) == 0);
+}
+
 /* No key, no policy: no run.  What is asked of it ends here. */
 static void
 stop_serving(struct vm *vm)
 {
-	if (!vm->served)
-		return;
 	vm->served = false;
 	memory_key_serve(vm->memory, false);
 	vm->memory = -1;
@@ -210,9 +247,6 @@ start_serving(struct vm *vm)
 {
 	int key;
 
-	if (vm->served &&
-	    strcmp(vm->key->fingerprint, vm->next_key->fingerprint) != 0)
-		stop_serving(vm);
 	vm->policy = vm->next_policy;
 	if (vm->served)
 		return;
@@ -236,9 +270,9 @@ config_end(void)
 	struct vm *vm;
 
 	refuse_duplicates();
-	/* First those that go, so that a key may move from VM to VM. */
+	/* First all that go, so that keys may move from VM to VM. */
 	for (vm = vms; vm < vms + VM_TABLE; vm++) {
-		if (!vm->next_named || !vm->next_key_ok || !vm->next_policy_ok)
+		if (vm->served && !goes_on(vm))
 			stop_serving(vm);
 	}
 	for (vm = vms; vm < vms + VM_TABLE; vm++) {
@@ -250,7 +284,17 @@ config_end(void)
 		explicit_bzero(vm->next_key, sizeof(*vm->next_key));
 	}
 	memory_trim();
+	no_places_told = 0;
 	known = true;
+}
+
+/* The places are held by VMs that are served no more and are owed something. */
+static void
+turn_away(const char *name)
+{
+	log_warn("VM %s: %s", name, NO_PLACE);
+	if (no_places < VMS_MAX)
+		memcpy(no_place[no_places++], name, strlen(name) + 1);
 }
 
 static void
@@ -265,7 +309,8 @@ config_vm(struct imsg *m)
 		fatalx("parent: a bad VM");
 	vm = config_place(named.vm);
 	if (vm == NULL) {
-		log_warn("no room for VM %s: restart the daemon", named.vm);
+		if (m->hdr.type == IMSG_CONFIG_VM)
+			turn_away(named.vm);
 		return;
 	}
 	if (m->hdr.type == IMSG_CONFIG_VM) {
@@ -322,6 +367,8 @@ config_dispatch(struct imsg *m)
 		imsg_set_state(&parent.end, ST_RELOAD);
 		for (vm = vms; vm < vms + VM_TABLE; vm++)
 			forget_next(vm);
+		no_places = 0;
+		no_places_told = VMS_MAX;
 		break;
 	case IMSG_CONFIG_VM:
 	case IMSG_CONFIG_KEY:
@@ -355,13 +402,13 @@ config_why(const struct vm *vm)
 }
 
 static int
-send_served(struct vm *vm)
+send_served(const char *name, bool served, const char *why)
 {
-	struct msg_served s = {.served = vm->served};
+	struct msg_served s = {.served = served};
 
-	memcpy(s.vm, vm->name, sizeof(vm->name));
-	if (!vm->served)
-		snprintf(s.reason, sizeof(s.reason), "%s", config_why(vm));
+	memcpy(s.vm, name, strlen(name));
+	if (!served)
+		snprintf(s.reason, sizeof(s.reason), "%s", why);
 	return (channel_send(&parent, IMSG_SERVED, 0, &s, sizeof(s), -1));
 }
 
@@ -372,7 +419,7 @@ send_vm(struct vm *vm)
 	struct msg_hold hold = {.seconds = vm->tell_hold};
 
 	if (vm->tell_served) {
-		if (send_served(vm) == -1)
+		if (send_served(vm->name, vm->served, config_why(vm)) == -1)
 			return (-1);
 		vm->tell_served = false;
 	}
@@ -398,6 +445,11 @@ config_pump(void)
 {
 	struct vm *vm;
 
+	for (; no_places_told < no_places; no_places_told++) {
+		if (send_served(no_place[no_places_told], false, NO_PLACE) ==
+		    -1)
+			return;
+	}
 	for (vm = vms; vm < vms + VM_TABLE; vm++) {
 		if (vm->name[0] != '\0' && send_vm(vm) == -1)
 			return;

@@ -45,6 +45,20 @@ closed(struct channel *ch, const char *why)
 	end(why);
 }
 
+/* Not without a record. */
+static void
+accept_clock(void)
+{
+	clock_now.from_us = journal_now_us();
+	clock_now.accepted = journal_room(JOURNAL_RESULT);
+	if (clock_now.accepted)
+		journal_clock_accept();
+	clock_now.to_us = journal_now_us();
+	if (clock_now.accepted)
+		record_clock("clock-accept", clock_now.from_us,
+		    clock_now.to_us);
+}
+
 static void
 dispatch(struct channel *ch, struct imsg *m)
 {
@@ -54,12 +68,8 @@ dispatch(struct channel *ch, struct imsg *m)
 		return;
 	}
 	command = m->hdr.type;
-	if (command == IMSG_CLOCK_ACCEPT) {
-		clock_now.from_us = journal_clock_accept();
-		clock_now.to_us = journal_now_us();
-		record_clock("clock-accept", clock_now.from_us,
-		    clock_now.to_us);
-	}
+	if (command == IMSG_CLOCK_ACCEPT)
+		accept_clock();
 	/* What is told is on disk, also what nobody has waited for yet. */
 	journal_await();
 }
@@ -83,11 +93,12 @@ count_requests(const struct vm *vm, struct msg_status_vm *s)
 static int
 send_vm(const struct vm *vm)
 {
+	const struct share *share = share_of(vm->name);
 	struct msg_status_vm s = {.served = vm->served,
 	    .last_us = vm->last_us,
-	    .log_day = vm->log_day_bytes,
+	    .log_day = share->day_bytes,
 	    .log_day_limit = LOG_DAY_BYTES,
-	    .log_full = vm->log_full,
+	    .log_full = share->full,
 	    .refused = vm->refused_all};
 
 	memcpy(s.vm, vm->name, sizeof(vm->name));

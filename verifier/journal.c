@@ -68,13 +68,10 @@ journal_now(void)
 	return (journal_now_us() / 1000000);
 }
 
-int64_t
+void
 journal_clock_accept(void)
 {
-	int64_t from = journal_now_us();
-
 	j.newest_us = now_realtime_us();
-	return (from);
 }
 
 struct record *
@@ -221,6 +218,14 @@ segment_begin(void)
 	segment_name_it();
 }
 
+/* Which boot it is, and when it began: a later run compares its clocks. */
+static void
+add_boot(struct record *r)
+{
+	record_str(r, "boot", j.boot);
+	record_i64(r, "booted", now_realtime_us() - now_boottime_ms() * 1000);
+}
+
 static bool
 segment_rotate(void)
 {
@@ -242,7 +247,7 @@ segment_rotate(void)
 	r = journal_begin("segment", NULL, NULL);
 	record_u64(r, "previous", previous);
 	record_hex(r, "previous_hash", previous_hash, sizeof(previous_hash));
-	record_str(r, "boot", j.boot);
+	add_boot(r);
 	journal_end_quietly();
 	segment_begin();
 	/* Who waits for a commit has not been told of this one. */
@@ -304,7 +309,7 @@ write_start(const struct seal_line *line)
 		record_hex(r, "tail_sha256", before->sha256,
 		    sizeof(before->sha256));
 	}
-	record_str(r, "boot", j.boot);
+	add_boot(r);
 	record_str(r, "seed", line->first);
 	record_u64(r, "seed_run", line->first_run);
 	record_bool(r, "seed_seen", line->seen);

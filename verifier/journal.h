@@ -67,10 +67,10 @@ int64_t journal_now_us(void);
 int64_t journal_now(void); /* seconds */
 
 /*
- * Takes the realtime clock as now, though records of a later time are there;
- * returns what now was.  The caller records it.
+ * Takes the realtime clock as now, though records of a later time are there.
+ * The caller records it.
  */
-int64_t journal_clock_accept(void);
+void journal_clock_accept(void);
 
 /* Closing record, commit, and the segment's reserved rest given back. */
 void journal_close(void);

@@ -31,6 +31,7 @@ static uint32_t *buckets;
 static struct key keys[MEMORY_KEYS];
 static uint32_t free_list;
 static uint64_t clock_of_serving;
+static int64_t fallen; /* the floor of every key that is not remembered */
 
 void
 memory_clear(void)
@@ -45,6 +46,7 @@ memory_clear(void)
 		links[i].next = i + 1 < MEMORY_ENTRIES ? i + 1 : NONE;
 	free_list = 0;
 	memset(keys, 0, sizeof(keys));
+	fallen = INT64_MIN;
 }
 
 int
@@ -103,26 +105,39 @@ forget(uint32_t n)
 }
 
 static void
-forget_key(int key)
+forget_entries(int key)
 {
 	uint32_t n;
 
 	for (n = 0; n < MEMORY_ENTRIES; n++) {
-		if (links[n].used && links[n].key == key)
-			forget(n);
+		if (!links[n].used || links[n].key != key)
+			continue;
+		memory_raise_floor(key, entries[n].expires);
+		forget(n);
 	}
+}
+
+static void
+forget_key(int key)
+{
+	forget_entries(key);
+	memory_raise_fallen(keys[key].floor);
 	memset(&keys[key], 0, sizeof(keys[key]));
 }
 
-/* Of the keys that nobody needs now, the one that was served longest ago. */
+/*
+ * Of the keys that nobody needs now, and that have entries or have none, the
+ * one that was served longest ago.
+ */
 static int
-oldest_unserved(void)
+oldest_unserved(bool with_entries)
 {
 	int i, best = -1;
 
 	for (i = 0; i < MEMORY_KEYS; i++) {
 		if (keys[i].served || keys[i].pinned > 0 ||
-		    keys[i].fingerprint[0] == '\0')
+		    keys[i].fingerprint[0] == '\0' ||
+		    (keys[i].count > 0) != with_entries)
 			continue;
 		if (best == -1 || keys[i].last_served < keys[best].last_served)
 			best = i;
@@ -164,14 +179,16 @@ memory_key_add(const char *fingerprint, int64_t known_since)
 
 	i = memory_key_find("");
 	if (i == -1) {
-		i = oldest_unserved();
+		i = oldest_unserved(false);
+		if (i == -1)
+			i = oldest_unserved(true);
 		if (i == -1)
 			return (-1);
 		forget_key(i);
 	}
 	memcpy(keys[i].fingerprint, fingerprint, FINGERPRINT_HEX);
 	keys[i].known_since = known_since;
-	keys[i].floor = INT64_MIN;
+	keys[i].floor = fallen;
 	keys[i].last_served = ++clock_of_serving;
 	return (i);
 }
@@ -189,10 +206,10 @@ memory_trim(void)
 	int oldest;
 
 	while (common_used() > MEMORY_COMMON) {
-		oldest = oldest_unserved();
+		oldest = oldest_unserved(true);
 		if (oldest == -1)
 			break;
-		forget_key(oldest);
+		forget_entries(oldest);
 	}
 }
 
@@ -213,6 +230,19 @@ memory_raise_floor(int key, int64_t floor)
 {
 	if (keys[key].floor < floor)
 		keys[key].floor = floor;
+}
+
+int64_t
+memory_fallen(void)
+{
+	return (fallen);
+}
+
+void
+memory_raise_fallen(int64_t floor)
+{
+	if (fallen < floor)
+		fallen = floor;
 }
 
 const char *
@@ -369,7 +399,6 @@ memory_restore(int key, const struct memory_entry *e)
 void
 memory_sweep(int64_t now, int64_t now_boot)
 {
-	struct key *k;
 	uint32_t n;
 
 	for (n = 0; n < MEMORY_ENTRIES; n++) {
@@ -378,9 +407,7 @@ memory_sweep(int64_t now, int64_t now_boot)
 		if ((int64_t)entries[n].expires + MEMORY_KEEP >= now ||
 		    (int64_t)entries[n].until >= now_boot)
 			continue;
-		k = &keys[links[n].key];
-		if (k->floor < (int64_t)entries[n].expires)
-			k->floor = entries[n].expires;
+		memory_raise_floor(links[n].key, entries[n].expires);
 		forget(n);
 	}
 }

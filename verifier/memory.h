@@ -37,20 +37,25 @@ void memory_clear(void);
  */
 int memory_key_find(const char *fingerprint);
 /*
- * Makes one, known since the given second.  Where all are taken, the key that
- * has not been served for longest falls out whole.  -1: all are served.
+ * Makes one, known since the given second.  Where all are taken, one that is
+ * not served falls out, and what floor it had is every later key's: any of
+ * those may be that key again.  -1: all are served.
  */
 int memory_key_add(const char *fingerprint, int64_t known_since);
 void memory_key_serve(int key, bool served);
 /*
  * Who is served has changed: what a key had to itself may count among the
- * common ones now, and where those are too many, unserved keys fall out.
+ * common ones now.  Where those are too many, an unserved key loses its
+ * entries, all of them; its floor rises to the last.
  */
 void memory_trim(void);
 int64_t memory_known_since(int key);
 /* INT64_MIN: none. */
 int64_t memory_floor(int key);
 void memory_raise_floor(int key, int64_t floor);
+/* The floor that a key has which is not among them.  INT64_MIN: none. */
+int64_t memory_fallen(void);
+void memory_raise_fallen(int64_t floor);
 const char *memory_fingerprint(int key);
 /* The keys from the one that was served longest ago on: their count. */
 unsigned memory_keys(int order[MEMORY_KEYS]);

@@ -141,17 +141,61 @@ ATF_TC_BODY(a_key_outlives_revocation_until_it_falls_out_whole, tc)
 		memory_unpin(memory_find(key, id_of(i)));
 	for (i = 2; i <= MEMORY_KEYS; i++) {
 		snprintf(fingerprint, sizeof(fingerprint), "%016x", i);
-		ATF_REQUIRE(memory_key_add(fingerprint, 1) != -1);
+		ATF_REQUIRE((key = memory_key_add(fingerprint, 1)) != -1);
+		memory_unpin(add(key, i, 2000));
 	}
-	ATF_CHECK(memory_key_find("0000000000000001") != -1);
+	key = memory_key_find("0000000000000001");
+	ATF_CHECK(key != -1);
 	/* While a request of it is there, another falls out. */
-	ATF_REQUIRE(memory_key_add("fffffffffffffffe", 1) != -1);
+	ATF_REQUIRE((i = (unsigned)memory_key_add("fffffffffffffffe", 1)) <
+	    MEMORY_KEYS);
+	memory_unpin(add((int)i, 1, 2000));
 	ATF_CHECK_EQ(memory_key_find("0000000000000001"), key);
 	memory_unpin(memory_find(key, id_of(9)));
 	ATF_REQUIRE(memory_key_add("ffffffffffffffff", 1) != -1);
 	ATF_CHECK_EQ(memory_key_find("0000000000000001"), -1);
 	key = memory_key_find("ffffffffffffffff");
 	ATF_CHECK_EQ(memory_find(key, "id-3"), -1);
+}
+
+ATF_TC_WITHOUT_HEAD(a_key_that_fell_out_comes_back_with_a_floor);
+ATF_TC_BODY(a_key_that_fell_out_comes_back_with_a_floor, tc)
+{
+	char fingerprint[FINGERPRINT_HEX + 1];
+	unsigned i;
+	int key;
+
+	ATF_REQUIRE_EQ(memory_init(), 0);
+	for (i = 1; i <= MEMORY_KEYS; i++) {
+		snprintf(fingerprint, sizeof(fingerprint), "%016x", i);
+		key = memory_key_add(fingerprint, 1);
+		ATF_REQUIRE(key != -1);
+		ATF_REQUIRE_EQ(memory_floor(key), INT64_MIN);
+		memory_unpin(add(key, i, 5000 - i));
+	}
+	ATF_CHECK_EQ(memory_fallen(), INT64_MIN);
+	/* One without entries goes first. */
+	memory_sweep(4000 + MEMORY_KEEP, 9999);
+	key = memory_key_find("0000000000000400");
+	ATF_CHECK_EQ(memory_floor(key), 5000 - 1024);
+	ATF_CHECK_EQ(memory_floor(memory_key_find("0000000000000001")),
+	    INT64_MIN);
+	ATF_REQUIRE(memory_key_add("fffffffffffffff0", 1) != -1);
+	ATF_CHECK_EQ(memory_key_find("00000000000003e9"), -1);
+	ATF_CHECK_EQ(memory_fallen(), 5000 - 1001);
+	for (i = 0; i < MEMORY_KEYS; i++) {
+		snprintf(fingerprint, sizeof(fingerprint), "ff%014x", i);
+		ATF_REQUIRE((key = memory_key_add(fingerprint, 1)) != -1);
+		memory_unpin(add(key, i, 4100));
+	}
+	ATF_REQUIRE_EQ(memory_key_find("0000000000000001"), -1);
+	key = memory_key_add("0000000000000001", 1);
+	ATF_CHECK_EQ(memory_fallen(), 4999);
+	ATF_CHECK_EQ(memory_floor(key), 4999);
+	memory_clear();
+	ATF_CHECK_EQ(memory_fallen(), INT64_MIN);
+	memory_raise_fallen(77);
+	ATF_CHECK_EQ(memory_floor(memory_key_add("0000000000000001", 1)), 77);
 }
 
 /* Three keys change places: none falls out before all is told. */
@@ -179,8 +223,10 @@ ATF_TC_BODY(what_is_too_much_falls_out_when_all_is_told, tc)
 	for (i = 0; i < 3; i++)
 		memory_key_serve(key[i], false);
 	memory_trim();
-	/* The one that was served longest ago. */
-	ATF_CHECK_EQ(memory_key_find("0000000000000001"), -1);
+	/* The one that was served longest ago: it refuses what it forgot. */
+	ATF_CHECK_EQ(memory_find(key[0], "id-7"), -1);
+	ATF_CHECK_EQ(memory_floor(key[0]), 2000);
+	ATF_CHECK_EQ(memory_fallen(), INT64_MIN);
 	ATF_CHECK(memory_find(key[1], "id-7") != -1);
 	ATF_CHECK(memory_find(key[2], "id-7") != -1);
 }
@@ -231,6 +277,7 @@ ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, what_is_too_much_falls_out_when_all_is_told);
 	ATF_TP_ADD_TC(tp, what_is_read_is_restored);
+	ATF_TP_ADD_TC(tp, a_key_that_fell_out_comes_back_with_a_floor);
 	ATF_TP_ADD_TC(tp, an_id_is_found_with_its_token_and_no_other);
 	ATF_TP_ADD_TC(tp, keys_do_not_share_ids);
 	ATF_TP_ADD_TC(tp, forgetting_needs_both_clocks_and_no_pin);

@@ -17,6 +17,8 @@
 bool disk_low;
 static bool log_low, spool_low;
 static int log_folder = -1;
+static int64_t
+    clock_us; /* CLOCK_REALTIME ahead of CLOCK_BOOTTIME; 0: not known */
 
 static void
 set_low(bool *low, bool now, const char *where)
@@ -49,16 +51,34 @@ pulse_init(int folder)
 	log_folder = folder;
 }
 
-/* A jump: what CLOCK_REALTIME is ahead of CLOCK_BOOTTIME has changed. */
+void
+pulse_clock(int64_t ahead_us)
+{
+	clock_us = ahead_us;
+}
+
+void
+pulse_clock_stepped(int64_t by_us)
+{
+	if (clock_us != 0)
+		clock_us += by_us;
+}
+
+/*
+ * A jump: what CLOCK_REALTIME is ahead of CLOCK_BOOTTIME has changed.  Over a
+ * reboot only a step back is seen: the log is ahead.
+ */
 static void
 clock_steps(int64_t now_ms)
 {
-	static int64_t last_us;
 	int64_t now_us = now_realtime_us(), ahead_us = now_us - now_ms * 1000;
+	int64_t was_us = clock_us + now_ms * 1000;
 
-	if (last_us != 0 && llabs(ahead_us - last_us) > STEP_US)
-		record_clock("clock", last_us + now_ms * 1000, now_us);
-	last_us = ahead_us;
+	if (clock_us == 0)
+		was_us = journal_now_us();
+	if (llabs(now_us - was_us) > STEP_US)
+		record_clock("clock", was_us, now_us);
+	clock_us = ahead_us;
 }
 
 int64_t

@@ -38,49 +38,14 @@ add_body(struct record *rec, const struct request *r)
 		fatalx("a body cannot be read");
 }
 
-/* A day is UTC's, by the records' own times. */
-void
-record_count(struct vm *vm, int64_t time_us, uint64_t bytes)
-{
-	int64_t day = time_us / (86400 * INT64_C(1000000));
-
-	if (day != vm->log_day) {
-		vm->log_day = day;
-		vm->log_day_bytes = 0;
-	}
-	vm->log_day_bytes += bytes;
-	vm->log_total += bytes;
-}
-
 uint64_t
 record_end_of(struct vm *vm, uint8_t hash[SHA256_LEN])
 {
 	uint64_t seq;
 
 	seq = journal_end(hash);
-	record_count(vm, journal_now_us(), journal_size());
+	share_count(vm->name, journal_now_us(), journal_size());
 	return (seq);
-}
-
-bool
-record_share(struct vm *vm, uint64_t len)
-{
-	uint64_t bytes = record_bound(len) + JOURNAL_RESULT;
-	int64_t day = journal_now() / 86400;
-	uint32_t full = LOG_FULL_NOT;
-
-	if (day != vm->log_day)
-		vm->log_day_bytes = 0;
-	vm->log_day = day;
-	if (vm->log_total + bytes > LOG_VM_BYTES)
-		full = LOG_FULL_ALL;
-	else if (vm->log_day_bytes + bytes > LOG_DAY_BYTES)
-		full = LOG_FULL_DAY;
-	if (full != LOG_FULL_NOT && vm->log_full == LOG_FULL_NOT)
-		record_event(vm, "share", "used",
-		    full == LOG_FULL_DAY ? "of a day" : "in all");
-	vm->log_full = full;
-	return (full == LOG_FULL_NOT);
 }
 
 bool
@@ -205,7 +170,7 @@ record_owed_no_more(const struct request *r, const char *event)
 	rec = journal_begin(event, r->vm->name, r->answer.id);
 	record_u64(rec, "result", r->answer.log_seq);
 	journal_end_quietly();
-	record_count(r->vm, journal_now_us(), journal_size());
+	share_count(r->vm->name, journal_now_us(), journal_size());
 }
 
 /* Ten refusals a minute are recorded; more end the session and are counted. */

@@ -56,17 +56,15 @@ request_drop_body(struct request *r)
 void
 request_free(struct request *r)
 {
-	struct vm *vm = r->vm;
-
 	request_drop_body(r);
 	close_fd(&r->text_fd);
 	close_fd(&r->spool_fd[0]);
 	close_fd(&r->spool_fd[1]);
 	if (r->entered)
-		vm->session.entries--;
-	vm->spool_bytes -= r->spool_bytes;
-	vm->count--;
-	TAILQ_REMOVE(&vm->requests, r, entry);
+		r->vm->session.entries--;
+	r->vm->spool_bytes -= r->spool_bytes;
+	r->vm->count--;
+	TAILQ_REMOVE(&r->vm->requests, r, entry);
 	free(r);
 }
 
@@ -80,6 +78,59 @@ request_find(struct vm *vm, const char *id, const char *key)
 		    strcmp(r->answer.id, id) == 0 &&
 		    strcmp(r->token.key, key) == 0)
 			return (r);
+	}
+	return (NULL);
+}
+
+static bool
+has_begun(const struct request *r)
+{
+	return (r->state == REQUEST_RECORDED || r->state == REQUEST_STARTING ||
+	    r->state == REQUEST_RUNNING);
+}
+
+static void
+leave(struct request *r)
+{
+	struct vm *vm = r->vm;
+
+	TAILQ_REMOVE(&vm->requests, r, entry);
+	vm->count--;
+	vm->spool_bytes -= r->spool_bytes;
+	if (r->body_fd != -1)
+		vm->bytes -= r->token.body_len + r->token.input_len;
+	vm->running -= has_begun(r);
+	vm->running_queue -= has_begun(r) && r->token.queue;
+}
+
+static void
+join(struct request *r, struct vm *vm)
+{
+	TAILQ_INSERT_TAIL(&vm->requests, r, entry);
+	r->vm = vm;
+	vm->count++;
+	vm->spool_bytes += r->spool_bytes;
+	if (r->body_fd != -1)
+		vm->bytes += r->token.body_len + r->token.input_len;
+	vm->running += has_begun(r);
+	vm->running_queue += has_begun(r) && r->token.queue;
+}
+
+struct request *
+request_move(struct vm *to, const char *id, const char *key)
+{
+	struct request *r;
+	struct vm *vm;
+
+	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+		if (vm == to || channel_is_open(&vm->session.ch))
+			continue;
+		r = request_find(vm, id, key);
+		if (r == NULL)
+			continue;
+		leave(r);
+		join(r, to);
+		return (r);
 	}
 	return (NULL);
 }
@@ -107,6 +158,21 @@ request_by_seq(uint64_t seq)
 			continue;
 		TAILQ_FOREACH (r, &vm->requests, entry) {
 			if (r->spool_seq == seq && seq != 0)
+				return (r);
+		}
+	}
+	return (NULL);
+}
+
+struct request *
+request_by_result(uint64_t seq)
+{
+	struct request *r;
+	struct vm *vm;
+
+	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+		TAILQ_FOREACH (r, &vm->requests, entry) {
+			if (r->answer.has_log && r->answer.log_seq == seq)
 				return (r);
 		}
 	}

@@ -63,16 +63,19 @@ fingerprint(struct line *l, const char *name, char out[FINGERPRINT_HEX + 1])
 		bad(l->h);
 }
 
+/* NULL: no place is free, even after a look at what holds the others. */
 static struct vm *
-vm_of(struct line *l)
+place_of(const struct line *l)
 {
 	struct vm *vm;
 
 	if (l->h->vm[0] == '\0')
 		bad(l->h);
 	vm = config_place(l->h->vm);
-	if (vm == NULL)
-		fatalx("log: more VMs are owed answers than there may be");
+	if (vm == NULL) {
+		config_tidy(l->h->time_us / 1000000);
+		vm = config_place(l->h->vm);
+	}
 	return (vm);
 }
 
@@ -87,11 +90,23 @@ static void
 seen_head(struct line *l)
 {
 	char boot[BOOT_ID_LEN + 1];
+	uint64_t booted = 0;
 
 	same_boot =
 	    field_str(&l->fields, "boot", boot, sizeof(boot)) == BOOT_ID_LEN &&
 	    strcmp(boot, boot_now) == 0;
+	if (same_boot)
+		(void)field_u64(&l->fields, "booted", &booted);
+	pulse_clock((int64_t)booted);
 	key_count = 0;
+}
+
+static void
+seen_clock(struct line *l)
+{
+	int64_t from = (int64_t)number(l, "from");
+
+	pulse_clock_stepped((int64_t)number(l, "to") - from);
 }
 
 static int
@@ -175,33 +190,61 @@ span_of(struct line *l)
 	return ((int64_t)number(l, "expires") - issued + CLOCK_SLACK);
 }
 
-/* A request of the log: its key and its entry in the memory, if not there yet. */
+/* Its entry in the memory, if not there yet; or -1. */
+static int
+remembered(struct line *l, const char *key_name, const uint8_t *request,
+    int64_t expires, int64_t span)
+{
+	int key, entry;
+
+	key = key_place(key_name, l->h->time_us / 1000000 + 1);
+	entry = memory_find(key, l->h->id);
+	if (entry == -1)
+		entry = memory_put(key, l->h->id, request, expires,
+		    now_boottime_ms() / 1000 + span + MEMORY_KEEP);
+	if (entry == -1) {
+		memory_raise_floor(key, expires);
+		return (-1);
+	}
+	memory_recorded(entry);
+	return (entry);
+}
+
+/*
+ * A request of the log.  NULL where its VM has no place: it never runs again,
+ * and its answer is lost.
+ */
 static struct request *
 request_of(struct line *l, bool whole_span)
 {
-	int64_t expires, span = EXPIRES_MAX;
+	char key[FINGERPRINT_HEX + 1];
+	uint8_t request[SHA256_LEN];
+	int64_t expires;
 	struct request *r;
-	int key;
+	struct vm *vm;
+	int entry;
 
-	r = request_new(vm_of(l), l->h->id);
-	digest(l, "request", r->answer.request);
-	r->answer.has_request = true;
-	fingerprint(l, "key", r->token.key);
-	if (!whole_span)
-		span = span_of(l);
+	digest(l, "request", request);
+	fingerprint(l, "key", key);
 	expires = (int64_t)number(l, "expires");
+	entry = remembered(l, key, request, expires,
+	    whole_span ? EXPIRES_MAX : span_of(l));
+	vm = place_of(l);
+	if (vm == NULL) {
+		log_warn("log: no room for VM %s: its answer to %s is lost",
+		    l->h->vm, l->h->id);
+		if (entry != -1)
+			memory_unpin(entry);
+		return (NULL);
+	}
+	r = request_new(vm, l->h->id);
+	memcpy(r->answer.request, request, sizeof(request));
+	r->answer.has_request = true;
+	memcpy(r->token.key, key, sizeof(key));
 	r->token.expires = expires;
-	key = key_place(r->token.key, l->h->time_us / 1000000 + 1);
-	r->memory = memory_find(key, r->answer.id);
-	if (r->memory != -1)
-		memory_pin(r->memory);
-	else
-		r->memory = memory_put(key, r->answer.id, r->answer.request,
-		    expires, now_boottime_ms() / 1000 + span + MEMORY_KEEP);
-	if (r->memory != -1)
-		memory_recorded(r->memory);
-	else
-		memory_raise_floor(key, expires);
+	r->memory = entry;
+	if (entry != -1)
+		memory_pin(entry);
 	return (r);
 }
 
@@ -289,7 +332,10 @@ answered(struct line *l, struct request *r, uint64_t seq,
 static void
 seen_intent(struct line *l)
 {
-	begun(request_of(l, false), l->h->seq);
+	struct request *r = request_of(l, false);
+
+	if (r != NULL)
+		begun(r, l->h->seq);
 }
 
 static void
@@ -312,6 +358,8 @@ seen_snapshot_request(struct line *l)
 	struct request *r;
 
 	r = request_of(l, true);
+	if (r == NULL)
+		return;
 	if (intent != 0)
 		begun(r, intent);
 	if (field_u64(&l->fields, "result", &result) == -1) {
@@ -327,19 +375,13 @@ seen_snapshot_request(struct line *l)
 static void
 seen_delivered(struct line *l)
 {
-	uint64_t result = number(l, "result");
-	struct request *r;
-	struct vm *vm;
+	struct request *r = request_by_result(number(l, "result"));
 
-	vm = vm_of(l);
-	TAILQ_FOREACH (r, &vm->requests, entry) {
-		if (r->answer.log_seq != result)
-			continue;
-		if (r->memory != -1)
-			memory_unpin(r->memory);
-		request_free(r);
+	if (r == NULL)
 		return;
-	}
+	if (r->memory != -1)
+		memory_unpin(r->memory);
+	request_free(r);
 }
 
 static void
@@ -348,6 +390,8 @@ add_cancel(struct vm *vm, const uint8_t id[SHA256_LEN], int64_t expires,
 {
 	struct cancel *c;
 
+	if (vm == NULL)
+		return;
 	for (c = vm->cancels; c < vm->cancels + CANCELS_MAX; c++) {
 		if (c->expires != 0 && memcmp(c->id, id, SHA256_LEN) != 0)
 			continue;
@@ -369,7 +413,7 @@ seen_cancel(struct line *l)
 	if (strcmp(effect, CANCEL_EARLY) != 0)
 		return;
 	sha256(l->h->id, strlen(l->h->id), id);
-	add_cancel(vm_of(l), id, (int64_t)number(l, "expires"),
+	add_cancel(place_of(l), id, (int64_t)number(l, "expires"),
 	    now_boottime_ms() + span_of(l) * 1000);
 }
 
@@ -379,17 +423,27 @@ seen_snapshot_cancel(struct line *l)
 	uint8_t id[SHA256_LEN];
 
 	digest(l, "id_sha256", id);
-	add_cancel(vm_of(l), id, (int64_t)number(l, "expires"), until_of(l));
+	add_cancel(place_of(l), id, (int64_t)number(l, "expires"), until_of(l));
 }
 
 static void
 seen_snapshot_vm(struct line *l)
 {
-	struct vm *vm = vm_of(l);
+	struct share *s = share_of(l->h->vm);
 
-	vm->log_day = (int64_t)number(l, "day");
-	vm->log_day_bytes = number(l, "day_bytes");
-	vm->log_total = number(l, "total_bytes");
+	s->day = (int64_t)number(l, "day");
+	s->day_bytes = number(l, "day_bytes");
+	s->total_bytes = number(l, "total_bytes");
+	s->newest_us = (int64_t)number(l, "newest");
+}
+
+static void
+seen_snapshot(struct line *l)
+{
+	uint64_t floor;
+
+	if (field_u64(&l->fields, "fallen", &floor) == 0)
+		memory_raise_fallen((int64_t)floor);
 }
 
 static const struct {
@@ -403,30 +457,28 @@ static const struct {
     {"snapshot-memory", seen_snapshot_memory},
     {"snapshot-request", seen_snapshot_request},
     {"snapshot-cancel", seen_snapshot_cancel},
+    {"snapshot", seen_snapshot},
     {"key", seen_key},
     {"intent", seen_intent},
     {"result", seen_result},
     {"delivered", seen_delivered},
     {"lapsed", seen_delivered},
     {"cancel", seen_cancel},
+    {"clock", seen_clock},
 };
 
 void
 restore_seen(const struct line_head *h, const char *text, size_t len)
 {
 	struct line l = {.h = h, .fields = {.line = text, .len = len}};
-	struct vm *vm;
 	size_t i;
 
 	for (i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
 		if (strcmp(h->event, events[i].event) == 0)
 			events[i].fn(&l);
 	}
-	if (h->vm[0] == '\0' || strncmp(h->event, "snapshot", 8) == 0)
-		return;
-	vm = config_place(h->vm);
-	if (vm != NULL)
-		record_count(vm, h->time_us, len);
+	if (h->vm[0] != '\0' && strncmp(h->event, "snapshot", 8) != 0)
+		share_count(h->vm, h->time_us, len);
 }
 
 void
@@ -444,6 +496,8 @@ restore_forget(void)
 		config_forget(vm);
 	}
 	memory_clear();
+	share_forget();
+	pulse_clock(0);
 }
 
 void
@@ -452,6 +506,7 @@ restore_finish(void)
 	struct request *r;
 	struct vm *vm;
 
+	config_tidy(journal_now());
 	for (vm = vms; vm < vms + VM_TABLE; vm++) {
 		TAILQ_FOREACH (r, &vm->requests, entry) {
 			if (r->state == REQUEST_FINISHED) {

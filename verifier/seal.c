@@ -41,8 +41,6 @@ seed_create(int folder, uint64_t run)
 	struct seed *s = &secret.next;
 	int fd;
 
-	if (unlinkat(folder, SEED_NEW_NAME, 0) == -1 && errno != ENOENT)
-		fatal("log: %s", SEED_NEW_NAME);
 	fd = openat(folder, SEED_NEW_NAME,
 	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd == -1)
@@ -69,6 +67,9 @@ seed_open(int folder, uint64_t run)
 	struct stat st;
 	int fd;
 
+	/* Of a start that ended while it made one: it may be its second name. */
+	if (unlinkat(folder, SEED_NEW_NAME, 0) == -1 && errno != ENOENT)
+		fatal("log: %s", SEED_NEW_NAME);
 	fd = openat(folder, SEED_NAME, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1 && errno == ENOENT)
 		return (seed_create(folder, run));

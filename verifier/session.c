@@ -508,7 +508,7 @@ room(struct vm *vm)
 		n.word = WORD_FULL;
 	else if (!memory_room(vm->memory))
 		n.word = WORD_MEMORY;
-	else if (!record_share(vm, request))
+	else if (!share_room(vm, request))
 		n.word = WORD_LOG;
 	else if (disk_low ||
 	    !journal_room(record_bound(request) + JOURNAL_RESULT))

@@ -18,14 +18,15 @@ end(unsigned *count)
 }
 
 static void
-add_vm(const struct vm *vm, unsigned *count)
+add_share(const struct share *s, unsigned *count)
 {
 	struct record *rec;
 
-	rec = journal_begin("snapshot-vm", vm->name, NULL);
-	record_i64(rec, "day", vm->log_day);
-	record_u64(rec, "day_bytes", vm->log_day_bytes);
-	record_u64(rec, "total_bytes", vm->log_total);
+	rec = journal_begin("snapshot-vm", s->vm, NULL);
+	record_i64(rec, "day", s->day);
+	record_u64(rec, "day_bytes", s->day_bytes);
+	record_u64(rec, "total_bytes", s->total_bytes);
+	record_i64(rec, "newest", s->newest_us);
 	end(count);
 }
 
@@ -109,16 +110,18 @@ snapshot_write(void)
 	const struct cancel *c;
 	const struct request *r;
 	const struct vm *vm;
+	const struct share *s = NULL;
 	struct record *rec;
 
 	n = memory_keys(order);
 	for (i = 0; i < n; i++)
 		add_key(order[i], &key_count);
 	add_memory(&memory_count);
+	while ((s = share_next(s)) != NULL)
+		add_share(s, &vm_count);
 	for (vm = vms; vm < vms + VM_TABLE; vm++) {
 		if (vm->name[0] == '\0')
 			continue;
-		add_vm(vm, &vm_count);
 		TAILQ_FOREACH (r, &vm->requests, entry) {
 			if (r->state != REQUEST_GONE &&
 			    (r->seq != 0 || r->answer.has_log))
@@ -135,5 +138,7 @@ snapshot_write(void)
 	record_u64(rec, "vms", vm_count);
 	record_u64(rec, "requests", request_count);
 	record_u64(rec, "cancels", cancel_count);
+	if (memory_fallen() != INT64_MIN)
+		record_i64(rec, "fallen", memory_fallen());
 	journal_end_quietly();
 }

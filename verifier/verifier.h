@@ -131,9 +131,6 @@ struct vm {
 	uint64_t bytes, spool_bytes;
 	unsigned running, running_queue;
 	struct cancel cancels[CANCELS_MAX];
-	int64_t log_day; /* since 1970 */
-	uint64_t log_day_bytes, log_total;
-	uint32_t log_full; /* LOG_FULL_*, and recorded */
 	int64_t refused_since_ms;
 	unsigned refused, refused_more;
 	uint64_t refused_all;
@@ -163,6 +160,8 @@ void config_init(void);
 void config_forget(struct vm *);
 /* A VM's place, by name; a free one gets it.  NULL: the table is full. */
 struct vm *config_place(const char *name);
+/* Makes places free that nothing holds, a cancel that expired before then. */
+void config_tidy(int64_t now);
 /* Why a VM is not served. */
 const char *config_why(const struct vm *);
 /* The parent has said at least once who is served. */
@@ -185,8 +184,14 @@ bool vm_owes(const struct vm *);
 struct request *request_new(struct vm *, const char *id);
 void request_free(struct request *);
 struct request *request_find(struct vm *, const char *id, const char *key);
+/*
+ * Its key is another VM's now: the request of a VM without a session becomes
+ * that VM's.  NULL: there is none.
+ */
+struct request *request_move(struct vm *to, const char *id, const char *key);
 struct request *request_by_serial(struct vm *, uint32_t serial);
 struct request *request_by_seq(uint64_t seq);
+struct request *request_by_result(uint64_t seq);
 /* Answers it; signed and recorded where it passed freshness. */
 void request_refuse(struct request *, enum receipt_status, const char *reason);
 void request_kept(struct request *);
@@ -232,9 +237,24 @@ void record_disk(const char *where, bool low);
 void record_clock(const char *event, int64_t from_us, int64_t to_us);
 /* Ends a record that is about a VM, and counts it in its share. */
 uint64_t record_end_of(struct vm *, uint8_t hash[SHA256_LEN]);
-void record_count(struct vm *, int64_t time_us, uint64_t bytes);
-/* Whether its share of the log has room for a record with len bytes in it. */
-bool record_share(struct vm *, uint64_t len);
+
+/* share.c: how much of the log each VM has used */
+#define SHARES_MAX (4 * VM_TABLE)
+struct share {
+	char vm[VM_NAME_MAX + 1]; /* "" : free */
+	int64_t day;		  /* since 1970 */
+	uint64_t day_bytes, total_bytes;
+	uint32_t full;	   /* LOG_FULL_*, and recorded */
+	int64_t newest_us; /* its newest record */
+};
+/* A VM's share, made where there is none. */
+struct share *share_of(const char *vm);
+/* All of them, from NULL to NULL. */
+const struct share *share_next(const struct share *);
+void share_forget(void);
+void share_count(const char *vm, int64_t time_us, uint64_t bytes);
+/* Whether there is room for a record with len bytes in it. */
+bool share_room(struct vm *, uint64_t len);
 
 /* snapshot.c and restore.c: what a run leaves to the next */
 void snapshot_write(void);
@@ -247,6 +267,12 @@ void restore_finish(void);
 /* pulse.c: what is looked at after each turn */
 extern bool disk_low; /* the log's or the spool's has only its reserve */
 void pulse_init(int log_folder);
+/*
+ * From the log: what CLOCK_REALTIME was ahead of this boot's CLOCK_BOOTTIME;
+ * 0: nothing is known.
+ */
+void pulse_clock(int64_t ahead_us);
+void pulse_clock_stepped(int64_t by_us);
 /* The executor's word on the spool's disk. */
 void pulse_spool_low(bool low);
 /* Heartbeat, clock steps, the log's disk; returns when to look again. */
