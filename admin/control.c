@@ -250,9 +250,12 @@ show_vm_words(const struct msg_status_vm *v)
 		printf("    its share of the log is used up for good: move the "
 		       "log's folder away while the daemon is stopped, and "
 		       "begin a new log\n");
-	if (v->key_ahead)
-		printf("    its key's tokens are refused until a time that "
-		       "lies ahead (a clock was wrong): rotate it\n");
+	if (v->key_ahead == 0)
+		return;
+	printf("    its key's tokens are refused up to ");
+	print_time(v->key_ahead * 1000000);
+	printf(": a clock was wrong (rotate the key), or keys of this time "
+	       "fell out of dom0's memory (wait)\n");
 }
 
 static void
@@ -274,7 +277,7 @@ show_vm_json(const struct msg_status_vm *v)
 	    v->log_full != LOG_FULL_NOT ? "true" : "false");
 	printf(",\"key_ahead\":%s,\"log_day\":%" PRIu64
 	       ",\"log_day_limit\":%" PRIu64 "}\n",
-	    v->key_ahead ? "true" : "false", v->log_day, v->log_day_limit);
+	    v->key_ahead != 0 ? "true" : "false", v->log_day, v->log_day_limit);
 }
 
 static void

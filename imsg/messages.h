@@ -335,11 +335,11 @@ struct msg_status_vm {
 	char last_id[ID_MAX + 8];
 	int64_t last_us, session_us;	 /* Unix microseconds; 0: none */
 	uint64_t log_day, log_day_limit; /* bytes */
+	uint64_t log_full;		 /* LOG_FULL_* */
 	uint64_t refused;		 /* since the daemon's start */
+	int64_t key_ahead; /* its tokens are refused up to then; or 0 */
 	uint32_t served;
 	uint32_t running, waiting, owed; /* requests */
-	uint32_t key_ahead; /* its floor lies ahead: it must be rotated */
-	uint32_t log_full;  /* LOG_FULL_* */
 };
 #define LOG_FULL_NOT 0
 #define LOG_FULL_DAY 1 /* until the next day, UTC */

@@ -21,7 +21,7 @@
 #include "verifier/journal.h"
 #include "verifier/memory.h"
 
-static char keys[MEMORY_SERVED][FINGERPRINT_HEX + 1];
+static char keys[MEMORY_KEYS][FINGERPRINT_HEX + 1];
 static unsigned key_count;
 
 static struct {
@@ -231,7 +231,7 @@ read_keys(void)
 {
 	char line[64];
 
-	while (key_count < MEMORY_SERVED &&
+	while (key_count < MEMORY_KEYS &&
 	    fgets(line, sizeof(line), stdin) != NULL) {
 		line[strcspn(line, "\n")] = '\0';
 		if (strlen(line) != FINGERPRINT_HEX)

@@ -140,6 +140,7 @@ forward_at_boot() {
     start
     new_one exited
     old_ones_do_not_run
+    atf_check -o inline:"$1\n-$1\n" steps clock
     log_is_whole
 }
 
@@ -184,7 +185,7 @@ back() {
     # The key is known since a time that lies ahead now: it must be rotated.
     new_one rejected --issued $then --expires $((then + 300))
     atf_check -o match:'^reason issued before dom0 knew its key$' cat meta
-    atf_check -o match:'lies ahead.*rotate it' in_dom0 qvm-remote-dom0 status
+    atf_check -o match:'tokens are refused up to .*rotate the key' in_dom0 qvm-remote-dom0 status
     new_key
     then=$(($(date +%s) - DAY + 2))
     wait_for "[ \$(date +%s) -gt $((then + DAY)) ]"

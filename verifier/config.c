@@ -297,6 +297,17 @@ turn_away(const char *name)
 		memcpy(no_place[no_places++], name, strlen(name) + 1);
 }
 
+bool
+config_turned_away(unsigned n, struct msg_status_vm *s)
+{
+	if (n >= no_places)
+		return (false);
+	memset(s, 0, sizeof(*s));
+	memcpy(s->vm, no_place[n], sizeof(no_place[n]));
+	snprintf(s->why, sizeof(s->why), "%s", NO_PLACE);
+	return (true);
+}
+
 static void
 config_vm(struct imsg *m)
 {

@@ -18,6 +18,7 @@ static struct timer deadline;
 static enum imsg_type command; /* IMSG_CONTROL: none has come yet */
 static bool log_told, done_due;
 static const struct vm *next_vm;
+static unsigned turned_away;
 static struct msg_clock clock_now;
 
 static void
@@ -90,6 +91,16 @@ count_requests(const struct vm *vm, struct msg_status_vm *s)
 	}
 }
 
+/* When the last of the times has passed that make a key's tokens refused. */
+static int64_t
+key_ahead(int key)
+{
+	int64_t floor = memory_floor(key), since = memory_known_since(key);
+	int64_t last = floor > since ? floor : since;
+
+	return (last > journal_now() ? last : 0);
+}
+
 static int
 send_vm(const struct vm *vm)
 {
@@ -112,8 +123,7 @@ send_vm(const struct vm *vm)
 	if (vm->served) {
 		memcpy(s.fingerprint, vm->key->fingerprint,
 		    sizeof(vm->key->fingerprint));
-		s.key_ahead = memory_floor(vm->memory) > journal_now() ||
-		    memory_known_since(vm->memory) > journal_now();
+		s.key_ahead = key_ahead(vm->memory);
 	} else
 		snprintf(s.why, sizeof(s.why), "%s", config_why(vm));
 	return (channel_send(&control, IMSG_STATUS_VM, 0, &s, sizeof(s), -1));
@@ -123,6 +133,8 @@ send_vm(const struct vm *vm)
 static int
 send_status(const struct msg_status_log *log)
 {
+	struct msg_status_vm v;
+
 	if (!log_told &&
 	    channel_send(&control, IMSG_STATUS_LOG, 0, log, sizeof(*log), -1) ==
 		-1)
@@ -130,6 +142,11 @@ send_status(const struct msg_status_log *log)
 	log_told = true;
 	for (; next_vm < vms + VM_TABLE; next_vm++) {
 		if (next_vm->name[0] != '\0' && send_vm(next_vm) == -1)
+			return (-1);
+	}
+	for (; config_turned_away(turned_away, &v); turned_away++) {
+		if (channel_send(&control, IMSG_STATUS_VM, 0, &v, sizeof(v),
+			-1) == -1)
 			return (-1);
 	}
 	return (0);
@@ -177,6 +194,7 @@ control_open(int fd)
 	command = IMSG_CONTROL;
 	log_told = done_due = false;
 	next_vm = vms;
+	turned_away = 0;
 	channel_open(&control, fd, ROLE_VERIFIER, ROLE_CONTROL, ST_SERVING,
 	    "control socket");
 	timer_start(&deadline, CLOCK_BOOTTIME, DEADLINE_MS, overdue, NULL);

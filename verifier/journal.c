@@ -218,12 +218,17 @@ segment_begin(void)
 	segment_name_it();
 }
 
-/* Which boot it is, and when it began: a later run compares its clocks. */
+void
+journal_add_booted(struct record *r)
+{
+	record_i64(r, "booted", now_realtime_us() - now_boottime_ms() * 1000);
+}
+
 static void
 add_boot(struct record *r)
 {
 	record_str(r, "boot", j.boot);
-	record_i64(r, "booted", now_realtime_us() - now_boottime_ms() * 1000);
+	journal_add_booted(r);
 }
 
 static bool

@@ -72,6 +72,12 @@ int64_t journal_now(void); /* seconds */
  */
 void journal_clock_accept(void);
 
+/*
+ * When this boot began, by both clocks: a later run sees whether one of them
+ * was set.  Unix microseconds.
+ */
+void journal_add_booted(struct record *);
+
 /* Closing record, commit, and the segment's reserved rest given back. */
 void journal_close(void);
 

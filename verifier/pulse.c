@@ -57,13 +57,6 @@ pulse_clock(int64_t ahead_us)
 	clock_us = ahead_us;
 }
 
-void
-pulse_clock_stepped(int64_t by_us)
-{
-	if (clock_us != 0)
-		clock_us += by_us;
-}
-
 /*
  * A jump: what CLOCK_REALTIME is ahead of CLOCK_BOOTTIME has changed.  Over a
  * reboot only a step back is seen: the log is ahead.

@@ -311,6 +311,7 @@ record_clock(const char *event, int64_t from_us, int64_t to_us)
 	rec = journal_begin(event, NULL, NULL);
 	record_i64(rec, "from", from_us);
 	record_i64(rec, "to", to_us);
+	journal_add_booted(rec);
 	journal_end(hash);
 	copy_event(NULL, event, "");
 }

@@ -86,27 +86,27 @@ until_of(struct line *l)
 			  : now_boottime_ms() + ANSWER_KEPT_MS);
 }
 
+/* How the clocks stand to each other, as the log has it last. */
+static void
+seen_clock(struct line *l)
+{
+	uint64_t booted = 0;
+
+	if (same_boot)
+		(void)field_u64(&l->fields, "booted", &booted);
+	pulse_clock((int64_t)booted);
+}
+
 static void
 seen_head(struct line *l)
 {
 	char boot[BOOT_ID_LEN + 1];
-	uint64_t booted = 0;
 
 	same_boot =
 	    field_str(&l->fields, "boot", boot, sizeof(boot)) == BOOT_ID_LEN &&
 	    strcmp(boot, boot_now) == 0;
-	if (same_boot)
-		(void)field_u64(&l->fields, "booted", &booted);
-	pulse_clock((int64_t)booted);
+	seen_clock(l);
 	key_count = 0;
-}
-
-static void
-seen_clock(struct line *l)
-{
-	int64_t from = (int64_t)number(l, "from");
-
-	pulse_clock_stepped((int64_t)number(l, "to") - from);
 }
 
 static int

@@ -164,6 +164,8 @@ struct vm *config_place(const char *name);
 void config_tidy(int64_t now);
 /* Why a VM is not served. */
 const char *config_why(const struct vm *);
+/* The nth VM that has no place in the table, for `status`. */
+bool config_turned_away(unsigned n, struct msg_status_vm *);
 /* The parent has said at least once who is served. */
 bool config_known(void);
 void config_dispatch(struct imsg *);
@@ -272,7 +274,6 @@ void pulse_init(int log_folder);
  * 0: nothing is known.
  */
 void pulse_clock(int64_t ahead_us);
-void pulse_clock_stepped(int64_t by_us);
 /* The executor's word on the spool's disk. */
 void pulse_spool_low(bool low);
 /* Heartbeat, clock steps, the log's disk; returns when to look again. */

@@ -1,0 +1,293 @@
+#!/usr/bin/env atf-sh
+# Keys and VMs that come and go: what they have used is not forgotten, and what
+# they leave holds up nobody.
+. "$(atf_get_srcdir)/lib.sh"
+
+DOM0=etc/qubes/remote.d
+
+reload() {
+    kill -HUP "$(role_pid parent)"
+}
+
+restart() {
+    atf_check "$regress/bed" stop
+    atf_check "$regress/bed" start
+}
+
+# The log is another one from now on: SCRIPT makes its files in the folder.
+log_by() {
+    rm -r "$BED/var/log/qvm-remote"
+    install -d -m 0700 -o qvm-remote-key -g qvm-remote-key \
+        "$BED/var/log/qvm-remote"
+    "$@" || atf_fail "no log"
+    chown -R qvm-remote-key: "$BED/var/log/qvm-remote"
+    chmod 0600 "$BED"/var/log/qvm-remote/*.log
+    bed_altered
+}
+
+# made_log: Python on standard input, with `log` and how it is written.
+made_log() {
+    { cat && echo 'log.write(sys.argv[1])'; } >make
+    PYTHONPATH=$regress python3 -B - "$BED/var/log/qvm-remote" <<END
+import base64, os, sys, time
+from make_log import Maker
+boot = open("/proc/sys/kernel/random/boot_id").read().strip()
+log = Maker(os.urandom(32))
+log.segment("start", dict(log.now, boot=boot))
+$(cat make)
+END
+}
+
+thousand_keys() {
+    python3 -c 'for n in range(1024): print("%016x" % n)' |
+        "$BUILD/regress/big_log" "$BED/var/log/qvm-remote" 3
+}
+
+# What fell out had tokens that expire within the hour: of a key that may be
+# one of those, only later ones run.
+bed_test a_key_that_may_have_fallen_out_refuses_what_it_may_have_used
+a_key_that_may_have_fallen_out_refuses_what_it_may_have_used_body() {
+    bed_up 2
+    atf_check -o ignore -e ignore in_dom0 qvm-remote-dom0 revoke vm2
+    atf_check "$regress/bed" stop
+    log_by thousand_keys
+    atf_check "$regress/bed" start
+    now=$(date +%s)
+    forge vm1 --issued $((now + 200)) --expires $((now + 3000)) \
+        --body "$(witness)" --wait 20 >meta || atf_fail "no answer"
+    atf_check -o match:'^status replayed$' -o not-match:'^mac ' cat meta
+    no_witness
+    atf_check -s exit:1 -o match:'tokens are refused up to .* fell out' \
+        in_dom0 qvm-remote-dom0 status
+    forge vm1 --expires $((now + 8000)) --body "$(witness)" --wait 20 >meta ||
+        atf_fail "no answer"
+    atf_check -o match:'^status exited$' cat meta
+    # Another key, after a restart: a snapshot keeps it.
+    restart
+    in_dom0 qvm-remote-dom0 authorize vm2 >said 2>&1 \
+        <"$BED/vms/vm2/home/.qvm-remote/auth.key" || atf_fail "authorize"
+    forge vm2 --body "$(witness)" --wait 20 >meta || atf_fail "no answer"
+    atf_check -o match:'^status replayed$' cat meta
+    atf_check -o inline:'1\n' count_witness
+}
+
+bed_test two_keys_that_change_places_in_one_reload_both_serve
+two_keys_that_change_places_in_one_reload_both_serve_body() {
+    bed_up 2
+    id=$(forge vm1 --save /home/user/saved --body "$(witness)")
+    wait_result vm1 "$id"
+    for vm in vm1 vm2; do
+        cp "$BED/vms/$vm/home/.qvm-remote/auth.key" "key.$vm"
+    done
+    cat key.vm2 >"$BED/vms/vm1/home/.qvm-remote/auth.key"
+    cat key.vm1 >"$BED/vms/vm2/home/.qvm-remote/auth.key"
+    cat key.vm2 >"$BED/$DOM0/vm1.key"
+    cat key.vm1 >"$BED/$DOM0/vm2.key"
+    reload
+    wait_for 'in_vm vm1 qvm-remote true 2>/dev/null'
+    wait_for 'in_vm vm2 qvm-remote true 2>/dev/null'
+    cp -a "$BED/vms/vm1/home/saved" "$BED/vms/vm2/home/"
+    chown -R --reference="$BED/vms/vm2/home" "$BED/vms/vm2/home/saved"
+    again vm2
+    wait_result vm2 "$id"
+    atf_check -o match:'^status replayed$' meta_of vm2 "$id"
+    atf_check -o inline:'1\n' count_witness
+}
+
+# 150 others that the newest segment names.
+bed_test names_that_are_gone_take_no_place
+names_that_are_gone_take_no_place_body() {
+    bed_up 2
+    for round in 1 2 3; do
+        for n in $(seq 50); do
+            (umask 077 && other_key >"$BED/$DOM0/g$round-$n.key")
+            echo 'mode = shell' >"$BED/$DOM0/g$round-$n.conf"
+        done
+        reload
+        wait_for '[ "$(count_log "\"event\":\"key\",\"vm\":\"g$round-")" = 50 ]'
+        rm "$BED/$DOM0"/g*
+        reload
+    done
+    atf_check -o ignore in_vm vm2 qvm-remote "$(witness)"
+    restart
+    atf_check -o ignore in_vm vm1 qvm-remote "$(witness)"
+    atf_check -o ignore in_vm vm2 qvm-remote "$(witness)"
+    restart
+    atf_check -o ignore in_vm vm2 qvm-remote "$(witness)"
+    atf_check -o inline:'4\n' count_witness
+    atf_check "$regress/bed" stop
+    id=$(forge vm2 --body "$(witness)")
+    atf_check "$regress/bed" once
+    atf_check -o match:'^status exited' meta_of vm2 "$id"
+}
+
+owed_by_too_many() {
+    made_log <<'END'
+for n in range(140):
+    name = "20260218-143022-1234-%08x" % n
+    log.add("intent", vm="o%d" % n, id=name, request="%064x" % n,
+            key="%016x" % n, issued=int(time.time()),
+            expires=int(time.time()) + 300)
+END
+}
+
+# No table is so large that nothing could fill it: the daemon starts, says of
+# whom it cannot serve why, and what lost its answer does not run again.
+bed_test a_table_that_is_full_of_those_who_are_owed_is_no_end
+a_table_that_is_full_of_those_who_are_owed_is_no_end_body() {
+    bed_up 1
+    atf_check "$regress/bed" stop
+    log_by owed_by_too_many
+    atf_check "$regress/bed" start
+    atf_check -o inline:'12\n' grep -c 'its answer to .* is lost' \
+        "$BED/daemon.log"
+    atf_check -o inline:'128\n' count_log '"status":"interrupted"'
+    atf_check -s exit:1 -o match:'vm1.*no place is free' \
+        in_dom0 qvm-remote-dom0 status
+    atf_check "$regress/bed" stop
+    id=$(forge vm1 --body "$(witness)")
+    atf_check timeout 60 "$regress/bed" once
+    atf_check -o match:'VM vm1 is not served: no place is free' \
+        cat "$BED/daemon.log"
+    no_witness
+}
+
+cancels_of_many() {
+    made_log <<'END'
+soon = int(time.time()) + 600
+for n in range(140):
+    log.add("cancel", vm="o%d" % n, id="20260218-143022-1234-%08x" % n,
+            key="%016x" % n, issued=soon - 630, expires=soon,
+            effect="before its request")
+later = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime(soon + 3600))
+record = log.add("cancel", vm="late", id="20260218-143022-1234-99999999",
+                 key="%016x" % 1, issued=soon + 3600, expires=soon + 4000,
+                 effect="before its request")
+record["time"] = later
+END
+}
+
+bed_test cancels_that_have_expired_make_room
+cancels_that_have_expired_make_room_body() {
+    bed_up 1
+    atf_check "$regress/bed" stop
+    log_by cancels_of_many
+    atf_check "$regress/bed" start
+    newest=$(find "$BED/var/log/qvm-remote" -name '*.log' | sort | tail -n 1)
+    atf_check -o inline:'1\n' grep -ac '"event":"snapshot-cancel"' "$newest"
+    atf_check -o match:'"event":"snapshot-cancel","vm":"late"' \
+        grep -a snapshot-cancel "$newest"
+}
+
+total_of() {
+    find "$BED/var/log/qvm-remote" -name '*.log' | sort | tail -n 1 |
+        xargs cat | tr -d '\000' | python3 -c 'import json, sys
+for line in sys.stdin:
+    r = json.loads(line)
+    if r["event"] == "snapshot-vm" and r["vm"] == sys.argv[1]:
+        print(r["total_bytes"], r["day_bytes"])' "$1"
+}
+
+bed_test revoking_a_key_gives_no_new_share_of_the_log
+revoking_a_key_gives_no_new_share_of_the_log_body() {
+    bed_up 1
+    { printf '%s; : ' "$(witness)"; head -c 500000 /dev/zero | tr '\0' x; } \
+        >script
+    in_vm vm1 qvm-remote <script || atf_fail "did not run"
+    restart
+    before=$(total_of vm1)
+    [ "${before% *}" -gt 500000 ] || atf_fail "not counted: $before"
+    atf_check -o ignore -e ignore in_dom0 qvm-remote-dom0 revoke vm1
+    wait_for '! in_dom0 qvm-remote-dom0 status | grep -q "^vm1"'
+    restart
+    in_dom0 qvm-remote-dom0 authorize vm1 >said 2>&1 \
+        <"$BED/vms/vm1/home/.qvm-remote/auth.key" || atf_fail "authorize"
+    restart
+    after=$(total_of vm1)
+    [ "${after% *}" -ge "${before% *}" ] || atf_fail "$after after $before"
+    [ "${after#* }" -ge 500000 ] || atf_fail "$after after $before"
+}
+
+# move_key: vm1's key and files are vm2's from now on.
+move_key() {
+    atf_check -o ignore -e ignore in_dom0 qvm-remote-dom0 revoke vm1
+    atf_check -o ignore -e ignore in_dom0 qvm-remote-dom0 revoke vm2
+    rm -r "$BED/vms/vm2/home/.qvm-remote"
+    cp -a "$BED/vms/vm1/home/.qvm-remote" "$BED/vms/vm2/home/"
+    chown -R --reference="$BED/vms/vm2/home" "$BED/vms/vm2/home/.qvm-remote"
+    in_dom0 qvm-remote-dom0 authorize vm2 >said 2>&1 \
+        <"$BED/vms/vm2/home/.qvm-remote/auth.key" || atf_fail "authorize"
+}
+
+held() {
+    printf '%s; echo begun; until [ -e %s/go ]; do sleep 0.05; done; echo done' \
+        "$(witness)" "$BED"
+}
+
+# A VM that is given another name, as its owner sees it.
+bed_test an_answer_goes_with_its_key
+an_answer_goes_with_its_key_body() {
+    bed_up 2
+    id=$(forge vm1 --body "$(held)")
+    wait_for '[ "$(count_witness)" = 1 ]'
+    atf_check "$regress/bed" halt vm1
+    : >"$BED/go"
+    wait_for '[ "$(count_log "\"event\":\"result\"")" = 1 ]'
+    move_key
+    wait_result vm2 "$id"
+    atf_check -o match:'^status exited$' -o match:'^mac ' meta_of vm2 "$id"
+    atf_check -o inline:'begun\ndone\n' \
+        in_vm vm2 cat ".qvm-remote/queue/results/$id.out"
+    wait_for '[ "$(count_log "\"event\":\"delivered\"")" = 1 ]'
+    # Nobody is owed it any more, after a restart too.
+    restart
+    newest=$(find "$BED/var/log/qvm-remote" -name '*.log' | sort | tail -n 1)
+    atf_check -o match:'"requests":0,' grep -a '"event":"snapshot",' "$newest"
+    atf_check -o inline:'1\n' count_witness
+}
+
+bed_test an_interrupted_one_is_answered_where_its_key_is
+an_interrupted_one_is_answered_where_its_key_is_body() {
+    bed_up 2
+    id=$(forge vm1 --body "$(held)")
+    wait_for '[ "$(count_witness)" = 1 ]'
+    atf_check "$regress/bed" halt vm1
+    kill -9 "$(role_pid verifier)"
+    wait_for '[ -z "$(bed_processes)" ]'
+    bed_expect_crash
+    move_key
+    atf_check "$regress/bed" start
+    wait_result vm2 "$id"
+    atf_check -o match:'^status interrupted$' -o match:'^mac ' meta_of vm2 "$id"
+    atf_check -o inline:'1\n' count_witness
+}
+
+# Ctrl-C, and a unit's KillMode, reach every process.
+bed_test a_signal_to_all_processes_is_a_clean_end
+a_signal_to_all_processes_is_a_clean_end_body() {
+    bed_up 1
+    atf_check -o ignore in_vm vm1 qvm-remote "$(witness)"
+    for signal in INT TERM; do
+        # shellcheck disable=SC2046 # a list of pids
+        kill -s $signal $(bed_processes)
+        wait_for '[ -z "$(bed_processes)" ]'
+        atf_check "$regress/bed" stop
+        atf_check -o match:'^whole' in_dom0 qvm-remote-dom0 log verify
+        atf_check "$regress/bed" start
+    done
+}
+
+# Of a start that ended while it made the seed.
+bed_test a_seed_with_two_names_hinders_no_start
+a_seed_with_two_names_hinders_no_start_body() {
+    bed_up 1
+    atf_check "$regress/bed" stop
+    ln "$BED/var/log/qvm-remote/seed" "$BED/var/log/qvm-remote/.seed"
+    atf_check "$regress/bed" start
+    atf_check -o ignore in_vm vm1 qvm-remote "$(witness)"
+    atf_check -s exit:1 test -e "$BED/var/log/qvm-remote/.seed"
+}
+
+atf_init_test_cases() {
+    bed_add_tests
+}
