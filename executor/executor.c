@@ -117,6 +117,7 @@ got_spool_remove(struct imsg *m)
 	read_payload(m, &seq, sizeof(seq));
 	tell_no_spool(seq.seq);
 	spool_remove(seq.seq);
+	tell_disk(&verifier);
 }
 
 static void

@@ -43,6 +43,7 @@ static struct {
 
 #define KEY_SUFFIX    ".key"
 #define POLICY_SUFFIX ".conf"
+#define ANY_VM	      "*" /* no VM's name */
 
 /* The length of the VM's name in a file's name; 0: it is none of that kind. */
 static size_t
@@ -130,17 +131,19 @@ add_name(const char *name, size_t len)
 static bool
 folder_ok(const char *path)
 {
+	char why[ERR_MAX];
 	struct stat st;
 
-	if (lstat(path, &st) == -1) {
-		log_warn("no VM is served: %s: %s", path, strerror(errno));
-		return false;
-	}
-	if (S_ISDIR(st.st_mode) && st.st_uid == 0 && (st.st_mode & 022) == 0)
+	if (lstat(path, &st) == -1)
+		(void)snprintf(why, sizeof(why), "%s: %s", path,
+		    strerror(errno));
+	else if (!S_ISDIR(st.st_mode) || st.st_uid != 0 ||
+	    (st.st_mode & 022) != 0)
+		(void)snprintf(why, sizeof(why),
+		    "%s: must be a folder that only root may write", path);
+	else
 		return true;
-	log_warn("no VM is served: %s: must be a folder that only root may "
-		 "write",
-	    path);
+	not_served(ANY_VM, why);
 	return false;
 }
 

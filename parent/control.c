@@ -18,9 +18,11 @@
  * here.  One client at a time; who comes meanwhile waits in the kernel.
  */
 
-#define WAITING 8
+#define WAITING	 8
+#define AGAIN_MS 1000 /* after one that could not be accepted */
 
 static struct event listener;
+static struct timer again;
 static int folder = -1, listen_fd = -1;
 static int client_fd = -1; /* to be handed on */
 static bool busy;	   /* the verifier has one */
@@ -83,6 +85,8 @@ greet(int fd)
 	return imsg_send(&end, IMSG_PROCESS_END, 0, NULL, 0, -1);
 }
 
+static void listen_again(struct timer *);
+
 static void
 on_client(struct event *ev, uint32_t revents)
 {
@@ -90,8 +94,13 @@ on_client(struct event *ev, uint32_t revents)
 
 	(void)revents;
 	fd = accept4(ev->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (fd == -1)
+	if (fd == -1) {
+		/* It would be there again at once. */
+		event_remove(ev);
+		timer_start(&again, CLOCK_BOOTTIME, AGAIN_MS, listen_again,
+		    NULL);
 		return;
+	}
 	if (!is_root(fd) || greet(fd) == -1) {
 		log_warn("control socket: a client that is not root, or does "
 			 "not read");
@@ -107,6 +116,13 @@ static void
 listen_on(void)
 {
 	event_add(&listener, listen_fd, EPOLLIN, on_client, NULL);
+}
+
+static void
+listen_again(struct timer *t)
+{
+	(void)t;
+	listen_on();
 }
 
 void

@@ -227,6 +227,36 @@ clock_that_goes_back_while_running_runs_nothing_old_body() {
     log_is_whole
 }
 
+# after_a_reboot COMMAND...: as it is where the boot has another id.
+after_a_reboot() {
+    tr 'a-f0-9' 'b-f0-9a' </proc/sys/kernel/random/boot_id >boot_id
+    # shellcheck disable=SC2016 # the inner shell's
+    atf_check unshare -m sh -c \
+        'mount --bind boot_id /proc/sys/kernel/random/boot_id && exec "$@"' \
+        sh "$@"
+}
+
+# A clock that went back while nothing ran is seen, and what ran stays known.
+bed_test over_a_reboot_spans_count_anew_and_a_clock_that_went_back_is_recorded
+over_a_reboot_spans_count_anew_and_a_clock_that_went_back_is_recorded_body() {
+    bed_up_with_clocks
+    two_old_ones
+    atf_check "$regress/bed" stop
+    dom0_clock -$DAY
+    after_a_reboot env BED_CLOCK="$BED/clock" "$regress/bed" start
+    wait_for '[ "$(count_log "\"event\":\"clock\"")" = 1 ]'
+    atf_check -o inline:"-$DAY\n" steps clock
+    old_ones_do_not_run
+    atf_check "$regress/bed" stop
+    dom0_clock 0
+    after_a_reboot env BED_CLOCK="$BED/clock" "$regress/bed" start
+    old_ones_do_not_run
+    new_one exited
+    # The boot is the same: the step forward is seen.
+    atf_check -o inline:"-$DAY\n$DAY\n" steps clock
+    log_is_whole
+}
+
 bed_test the_daemon_ends_as_ever_where_its_clock_is_moved
 the_daemon_ends_as_ever_where_its_clock_is_moved_body() {
     bed_up_with_clocks

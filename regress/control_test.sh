@@ -119,11 +119,14 @@ status_within() {
 bed_test a_client_that_says_nothing_holds_up_nothing
 a_client_that_says_nothing_holds_up_nothing_body() {
     bed_up 1
-    client 's.connect(sys.argv[1]); open("there", "w"); time.sleep(60)' &
+    client 's.connect(sys.argv[1]); open("there", "w")
+while not os.path.exists("enough"):
+    time.sleep(0.1)' &
     silent=$!
     wait_for '[ -e there ]'
     status_within 7
-    kill $silent
+    : >enough
+    wait $silent
 }
 
 bed_test a_client_that_never_reads_holds_up_nothing
@@ -227,6 +230,16 @@ a_socket_that_was_left_hinders_no_start_body() {
     atf_check test -S "$BED/run/qvm-remote/control"
     atf_check "$regress/bed" start
     atf_check -o ignore dom0 status
+}
+
+bed_test status_says_that_nobody_is_served
+status_says_that_nobody_is_served_body() {
+    bed_up 1
+    chmod 0722 "$BED/etc/qubes/remote.d"
+    kill -HUP "$(role_pid parent)"
+    wait_for "grep -q 'only root may write' '$BED/daemon.log'"
+    atf_check -s exit:1 -o match:'VM \*: not served: .*remote.d: must be' \
+        in_dom0 qvm-remote-dom0 status
 }
 
 atf_init_test_cases() {
