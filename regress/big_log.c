@@ -1,11 +1,16 @@
 /*
  * big_log: a log that has grown for years, with the writer that the daemon has.
  *
- *   big_log FOLDER RECORDS <KEYS
+ *   big_log FOLDER RECORDS <WHAT
  *
  * RECORDS records of requests that were answered and delivered, in segments
- * of 64 MiB, each with a snapshot of a full memory: 262,144 entries of the keys
- * whose fingerprints KEYS lists, one a line.
+ * of 64 MiB, each with a snapshot of a full memory: what all VMs share is used
+ * up, and so is what each has to itself, but for ROOM entries of the first and
+ * of the second key.  WHAT is a line for each of
+ *
+ *   key FINGERPRINT    64 of them
+ *   token ID SHA256    the first key has used it
+ *   used VM BYTES      the VM's records have taken up so many
  */
 #include <err.h>
 #include <fcntl.h>
@@ -21,14 +26,24 @@
 #include "verifier/journal.h"
 #include "verifier/memory.h"
 
+#define ROOM 3
+#define LIVE 2			 /* keys that have room */
+#define OWN  (MEMORY_OWN - ROOM) /* entries of each of these */
+#define ALL  (MEMORY_ENTRIES - LIVE * ROOM)
+
 static char keys[MEMORY_KEYS][FINGERPRINT_HEX + 1];
 static unsigned key_count;
+static char token_id[ID_MAX + 1];
+static uint8_t token_sha256[SHA256_LEN];
+static char used_vm[VM_NAME_MAX + 1];
+static uint64_t used_bytes;
 
 static struct {
 	int folder, fd;
 	uint64_t first, seq, size;
 	int64_t time_us;
 	uint8_t hash[SHA256_LEN];
+	unsigned requests;
 	struct record record;
 	struct sha256 sha;
 	char buf[1 << 20];
@@ -94,24 +109,83 @@ seconds(clockid_t clock)
 	return ts.tv_sec;
 }
 
-/* Fields of the same form as theirs, whatever is in them. */
+static unsigned
+owner(unsigned request)
+{
+	return LIVE + request % (key_count - LIVE);
+}
+
 static void
-add_memory(unsigned chunk)
+request_id(unsigned request, char id[ID_MAX + 1], uint8_t digest[SHA256_LEN])
+{
+	snprintf(id, ID_MAX + 1, "20260218-143022-1234-%08x", request);
+	sha256(id, strlen(id), digest);
+}
+
+/* As the daemon remembers it (verifier/memory.h). */
+static void
+fill(struct memory_entry *e, unsigned key, const char *id,
+    const uint8_t token[SHA256_LEN])
+{
+	char text[FINGERPRINT_HEX + ID_MAX + 2];
+	uint8_t digest[SHA256_LEN];
+
+	snprintf(text, sizeof(text), "%s\n%s", keys[key], id);
+	sha256(text, strlen(text), digest);
+	memcpy(e->id, digest, sizeof(e->id));
+	memcpy(e->token, token, sizeof(e->token));
+	e->expires = (uint32_t)seconds(CLOCK_REALTIME) + 3600;
+	e->until = (uint32_t)seconds(CLOCK_BOOTTIME) + 3600;
+}
+
+/* The nth: those of the first keys, then what the segment will hold. */
+static unsigned
+memory_at(unsigned n, struct memory_entry *e)
+{
+	uint8_t digest[SHA256_LEN];
+	char id[ID_MAX + 1];
+	unsigned key = n / OWN;
+
+	if (n < LIVE * OWN) {
+		random_bytes(digest, sizeof(digest));
+		snprintf(id, sizeof(id), "%u", n);
+	} else {
+		n += m.requests - LIVE * OWN;
+		request_id(n, id, digest);
+		key = owner(n);
+	}
+	fill(e, key, id, digest);
+	return key;
+}
+
+/* Its requests are in it already: the memory is full, whichever is read. */
+static void
+add_memory(unsigned first)
 {
 	static struct memory_entry e[MEMORY_CHUNK];
 	static uint16_t places[MEMORY_CHUNK];
 	struct record *r;
 	unsigned i;
 
-	random_bytes(e, sizeof(e));
-	for (i = 0; i < MEMORY_CHUNK; i++) {
-		e[i].expires = (uint32_t)seconds(CLOCK_REALTIME) + 3600;
-		e[i].until = (uint32_t)seconds(CLOCK_BOOTTIME) + 3600;
-		places[i] = (uint16_t)((chunk * MEMORY_CHUNK + i) % key_count);
-	}
+	for (i = 0; i < MEMORY_CHUNK && first + i < ALL; i++)
+		places[i] = (uint16_t)memory_at(first + i, &e[i]);
+	if (first == 0 && token_id[0] != '\0')
+		fill(&e[0], 0, token_id, token_sha256);
 	r = begin("snapshot-memory", NULL, NULL);
-	record_bytes(r, "entries", e, sizeof(e));
-	record_bytes(r, "keys", places, sizeof(places));
+	record_bytes(r, "entries", e, i * sizeof(*e));
+	record_bytes(r, "keys", places, i * sizeof(*places));
+	end();
+}
+
+static void
+add_used(void)
+{
+	struct record *r;
+
+	r = begin("snapshot-vm", used_vm, NULL);
+	record_i64(r, "day", 0);
+	record_u64(r, "day_bytes", 0);
+	record_u64(r, "total_bytes", used_bytes);
 	end();
 }
 
@@ -127,8 +201,10 @@ add_snapshot(void)
 		record_i64(r, "known_since", 1000);
 		end();
 	}
-	for (i = 0; i < MEMORY_ENTRIES / MEMORY_CHUNK; i++)
+	for (i = 0; i < ALL; i += MEMORY_CHUNK)
 		add_memory(i);
+	if (used_vm[0] != '\0')
+		add_used();
 	r = begin("snapshot", NULL, NULL);
 	record_u64(r, "keys", key_count);
 	end();
@@ -172,7 +248,7 @@ add_token(struct record *r, const uint8_t digest[SHA256_LEN], unsigned n)
 {
 	record_hex(r, "request", digest, SHA256_LEN);
 	record_str(r, "kind", "run");
-	record_str(r, "key", keys[n % key_count]);
+	record_str(r, "key", keys[owner(n)]);
 	record_i64(r, "issued", m.time_us / 1000000 - 100000);
 	record_i64(r, "expires", m.time_us / 1000000 - 99670);
 	record_str(r, "order", "now");
@@ -195,16 +271,16 @@ add_stream(struct record *r, const char *name, const uint8_t *digest)
 
 /* Three records: what was asked, what came of it, and that it was kept. */
 static void
-add_request(unsigned n)
+add_request(void)
 {
+	unsigned n = m.requests++;
 	char vm[VM_NAME_MAX + 1], id[ID_MAX + 1];
 	uint8_t digest[SHA256_LEN];
 	uint64_t intent, result;
 	struct record *r;
 
-	snprintf(vm, sizeof(vm), "vm%u", n % key_count + 1);
-	snprintf(id, sizeof(id), "20260218-143022-1234-%08x", n);
-	sha256(id, strlen(id), digest);
+	snprintf(vm, sizeof(vm), "vm%u", owner(n) + 1);
+	request_id(n, id, digest);
 	intent = m.seq;
 	r = begin("intent", vm, id);
 	add_token(r, digest, n);
@@ -227,40 +303,63 @@ add_request(unsigned n)
 }
 
 static void
-read_keys(void)
+take_key(const char *fingerprint)
 {
-	char line[64];
+	if (key_count == MEMORY_KEYS ||
+	    strlen(fingerprint) != FINGERPRINT_HEX)
+		errx(1, "not one of 1,024 fingerprints: %s", fingerprint);
+	memcpy(keys[key_count++], fingerprint, FINGERPRINT_HEX + 1);
+}
 
-	while (key_count < MEMORY_KEYS &&
-	    fgets(line, sizeof(line), stdin) != NULL) {
-		line[strcspn(line, "\n")] = '\0';
-		if (strlen(line) != FINGERPRINT_HEX)
-			errx(1, "not a fingerprint: %s", line);
-		memcpy(keys[key_count++], line, FINGERPRINT_HEX + 1);
+static void
+take_token(const char *id, const char *sha256_hex)
+{
+	snprintf(token_id, sizeof(token_id), "%.64s", id);
+	if (strlen(sha256_hex) != SHA256_HEX ||
+	    hex_parse(token_sha256, sha256_hex, sizeof(token_sha256)) == -1)
+		errx(1, "not a digest: %s", sha256_hex);
+}
+
+static void
+read_what(void)
+{
+	char line[256], word[8] = "", first[65], second[65];
+
+	while (fgets(line, sizeof(line), stdin) != NULL) {
+		first[0] = second[0] = '\0';
+		(void)sscanf(line, "%7s %64s %64s", word, first, second);
+		if (strcmp(word, "key") == 0)
+			take_key(first);
+		else if (strcmp(word, "token") == 0)
+			take_token(first, second);
+		else if (strcmp(word, "used") == 0) {
+			snprintf(used_vm, sizeof(used_vm), "%.31s", first);
+			used_bytes = strtoull(second, NULL, 10);
+		} else
+			errx(1, "not known: %s", line);
 	}
-	if (key_count == 0)
-		errx(1, "no keys");
+	if (key_count != MEMORY_SERVED)
+		errx(1, "%u keys", key_count);
 }
 
 int
 main(int argc, char **argv)
 {
 	uint64_t records;
-	unsigned n;
 
 	if (argc != 3)
-		errx(2, "usage: big_log FOLDER RECORDS <KEYS");
+		errx(2, "usage: big_log FOLDER RECORDS <WHAT");
 	records = strtoull(argv[2], NULL, 10);
 	m.folder = open(argv[1], O_RDONLY | O_DIRECTORY);
 	if (m.folder == -1)
 		err(1, "%s", argv[1]);
 	m.time_us = (seconds(CLOCK_REALTIME) - 60) * 1000000;
-	read_keys();
+	read_what();
 	open_segment();
-	for (n = 0; m.seq <= records; n++) {
+	while (m.seq <= records) {
 		if (m.size > JOURNAL_SEGMENT - 16384)
 			open_segment();
-		add_request(n);
+		add_request();
 	}
 	begin("stop", NULL, NULL);
 	end();

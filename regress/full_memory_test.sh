@@ -1,17 +1,21 @@
 #!/usr/bin/env atf-sh
-# A log of a million records and memories that are full: how a start does.
+# A log of a million records and memories that are full: how a start does, and
+# what is served then.
 . "$(atf_get_srcdir)/lib.sh"
 
-FIRST=/run/bed/fingerprints
+LOG=var/log/qvm-remote
+DAY=86400
+ALL=4294967296 # bytes of records that a VM may have
 
-# Keys and policies of 65 VMs, and a log that remembers 64 of them in full.
+# bed_full RECORDS [LINE...]: keys and policies of 65 VMs, two of which are
+# there, and a log that remembers 64 of them in full (regress/big_log.c; LINE is
+# for it).  A token that the log knows is saved in vm1, its id is $known.
 bed_full() {
-    bed_up 1
+    bed_up 2
     atf_check "$regress/bed" stop
-    rm -r "$BED/var/log/qvm-remote"
-    install -d -m 0700 -o qvm-remote-key -g qvm-remote-key \
-        "$BED/var/log/qvm-remote"
-    python3 - "$BED/etc/qubes/remote.d" >"$BED$FIRST" <<'END'
+    rm -r "${BED:?}/$LOG"
+    install -d -m 0700 -o qvm-remote-key -g qvm-remote-key "$BED/$LOG"
+    python3 - "$BED/etc/qubes/remote.d" >lines <<'END'
 import hashlib, os, sys
 for n in range(1, 66):
     key = os.urandom(32)
@@ -22,17 +26,76 @@ for n in range(1, 66):
                           0o600), "w") as f:
             print(text, file=f)
     if n != 9: # the one that is too many: names are taken in order
-        print(hashlib.sha256(b"qvm-remote key fingerprint 2\n" + key)
+        print("key", hashlib.sha256(b"qvm-remote key fingerprint 2\n" + key)
               .hexdigest()[:16])
 END
-    "$BUILD/regress/big_log" "$BED/var/log/qvm-remote" "$1" <"$BED$FIRST" ||
-        atf_fail "no log"
-    chown -R qvm-remote-key: "$BED/var/log/qvm-remote"
+    for vm in vm1 vm2; do
+        cat "$BED/etc/qubes/remote.d/$vm.key" \
+            >"$BED/vms/$vm/home/.qvm-remote/auth.key"
+    done
+    known=$(forge vm1 --save /home/user/saved --only-save --body "$(witness)")
+    echo "token $known" "$(in_vm vm1 sha256sum "saved/$known.auth")" >>lines
+    records=$1
+    shift
+    [ $# = 0 ] || printf '%s\n' "$@" >>lines
+    "$BUILD/regress/big_log" "$BED/$LOG" "$records" <lines || atf_fail "no log"
+    chown -R qvm-remote-key: "$BED/$LOG"
+    # Its records have no mac.
+    bed_altered
 }
 
-# The most that a process has had, in KiB.
-peak() {
-    sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$1/status"
+# Each process of ours, and the most that it has had, in KiB.
+peaks() {
+    for pid in $(bed_processes); do
+        program=$(readlink "/proc/$pid/exe")
+        case $program in
+        "$BED"/usr/libexec/qvm-remote/*)
+            echo "${program##*/}" \
+                "$(sed -n 's/^VmHWM:[^0-9]*//p' "/proc/$pid/status")"
+            ;;
+        esac
+    done | sort
+}
+
+none_is_large() {
+    wait_for 'role_pid "poller \[vm1\]" && role_pid "poller \[vm2\]"' >pids
+    peaks >peaks
+    cat peaks
+    atf_check -o inline:'executor\nparent\npoller\npoller\nverifier\n' \
+        cut -d ' ' -f 1 peaks
+    atf_check awk '$2 > 16384 || $3 != "kB" { exit 1 }' peaks
+}
+
+known_is_replayed() {
+    forget vm1
+    again vm1
+    wait_result vm1 "$known"
+    atf_check -o match:'^status replayed$' \
+        -o match:'^reason this token was answered before$' \
+        -o not-match:'^mac ' meta_of vm1 "$known"
+    no_witness
+}
+
+works() {
+    atf_check -o inline:'works\n' in_vm "$1" timeout 20 \
+        qvm-remote -q "echo works"
+}
+
+# full WORD: vm1, and nobody else.
+full() {
+    atf_check -s not-exit:0 -o empty -e match:"no request at the moment .$1." \
+        in_vm vm1 timeout 3 qvm-remote -t 1 'echo works'
+}
+
+# One is not served, so its status is 1.
+used_up() {
+    atf_check -s exit:1 \
+        -o match:'share of the log is used up for good: move the' \
+        in_dom0 qvm-remote-dom0 status
+}
+
+newest() {
+    find "$BED/$LOG" -name '*.log' | sort | tail -n 1
 }
 
 bed_test a_start_on_a_million_records_is_quick_and_small
@@ -50,28 +113,62 @@ a_start_on_a_million_records_is_quick_and_small_body() {
         echo "ready after $took ms"
         [ "$took" -ge 1000 ] && [ $try -lt 3 ] || break
         atf_check "$regress/bed" stop
-        rm "$BED/var/log/qvm-remote/seed" \
-            "$(ls "$BED"/var/log/qvm-remote/*.log | tail -n 1)"
+        rm "$BED/$LOG/seed" "$(newest)"
     done
     [ "$took" -lt 1000 ] || atf_fail "ready after $took ms"
-    for role in parent verifier executor; do
-        echo "$role: at most $(peak "$(role_pid "$role")") KiB"
-    done
-    for role in parent verifier executor; do
-        [ "$(peak "$(role_pid "$role")")" -le 16384 ] ||
-            atf_fail "$role: $(peak "$(role_pid "$role")") KiB"
-    done
     wait_for "grep -q 'not served' '$BED/daemon.log'"
     atf_check -o match:'VM vm9 is not served: 64 others are' cat "$BED/daemon.log"
     atf_check -o match:'"event":"snapshot","keys":64,"memory":64,' cat_log
     # Nobody's memory has fallen out for another's: no key is a new one.
     atf_check -s exit:1 -o inline:'0\n' count_log '"event":"key"'
+    known_is_replayed
+    # vm1 has room for three more: the first is as large as may be.
+    {
+        echo 'head -c 10485760 /dev/zero'
+        echo 'head -c 10485760 /dev/zero >&2'
+        python3 -c 'print("#" * 1048000)'
+    } >large
+    in_vm vm1 qvm-remote -q <large >out 2>err || atf_fail "large"
+    atf_check -o inline:'10485760 out\n10485760 err\n' \
+        sh -c 'wc -c out err | sed "s/^ *//; /total/d"'
+    works vm1
+    none_is_large
     atf_check "$regress/bed" stop
     atf_check "$regress/bed" start
-    find "$BED/var/log/qvm-remote" -name '*.log' | sort | tail -n 1 |
-        xargs cat | tr -d '\000' >newest
+    newest | xargs cat | tr -d '\000' >newest
     atf_check -o match:'"event":"snapshot","keys":64,"memory":64,' cat newest
-    bed_altered
+    known_is_replayed
+    works vm1
+    full memory
+    works vm2
+    none_is_large
+}
+
+bed_test a_vm_that_has_used_its_share_in_all_waits_alone
+a_vm_that_has_used_its_share_in_all_waits_alone_body() {
+    # A start takes room for the largest request and its result.
+    bed_full 1000 "used vm1 $((ALL - 7000000))"
+    atf_check "$regress/bed" start
+    {
+        echo 'echo fits'
+        python3 -c 'print("#" * 1048000)'
+    } >large
+    atf_check -o inline:'fits\n' in_vm vm1 qvm-remote -q <large
+    full log
+    atf_check -o inline:'1\n' \
+        count_log '"event":"share","vm":"vm1","used":"in all"'
+    used_up
+    works vm2
+    atf_check "$regress/bed" stop
+    atf_check "$regress/bed" start
+    full log
+    works vm2
+    # No day changes it.
+    atf_check "$regress/bed" stop
+    echo "${DAY}000000" >"$BED/clock"
+    atf_check env BED_CLOCK="$BED/clock" "$regress/bed" start
+    full log
+    used_up
 }
 
 atf_init_test_cases() {
