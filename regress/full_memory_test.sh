@@ -83,8 +83,8 @@ works() {
 
 # full WORD: vm1, and nobody else.
 full() {
-    atf_check -s not-exit:0 -o empty -e match:"no request at the moment .$1." \
-        in_vm vm1 timeout 3 qvm-remote -t 1 'echo works'
+    atf_check -s exit:137 -o empty -e match:"no request at the moment .$1." \
+        in_vm vm1 timeout -s KILL 3 qvm-remote 'echo works'
 }
 
 # One is not served, so its status is 1.
