@@ -5,10 +5,12 @@
 
 DAY=86400
 YEARS=315532800 # ten
+KNOWN=2000      # since so many seconds dom0 knows the VM's key
 
-# dom0_clock SECONDS: how far the daemon's clock is ahead from now on.
+# dom0_clock SECONDS [BOOT]: how far the daemon's clock is ahead from now on,
+# and what it has slept.
 dom0_clock() {
-    echo "$(($1 * 1000000))" >"$BED/.clock"
+    echo "$(($1 * 1000000)) $((${2:-0} * 1000000))" >"$BED/.clock"
     mv "$BED/.clock" "$BED/clock"
 }
 
@@ -22,10 +24,22 @@ start() {
     atf_check env BED_CLOCK="$BED/clock" "$regress/bed" start
 }
 
+# A log that knows the key for some time.
+long_known() {
+    rm -r "${BED:?}/var/log/qvm-remote" "$BED/run/bed/seed"
+    atf_check -o ignore -e ignore in_dom0 qvm-remote-dom0 log init \
+        --key-file "$BED/run/bed/seed"
+    dom0_clock -$KNOWN
+    start
+    wait_for 'cat_log | grep -q "\"event\":\"key\""'
+    atf_check "$regress/bed" stop
+}
+
 # The daemon under clockrun, and an agent whose clock can be moved.
 bed_up_with_clocks() {
     bed_up 1
     atf_check "$regress/bed" stop
+    long_known
     dom0_clock 0
     vm_clock 0
     in_vm vm1 cp "$BED/usr/bin/qvm-remote" honest
@@ -43,11 +57,15 @@ while True:
     data = os.read(agent.stdout.fileno(), 65536)
     if not data:
         break
-    os.write(1, re.sub(rb"^(request \S+ )(\d+)", clock, data))
+    os.write(1, re.sub(rb"(?m)^(request \S+ )(\d+)", clock, data))
 END
+    move_agent
+    start
+}
+
+move_agent() {
     BED_USER=root in_vm vm1 mount --bind /home/user/moved \
         "$BED/usr/bin/qvm-remote" || atf_fail "mount"
-    start
 }
 
 # One request that ran, to be presented again, and one that is long expired when
@@ -61,38 +79,62 @@ two_old_ones() {
         --issued $((now - 1000)) --expires $((now - 900)) --body "$(witness)")
 }
 
-# Whatever the clocks say: neither runs, and neither is answered with a mac.
+# refused_for ID STATUS REASON [SECONDS]: unsigned, for this and nothing else.
+# What stands for N in REASON is that many, or few more or less.
+refused_for() {
+    wait_result vm1 "$1"
+    meta_of vm1 "$1" >meta
+    atf_check -o match:"^status $2\$" -o not-match:'^mac ' cat meta
+    sed -n 's/^reason //p' meta >reason
+    if [ $# = 4 ]; then
+        _off=$(sed 's/[^0-9]*\([0-9]*\) s .*/\1/' reason)
+        [ "$_off" -ge $(($4 - 30)) ] && [ "$_off" -le $(($4 + 30)) ] ||
+            atf_fail "$_off s, not $4"
+        sed -i "s/$_off s /N s /" reason
+    fi
+    atf_check -o inline:"$3\n" cat reason
+}
+
+# Whatever the clocks say, neither runs.  old_ones_do_not_run WHY [SECONDS]: what
+# is said of the late one.
 old_ones_do_not_run() {
     forget vm1
     again vm1
-    for id in "$old" "$late"; do
-        wait_result vm1 "$id"
-        atf_check -o match:'^status (replayed|rejected|expired)$' \
-            -o not-match:'^mac ' meta_of vm1 "$id"
-    done
-    atf_check -o match:'^status replayed$' meta_of vm1 "$old"
+    refused_for "$old" replayed 'this token was answered before'
+    case $1 in
+    behind) refused_for "$late" rejected "the VM's clock is N s behind dom0's" \
+        "$2" ;;
+    expired) refused_for "$late" expired 'expired N s ago' \
+        $(($(date +%s) - now + 900)) ;;
+    future) refused_for "$late" rejected 'issued in the future' ;;
+    *) atf_fail "$1" ;;
+    esac
     [ "$(grep -cx "$old" "$BED/witness")" = 1 ] || atf_fail "ran again"
     ! grep -qx "$late" "$BED/witness" || atf_fail "ran late"
 }
 
 # new_one STATUS [FORGE-OPTION...]: a request of now; its answer is in `meta`.
+# It has run, and is signed, exactly where it says so.
 new_one() {
     _expected=$1
+    _ran=$(count_witness)
     shift
     forge vm1 --body "$(witness)" --wait 20 "$@" >meta || atf_fail "no answer"
     atf_check -o match:"^status $_expected\$" cat meta
+    if [ "$_expected" = exited ]; then
+        _ran=$((_ran + 1))
+        atf_check -o match:'^mac ' cat meta
+    else
+        atf_check -o not-match:'^mac ' cat meta
+    fi
+    [ "$(count_witness)" = $_ran ] || atf_fail "$(count_witness), not $_ran"
 }
 
-# refused BEHIND-OR-AHEAD SECONDS: unsigned, and the reason says how far.
+# refused BEHIND-OR-AHEAD SECONDS: a new one, and the reason says how far.
 refused() {
-    _before=$(count_witness)
     new_one rejected
-    atf_check -o not-match:'^mac ' cat meta
-    atf_check -o match:"^reason the VM's clock is [0-9]+ s $1 dom0's" cat meta
-    _off=$(sed -n 's/^reason .* is \([0-9]*\) s .*/\1/p' meta)
-    [ "$_off" -ge $(($2 - 30)) ] && [ "$_off" -le $(($2 + 30)) ] ||
-        atf_fail "$_off s, not $2"
-    [ "$(count_witness)" = "$_before" ] || atf_fail "it ran"
+    refused_for "$(sed -n 's/^id //p' meta)" rejected \
+        "the VM's clock is N s $1 dom0's" "$2"
 }
 
 accept() {
@@ -116,12 +158,11 @@ log_is_whole() {
 # Ahead, then right again: only a person can say that it is right now.
 right_again() {
     refused behind "$1"
-    old_ones_do_not_run
+    old_ones_do_not_run behind "$1"
     accept
     atf_check -o inline:"-$1\n" steps clock-accept
     new_one exited
-    atf_check -o match:'^mac ' cat meta
-    old_ones_do_not_run
+    old_ones_do_not_run expired
 }
 
 forward_at_boot() {
@@ -130,7 +171,7 @@ forward_at_boot() {
     atf_check "$regress/bed" stop
     dom0_clock "$1"
     start
-    old_ones_do_not_run
+    old_ones_do_not_run behind "$1"
     refused behind "$1"
     atf_check "$regress/bed" stop
     dom0_clock 0
@@ -139,7 +180,7 @@ forward_at_boot() {
     atf_check "$regress/bed" stop
     start
     new_one exited
-    old_ones_do_not_run
+    old_ones_do_not_run expired
     atf_check -o inline:"$1\n-$1\n" steps clock
     log_is_whole
 }
@@ -148,7 +189,7 @@ forward_while_running() {
     bed_up_with_clocks
     two_old_ones
     dom0_clock "$1"
-    old_ones_do_not_run
+    old_ones_do_not_run behind "$1"
     refused behind "$1"
     dom0_clock 0
     right_again "$1"
@@ -171,17 +212,17 @@ done
 # What dom0 wrote down before is later than its clock, and counts.  When the
 # VM's clock goes back too, they disagree with that.
 back() {
-    old_ones_do_not_run
+    old_ones_do_not_run expired
     new_one exited
     vm_clock "-$DAY"
     refused behind "$DAY"
-    old_ones_do_not_run
+    old_ones_do_not_run behind "$DAY"
     # An old token that these clocks would have run.
     then=$(($(date +%s) - DAY))
     new_one rejected --issued $then --expires $((then + 300))
     accept
     atf_check -o inline:"-$DAY\n" steps clock-accept
-    old_ones_do_not_run
+    old_ones_do_not_run future
     # The key is known since a time that lies ahead now: it must be rotated.
     new_one rejected --issued $then --expires $((then + 300))
     atf_check -o match:'^reason issued before dom0 knew its key$' cat meta
@@ -190,13 +231,13 @@ back() {
     then=$(($(date +%s) - DAY + 2))
     wait_for "[ \$(date +%s) -gt $((then + DAY)) ]"
     new_one exited --issued $then --expires $((then + 300))
-    atf_check -o match:'^mac ' cat meta
     forget vm1
     again vm1
-    wait_result vm1 "$old"
-    atf_check -o match:'^status rejected$' -o not-match:'^mac ' \
-        meta_of vm1 "$old"
+    for id in "$old" "$late"; do
+        refused_for "$id" rejected 'token not accepted'
+    done
     [ "$(grep -cx "$old" "$BED/witness")" = 1 ] || atf_fail "ran again"
+    ! grep -qx "$late" "$BED/witness" || atf_fail "ran late"
 }
 
 new_key() {
@@ -276,6 +317,82 @@ the_daemon_ends_as_ever_where_its_clock_is_moved_body() {
     atf_check "$regress/bed" stop
 }
 
+# pass SECONDS: both of dom0's clocks and the VM's go on by so many at once, as
+# if the machine had slept; then the daemon has looked.
+passed=0
+pass() {
+    passed=$((passed + $1))
+    dom0_clock $passed $passed
+    vm_clock $passed
+    atf_check -o ignore in_dom0 qvm-remote-dom0 status
+}
+
+# left EVENT SPAN: what is left of so many seconds since its newest record.
+left() {
+    cat_log | python3 -c 'import datetime, json, sys
+at = [r["time"] for r in map(json.loads, sys.stdin) if r["event"] == sys.argv[1]]
+at = datetime.datetime.strptime(at[-1] + "+0000", "%Y-%m-%dT%H:%M:%S.%fZ%z")
+print(int(at.timestamp()) + int(sys.argv[2]) - int(sys.argv[3]))' \
+        "$1" "$2" $(($(date +%s) + passed))
+}
+
+# By a timer of the daemon's own: nothing but time makes it look.
+bed_test a_heartbeat_is_written_each_hour_and_no_sooner
+a_heartbeat_is_written_each_hour_and_no_sooner_body() {
+    bed_up_with_clocks
+    pass $(($(left start 3600) - 4))
+    atf_check -s exit:1 -o inline:'0\n' count_log '"event":"heartbeat"'
+    wait_for 'cat_log | grep -q "\"event\":\"heartbeat\""'
+    pass $(($(left heartbeat 3600) - 4))
+    atf_check -o inline:'1\n' count_log '"event":"heartbeat"'
+    wait_for '[ "$(count_log "\"event\":\"heartbeat\"")" = 2 ]'
+    # One for all that were missed in a sleep.
+    pass $DAY
+    atf_check -o inline:'3\n' count_log '"event":"heartbeat"'
+    atf_check steps clock
+    log_is_whole
+}
+
+bed_test an_answer_that_is_not_fetched_in_24_h_lapses
+an_answer_that_is_not_fetched_in_24_h_lapses_body() {
+    bed_up_with_clocks
+    spool=$BED/var/lib/qvm-remote/spool
+    old=$(forge vm1 --save /home/user/saved --body "$(witness); echo out
+        until [ -e $BED/go ]; do sleep 0.05; done")
+    wait_for '[ "$(count_witness)" = 1 ]'
+    atf_check "$regress/bed" halt vm1
+    : >"$BED/go"
+    wait_for 'cat_log | grep -q "\"event\":\"result\""'
+    # A restart counts anew what no snapshot has yet, and nothing after that.
+    for span in 0 40000; do
+        pass $span
+        atf_check "$regress/bed" stop
+        start
+    done
+    pass $(($(left result $DAY) - 4))
+    atf_check -s exit:1 -o inline:'0\n' count_log '"event":"lapsed"'
+    atf_check -o match:' 1 not delivered' in_dom0 qvm-remote-dom0 status
+    atf_check test -n "$(ls "$spool")"
+    wait_for 'cat_log | grep -q "\"event\":\"lapsed\",\"vm\":\"vm1\""'
+    wait_for '[ -z "$(ls "$spool")" ]'
+    atf_check -o match:' 0 not delivered' in_dom0 qvm-remote-dom0 status
+    atf_check "$regress/bed" boot vm1
+    move_agent
+    refused_for "$old" replayed 'this token was answered before'
+    # What is forgotten is refused unseen: it is below its key's floor.
+    sessions=$(count_log '"event":"session"')
+    kill -9 "$(role_pid 'poller \[vm1\]')"
+    wait_for '[ "$(count_log "\"event\":\"session\"")" -gt $sessions ]'
+    then=$(($(date +%s) + passed))
+    new_one exited --issued $then --expires $((then + 300))
+    forget vm1
+    again vm1
+    refused_for "$old" replayed 'this token may have run before'
+    atf_check -o inline:'1\n' count_log '"event":"lapsed"'
+    [ "$(grep -cx "$old" "$BED/witness")" = 1 ] || atf_fail "ran again"
+    log_is_whole
+}
+
 # What moves the clock in these tests.
 atf_test_case clockrun_moves_what_a_program_sees
 clockrun_moves_what_a_program_sees_body() {
@@ -287,9 +404,25 @@ clockrun_moves_what_a_program_sees_body() {
         off=$((moved - $(date +%s) - seconds))
         [ "$off" -ge -2 ] && [ "$off" -le 1 ] || atf_fail "$off s off"
     done
+    python=$(python3 -c 'import os, sys
+print(os.path.realpath(sys.executable))')
+    # What a sleep of a day less 2 s does not end, it does 2 s later.
+    echo "${DAY}000000 ${DAY}000000" >clock
+    cat >sleep.py <<'END'
+import ctypes, os, struct, sys, time
+now = time.clock_gettime(time.CLOCK_BOOTTIME)
+real = float(open("/proc/uptime").read().split()[0])
+timer = ctypes.CDLL(None).timerfd_create(time.CLOCK_BOOTTIME, 0)
+for at in now - 2, now + 2:
+    ctypes.CDLL(None).timerfd_settime(
+        timer, 1, struct.pack("4q", 0, 0, int(at), 0), None)
+    os.read(timer, 8)
+after = time.clock_gettime(time.CLOCK_BOOTTIME)
+sys.exit(abs(now - real - 86400) > 5 or not 1 <= after - now < 20)
+END
+    atf_check "$clockrun" clock "$python" sleep.py
     # What is none of ours runs untouched; status and signals pass.
     echo "${DAY}000000" >clock
-    python=$(readlink -f "$(command -v python3)")
     real=$("$clockrun" clock "$python" -c 'import subprocess
 subprocess.run(["date", "+%s"])') || atf_fail "clockrun"
     [ $(($(date +%s) - real)) -le 2 ] || atf_fail "another program's moved"

@@ -5,15 +5,18 @@
  *
  * Becomes CMD.  What CMD, and the programs below libexec/qvm-remote that it
  * starts, are told by CLOCK_REALTIME is the real time plus as many microseconds
- * as FILE says (a decimal number, read anew at each call).  All else that they
- * start runs untouched.  CLOCK_MONOTONIC, CLOCK_BOOTTIME, timers and the times
- * of files stay as they are.
+ * as FILE says (a decimal number, read anew at each call); where it says a
+ * second number, CLOCK_BOOTTIME is ahead by that, as after a sleep.  A timerfd
+ * of that clock is set to go by it, and one that stands when FILE changes stays
+ * as it was set.  All else that they start runs untouched.  CLOCK_MONOTONIC and
+ * the times of files stay as they are.
  *
  * A process of its own, in CGROUP, traces them: the vDSO, which answers without
  * a system call, is hidden from each new program, and what a call returned is
  * changed before the program sees it.
  */
 #include <sys/ptrace.h>
+#include <sys/timerfd.h>
 #include <sys/types.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -47,15 +50,21 @@
 static const char *clock_file;
 static char command[PATH_MAX];
 
-/* How far the clock is ahead; an unfinished file says nothing new. */
+enum {
+	REAL,
+	BOOT,
+	CLOCKS
+};
+
+/* How far a clock is ahead; an unfinished file says nothing new. */
 static int64_t
-offset_us(void)
+offset_us(int clock)
 {
-	static int64_t last;
-	char text[32], *end;
+	static int64_t last[CLOCKS];
+	char text[64], *at = text, *end;
 	long long n;
 	ssize_t len = -1;
-	int fd;
+	int fd, i;
 
 	fd = open(clock_file, O_RDONLY | O_CLOEXEC);
 	if (fd != -1) {
@@ -63,12 +72,16 @@ offset_us(void)
 		close(fd);
 	}
 	if (len <= 0)
-		return last;
+		return last[clock];
 	text[len] = '\0';
-	n = strtoll(text, &end, 10);
-	if (end != text && (*end == '\n' || *end == '\0'))
-		last = n;
-	return last;
+	for (i = 0; i < CLOCKS; i++) {
+		n = strtoll(at, &end, 10);
+		if (end == at)
+			break;
+		last[i] = n;
+		at = end;
+	}
+	return last[clock];
 }
 
 /* False: it has ended meanwhile, as it may at any time. */
@@ -88,7 +101,7 @@ poke(pid_t pid, uint64_t at, uint64_t word)
 
 /* Seconds and their parts, of which there are `unit` to a microsecond. */
 static void
-move_time(pid_t pid, uint64_t at, int64_t unit)
+move_time(pid_t pid, uint64_t at, int64_t unit, int64_t by_us)
 {
 	uint64_t seconds, parts;
 	int64_t us;
@@ -96,9 +109,9 @@ move_time(pid_t pid, uint64_t at, int64_t unit)
 	if (at == 0 || !peek(pid, at, &seconds) ||
 	    !peek(pid, at + WORD, &parts))
 		return;
-	us = (int64_t)seconds * SECOND + (int64_t)parts / unit + offset_us();
-	if (us < 0)
-		us = 0;
+	us = (int64_t)seconds * SECOND + (int64_t)parts / unit + by_us;
+	if (us < 1)
+		us = 1; /* a timer with 0 would be none */
 	poke(pid, at, (uint64_t)(us / SECOND));
 	poke(pid, at + WORD,
 	    (uint64_t)(us % SECOND * unit + (int64_t)parts % unit));
@@ -108,40 +121,86 @@ move_time(pid_t pid, uint64_t at, int64_t unit)
 static void
 move_seconds(pid_t pid, const struct user_regs_struct *regs)
 {
-	uint64_t now = regs->rax + (uint64_t)(offset_us() / SECOND);
+	uint64_t now = regs->rax + (uint64_t)(offset_us(REAL) / SECOND);
 
 	ptrace(PTRACE_POKEUSER, pid, offsetof(struct user, regs.rax), now);
 	if (regs->rdi != 0)
 		poke(pid, regs->rdi, now);
 }
 
-/*
- * At a system call's return: its number and arguments are still there.  At its
- * beginning, where a tracee stops too, the result reads as -ENOSYS.
- */
-static void
-after_call(pid_t pid)
+static bool
+is_boottime_timer(pid_t pid, int timer_fd)
 {
-	struct user_regs_struct regs;
-	bool real;
+	char path[64], text[512], *at;
+	ssize_t len = -1;
+	int fd;
 
-	if (ptrace(PTRACE_GETREGS, pid, NULL, &regs) == -1 ||
-	    (int64_t)regs.rax < 0)
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", pid, timer_fd);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd != -1) {
+		len = read(fd, text, sizeof(text) - 1);
+		close(fd);
+	}
+	if (len <= 0)
+		return false;
+	text[len] = '\0';
+	at = strstr(text, "clockid: ");
+	return at != NULL && atoi(at + 9) == CLOCK_BOOTTIME;
+}
+
+/* What is set stays moved in the program's memory: ours look at it no more. */
+static void
+before_call(pid_t pid, const struct user_regs_struct *regs)
+{
+	uint64_t at = regs->rdx + offsetof(struct itimerspec, it_value);
+	uint64_t seconds, parts;
+
+	if (regs->orig_rax != SYS_timerfd_settime ||
+	    (regs->rsi & TFD_TIMER_ABSTIME) == 0 ||
+	    !is_boottime_timer(pid, (int)regs->rdi))
 		return;
-	switch (regs.orig_rax) {
+	if (!peek(pid, at, &seconds) || !peek(pid, at + WORD, &parts) ||
+	    (seconds == 0 && parts == 0))
+		return;
+	move_time(pid, at, 1000, -offset_us(BOOT));
+}
+
+static void
+after_call(pid_t pid, const struct user_regs_struct *regs)
+{
+	clockid_t clock = (clockid_t)regs->rdi;
+
+	switch (regs->orig_rax) {
 	case SYS_clock_gettime:
-		real = (clockid_t)regs.rdi == CLOCK_REALTIME ||
-		    (clockid_t)regs.rdi == CLOCK_REALTIME_COARSE;
-		if (real)
-			move_time(pid, regs.rsi, 1000);
+		if (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)
+			move_time(pid, regs->rsi, 1000, offset_us(REAL));
+		else if (clock == CLOCK_BOOTTIME)
+			move_time(pid, regs->rsi, 1000, offset_us(BOOT));
 		break;
 	case SYS_gettimeofday:
-		move_time(pid, regs.rdi, 1);
+		move_time(pid, regs->rdi, 1, offset_us(REAL));
 		break;
 	case SYS_time:
-		move_seconds(pid, &regs);
+		move_seconds(pid, regs);
 		break;
 	}
+}
+
+/*
+ * A tracee stops at a system call's beginning, where its result reads as
+ * -ENOSYS, and at its return: its number and arguments are there both times.
+ */
+static void
+called(pid_t pid)
+{
+	struct user_regs_struct regs;
+
+	if (ptrace(PTRACE_GETREGS, pid, NULL, &regs) == -1)
+		return;
+	if ((int64_t)regs.rax == -ENOSYS)
+		before_call(pid, &regs);
+	else if ((int64_t)regs.rax >= 0)
+		after_call(pid, &regs);
 }
 
 /* Past as many NULLs, each of which ends a vector. */
@@ -232,7 +291,7 @@ stopped(pid_t pid, int status)
 		break;
 	case 0:
 		if (signo == (SIGTRAP | 0x80))
-			after_call(pid);
+			called(pid);
 		else
 			pass = (unsigned long)signo;
 		break;
