@@ -345,6 +345,49 @@ a_snapshot_that_is_not_whole_leads_to_the_one_before_body() {
     bed_expect_crash
 }
 
+# undelivered_when ROLE dies: the result record is on disk, and the VM's agent
+# has answered nothing since before it was.
+undelivered_when() {
+    bed_up 1
+    id=$(forge vm1 --body "$(held)")
+    wait_begun 1
+    out=.qvm-remote/queue/results/$id.out
+    wait_for 'in_vm vm1 grep -qs begun "$out"'
+    agent=$(in_vm vm1 pgrep -f 'qvm-remote agent')
+    in_vm vm1 kill -STOP "$agent"
+    wait_for 'in_vm vm1 grep -q "^State:.T" "/proc/$agent/status"'
+    : >"$BED/go"
+    wait_for 'cat_log | grep -q "\"event\":\"result\""'
+    crash "$1"
+    # What was on its way to the VM is lost with its agent.
+    in_vm vm1 kill -9 "$agent" 2>/dev/null
+    wait_for '! in_vm vm1 test -e "/proc/$agent"'
+    atf_check -o inline:'begun\n' in_vm vm1 cat "$out"
+    atf_check -s exit:1 in_vm vm1 test -e ".qvm-remote/queue/results/$id.exit"
+    atf_check -s exit:1 -o inline:'0\n' count_log '"event":"delivered"'
+    restart
+    wait_result vm1 "$id"
+    meta_of vm1 "$id" >meta
+    atf_check -o match:'^status exited$' -o match:'^exit 0$' \
+        -o match:'^out 11 11 ' -o match:'^mac ' cat meta
+    atf_check -o inline:'begun\ndone\n' in_vm vm1 cat "$out"
+    wait_for '[ "$(count_log "\"event\":\"delivered\"")" = 1 ]'
+    # The receipt is of the run that died.
+    seq=$(sed -n 's/^log \([0-9]*\) .*/\1/p' meta)
+    atf_check -o match:'"run":1,.*"event":"result"' \
+        sh -c 'cat "$1"/*.log | tr -d "\000" | grep "^{\"seq\":$2,"' sh \
+        "$BED/var/log/qvm-remote" "$seq"
+    wait_for '[ -z "$(ls "$BED/var/lib/qvm-remote/spool")" ]'
+    atf_check -o inline:'1\n' count_witness
+}
+
+for role in verifier executor parent; do
+    bed_test "kill_of_the_${role}_before_delivery_delivers_after_it"
+    eval "kill_of_the_${role}_before_delivery_delivers_after_it_body() {
+        undelivered_when $role
+    }"
+done
+
 atf_init_test_cases() {
     bed_add_tests
 }
