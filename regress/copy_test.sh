@@ -41,27 +41,73 @@ lines_have_the_classic_form_and_nothing_raw_body() {
     atf_check -o inline:'640 root qubes\n' stat -c '%a %U %G' "$copy"
 }
 
+# in_its_place THING: instead of the copy.  What is said of it is in $says.
+in_its_place() {
+    rm -rf "$copy"
+    says='not a regular file with one link'
+    case $1 in
+    link | dangling) says='Too many levels of symbolic links' ;;
+    fifo) says='No such device or address' ;;
+    folder) says='Is a directory' ;;
+    owner) says="neither root's nor of group qubes" ;;
+    esac
+    case $1 in
+    link) ln -s "$BED/run/bed/victim" "$copy" ;;
+    dangling) ln -s "$BED/run/bed/made" "$copy" ;;
+    hard) ln "$BED/run/bed/victim" "$copy" ;;
+    fifo) mkfifo "$copy" ;;
+    stalled) # somebody has it open, and reads nothing
+        mkfifo "$copy"
+        exec 8<>"$copy"
+        ;;
+    folder) mkdir "$copy" ;;
+    owner) install -o nobody -g nogroup -m 0666 /dev/null "$copy" ;;
+    esac
+}
+
+# The parent said it once, and nothing is in what stands there.
+not_written() {
+    wait_for '[ "$(grep -c "no readable copy" "$BED/daemon.log")" = 1 ]'
+    atf_check -o match:"qvm-remote.log: $says: no readable copy of the log" \
+        grep 'no readable copy' "$BED/daemon.log"
+    case $1 in
+    stalled)
+        atf_check -s exit:124 timeout 0.1 dd bs=1 count=1 status=none <&8
+        exec 8<&-
+        ;;
+    owner) atf_check cat "$copy" ;;
+    folder) atf_check ls -A "$copy" ;;
+    esac
+    atf_check -o inline:'untouched\n' cat "$BED/run/bed/victim"
+    [ ! -e "$BED/run/bed/made" ] || atf_fail "made"
+    : >"$BED/daemon.log"
+}
+
 bed_test whatever_stands_in_its_place_is_not_written
 whatever_stands_in_its_place_is_not_written_body() {
     bed_up 1
     copy_of_bed
     echo untouched >"$BED/run/bed/victim"
-    for thing in link hard fifo folder owner; do
+    for thing in link dangling hard fifo stalled folder owner; do
+        # At a start.
         atf_check "$regress/bed" stop
-        rm -rf "$copy"
-        case $thing in
-        link) ln -s "$BED/run/bed/victim" "$copy" ;;
-        hard) ln "$BED/run/bed/victim" "$copy" ;;
-        fifo) mkfifo "$copy" ;;
-        folder) mkdir "$copy" ;;
-        owner) install -o nobody -g nogroup -m 0600 /dev/null "$copy" ;;
-        esac
+        : >"$BED/daemon.log"
+        in_its_place $thing
         atf_check "$regress/bed" start
         works
-        atf_check -o match:'no readable copy' tail -n 4 "$BED/daemon.log"
+        not_written $thing
+        # While it runs, and has written.
+        rm -rf "$copy"
+        kill -HUP "$(role_pid parent)"
+        wait_for '[ -f "$copy" ]'
+        works
+        wait_for 'grep -q DONE "$copy"'
+        in_its_place $thing
+        kill -HUP "$(role_pid parent)"
+        wait_for 'grep -q "no readable copy" "$BED/daemon.log"'
+        works
+        not_written $thing
     done
-    atf_check -o inline:'untouched\n' cat "$BED/run/bed/victim"
-    atf_check cat "$copy"
     rm -r "$copy"
     kill -HUP "$(role_pid parent)"
     wait_for '[ -f "$copy" ]'
@@ -125,23 +171,50 @@ a_full_disk_for_the_copy_alone_holds_up_nothing_body() {
     umount "$BED/var/log/qubes"
 }
 
-# journald's socket: WHAT reads | nobody reads.
+# journal [full]: journald's socket.  With `full` nobody reads what others have
+# filled it with, until the test makes the file `go`; `drained` is made then.
 journal() {
     mkdir -p "$BED/run/systemd/journal"
     cat >journal.py <<'END'
-import os, socket, sys
+import os, socket, sys, time
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 s.bind(sys.argv[1])
-open("bound", "w")
-while sys.argv[2] == "reads":
+def sender():
+    new = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    new.setblocking(False)
+    new.connect(sys.argv[1])
+    return new
+if sys.argv[2:] == ["full"]:
+    # Full for everybody: one that has sent nothing yet cannot.
+    senders, sent = [], 1
+    while sent:
+        senders.append(sender())
+        sent = 0
+        try:
+            while True:
+                senders[-1].send(b"filler")
+                sent += 1
+        except BlockingIOError:
+            pass
+        print(sent, "datagrams", flush=True)
+    open("bound", "w").close()
+    while not os.path.exists("go"):
+        time.sleep(0.02)
+    s.setblocking(False)
+    try:
+        while True:
+            s.recv(65536)
+    except BlockingIOError:
+        open("drained", "w").close()
+    s.setblocking(True)
+else:
+    open("bound", "w").close()
+while True:
     data = s.recv(65536)
     with open("entries", "ab") as f:
         f.write(data + b"\0")
-s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
-import time
-time.sleep(120)
 END
-    python3 journal.py "$BED/run/systemd/journal/socket" "$1" &
+    python3 journal.py "$BED/run/systemd/journal/socket" "$@" &
     journal=$!
     wait_for '[ -e bound ]'
 }
@@ -150,7 +223,7 @@ bed_test journald_gets_fields
 journald_gets_fields_body() {
     bed_up 1
     atf_check "$regress/bed" stop
-    journal reads
+    journal
     atf_check "$regress/bed" start
     works
     wait_for 'grep -aq DONE entries'
@@ -166,11 +239,25 @@ bed_test a_journald_that_does_not_read_holds_up_nothing
 a_journald_that_does_not_read_holds_up_nothing_body() {
     bed_up 1
     atf_check "$regress/bed" stop
-    journal stalls
+    journal full
     atf_check "$regress/bed" start
-    for _ in $(seq 30); do works; done
+    works
+    atf_check -o inline:'1\n' grep -c \
+        'journald cannot be written: Resource temporarily unavailable' \
+        "$BED/daemon.log"
+    works
+    # The file has all of it; journald is told of what it missed.
+    wait_for '[ "$(grep -c DONE "$BED/var/log/qubes/qvm-remote.log")" = 2 ]'
+    : >go
+    wait_for '[ -e drained ]'
+    works
+    wait_for 'grep -aq "MESSAGE=ERROR [0-9]* lines are missing here" entries'
+    wait_for '[ "$(grep -ac "MESSAGE=DONE " entries)" = 1 ]'
+    # Gone, it is not missed either.
     kill $journal
     works
+    atf_check "$regress/bed" stop
+    atf_check -o match:'^whole' in_dom0 qvm-remote-dom0 log verify
 }
 
 atf_init_test_cases() {
