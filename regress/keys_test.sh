@@ -27,14 +27,14 @@ log_by() {
 
 # made_log: Python on standard input, with `log` and how it is written.
 made_log() {
-    { cat && echo 'log.write(sys.argv[1])'; } >make
+    { cat && echo 'log.write(sys.argv[1])'; } >made.py
     PYTHONPATH=$regress python3 -B - "$BED/var/log/qvm-remote" <<END
 import base64, os, sys, time
 from make_log import Maker
 boot = open("/proc/sys/kernel/random/boot_id").read().strip()
 log = Maker(os.urandom(32))
 log.segment("start", dict(log.now, boot=boot))
-$(cat make)
+$(cat made.py)
 END
 }
 
