@@ -79,6 +79,9 @@ enum role {
 	X(POLLER_CHANNEL, PAR, VER, ST_SERVING, msg_vm, FD)               \
 	X(DELIVERED, VER, PAR, ST_ANY, msg_vm, NOFD)                      \
 	X(HOLD, VER, PAR, ST_ANY, msg_hold, NOFD)                         \
+	/* is it alive: answered at the end of a turn */                  \
+	X(PING, PAR, VER, ST_SERVING, msg_none, NOFD)                     \
+	X(PONG, VER, PAR, ST_ANY, msg_none, NOFD)                         \
 	/* the end */                                                     \
 	X(STOP, PAR, VER, ST_SERVING, msg_none, NOFD)                     \
 	X(STOPPED, VER, PAR, ST_STOPPING, msg_none, NOFD)                 \

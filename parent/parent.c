@@ -108,7 +108,7 @@ stop(void)
 {
 	if (phase >= PHASE_STOP)
 		return;
-	notify_send("STOPPING=1");
+	notify_send("STOPPING=1\nSTATUS=stopping");
 	vm_no_more();
 	if (!begin_sent || !channel_is_open(&verifier.ch)) {
 		close_all();
@@ -259,6 +259,7 @@ got_begun(struct helper *h, struct imsg *m)
 	control_init();
 	log_info("ready");
 	notify_send("READY=1");
+	notify_watch();
 	vm_start();
 	parent_wake_verifier();
 }
@@ -338,6 +339,14 @@ got_control_done(struct helper *h, struct imsg *m)
 }
 
 static void
+got_pong(struct helper *h, struct imsg *m)
+{
+	(void)m;
+	if (!notify_alive())
+		parent_fail("%s: unexpected PONG", h->name);
+}
+
+static void
 got_stopped(struct helper *h, struct imsg *m)
 {
 	(void)h;
@@ -356,6 +365,7 @@ static const struct {
     {IMSG_DELIVERED, got_delivered},
     {IMSG_HOLD, got_hold},
     {IMSG_CONTROL_DONE, got_control_done},
+    {IMSG_PONG, got_pong},
     {IMSG_STOPPED, got_stopped},
 };
 
@@ -390,7 +400,7 @@ verifier_pump(struct channel *ch)
 		stop_sent = true;
 		imsg_set_state(&ch->end, ST_STOPPING);
 	}
-	if (phase == PHASE_SERVING && vm_pump(ch))
+	if (phase == PHASE_SERVING && notify_pump(ch) && vm_pump(ch))
 		(void)control_pump(ch);
 }
 
@@ -509,6 +519,13 @@ parent_configured(void)
 }
 
 static void
+after_turn(void)
+{
+	if (phase == PHASE_SERVING)
+		notify_counts();
+}
+
+static void
 usage(void)
 {
 	(void)fprintf(stderr,
@@ -595,7 +612,7 @@ main(int argc, char *argv[])
 	watch_init();
 	start_helpers();
 
-	event_loop(NULL);
+	event_loop(after_turn);
 	control_end();
 	cgroup_leave();
 	log_info("stopped");

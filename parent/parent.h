@@ -147,6 +147,8 @@ bool vm_reaped(pid_t, int status);
  */
 void vm_look_again(void);
 unsigned vm_lives(void);
+/* How many are served, and have a session. */
+void vm_count(unsigned *served, unsigned *sessions);
 /* --once: ends the daemon when nobody is left to be asked. */
 void vm_check_once(void);
 /* --once: who has not been asked, for -v. */
@@ -198,6 +200,17 @@ bool vm_unserved(unsigned n, struct msg_served *);
 /* notify.c: systemd */
 void notify_init(void);
 void notify_send(const char *text);
+/* Tells how many are served and have a session, where that has changed. */
+void notify_counts(void);
+/*
+ * The watchdog, where systemd wants one: the verifier is asked whether it
+ * lives at half of the time that it has, and systemd hears that it does.
+ */
+void notify_watch(void);
+/* Asks, where it is time: false when the channel is full. */
+bool notify_pump(struct channel *verifier);
+/* It has answered: false where it was not asked. */
+bool notify_alive(void);
 
 /* parent.c */
 /* --once: every VM that is there has been asked. */

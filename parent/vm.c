@@ -105,6 +105,18 @@ vm_lives(void)
 	return n;
 }
 
+void
+vm_count(unsigned *served, unsigned *sessions)
+{
+	const struct vm *vm;
+
+	*served = *sessions = 0;
+	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+		*served += vm->named && vm->served;
+		*sessions += vm->life == LIFE_RUNNING && vm->ready;
+	}
+}
+
 /* What the verifier may still say of a VM comes well before it is forgotten. */
 void
 vm_config_begin(void)

@@ -12,6 +12,8 @@
  *
  * STATE is a file.  Its lock says who supervises, so a pid is never taken for
  * another process's; it holds "pid N", later "exit N" or "signal N".
+ * STATE.told is what CMD said to the notification socket: a line a datagram, its
+ * own lines joined by spaces.
  */
 #include <sys/file.h>
 #include <sys/pidfd.h>
@@ -46,7 +48,7 @@ struct job {
 	const char *state, *cgroup, *log;
 	int seconds;
 	char **argv;
-	int state_fd, notify_fd, signal_fd, report_fd;
+	int state_fd, notify_fd, told_fd, signal_fd, report_fd;
 	char notify_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	pid_t pid;
 	bool ready;
@@ -145,6 +147,18 @@ job_notify_socket(struct job *j)
 	if (j->notify_fd == -1 ||
 	    bind(j->notify_fd, (struct sockaddr *)&sun, sizeof(sun)) == -1)
 		err(1, "%s", sun.sun_path);
+}
+
+static void
+job_told(struct job *j)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s.told", j->state);
+	j->told_fd = open(path,
+	    O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+	if (j->told_fd == -1)
+		err(1, "%s", path);
 }
 
 static void
@@ -248,20 +262,25 @@ job_signal(struct job *j)
 	}
 }
 
+/* All that is there: what it said last is read before its end is seen. */
 static void
 job_notified(struct job *j)
 {
-	char text[512];
+	char text[512], *c;
 	ssize_t n;
 
-	n = recv(j->notify_fd, text, sizeof(text) - 1, 0);
-	if (n <= 0)
-		return;
-	text[n] = '\0';
-	if (j->ready || strstr(text, "READY=1") == NULL)
-		return;
-	j->ready = true;
-	report(j, "READY");
+	while ((n = recv(j->notify_fd, text, sizeof(text) - 1, MSG_DONTWAIT)) >
+	    0) {
+		text[n] = '\0';
+		for (c = text; *c != '\0'; c++)
+			if (*c == '\n')
+				*c = ' ';
+		dprintf(j->told_fd, "%s\n", text);
+		if (j->ready || strstr(text, "READY=1") == NULL)
+			continue;
+		j->ready = true;
+		report(j, "READY");
+	}
 }
 
 static void
@@ -340,6 +359,7 @@ job_run(struct job *j)
 	job_signals(j);
 	job_lock(j);
 	job_notify_socket(j);
+	job_told(j);
 	j->deadline = now_ms() + j->seconds * 1000;
 	switch (j->pid = fork()) {
 	case -1:

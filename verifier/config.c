@@ -396,6 +396,9 @@ config_dispatch(struct imsg *m)
 	case IMSG_CONTROL:
 		control_open(imsg_take_fd(m));
 		break;
+	case IMSG_PING:
+		verifier_pinged();
+		break;
 	case IMSG_STOP:
 		stopping = true;
 		imsg_set_state(&parent.end, ST_STOPPING);

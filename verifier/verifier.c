@@ -35,7 +35,7 @@ struct channel parent, executor;
 bool stopping, once, dry_run;
 
 static struct timer deadline;
-static bool begun, begun_sent, stop_recorded, stopped_sent;
+static bool begun, begun_sent, pong_due, stop_recorded, stopped_sent;
 static int folder_fd = -1;
 static int64_t stop_until_ms;
 
@@ -212,6 +212,8 @@ parent_pump(struct channel *ch)
 			return;
 		begun_sent = true;
 	}
+	if (pong_due && channel_send(ch, IMSG_PONG, 0, NULL, 0, -1) == 0)
+		pong_due = false;
 	config_pump();
 	control_pump_parent();
 	if (stop_recorded && !stopped_sent &&
@@ -240,6 +242,13 @@ verifier_begin(void)
 	copy_event(NULL, "start", VERSION);
 	restore_finish();
 	begun = true;
+}
+
+/* Answered by the pump, after a whole turn with its sync. */
+void
+verifier_pinged(void)
+{
+	pong_due = true;
 }
 
 static void

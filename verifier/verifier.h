@@ -146,6 +146,8 @@ struct vm {
 /* verifier.c */
 /* Every role is ready: the log begins a run. */
 void verifier_begin(void);
+/* The parent asks whether we live. */
+void verifier_pinged(void);
 extern struct vm vms[VM_TABLE];
 extern struct channel parent, executor;
 extern bool stopping;
