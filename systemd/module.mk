@@ -1,0 +1,15 @@
+# The unit, and what systemd makes of users and folders.
+$(B)/systemd/%.service: systemd/%.service.in $(B)/flags
+	@mkdir -p $(@D)
+	sed 's,@PREFIX@,$(PREFIX),' $< > $@
+
+install-systemd: $(B)/systemd/qvm-remote-dom0.service
+	$(INSTALL) -d -m 0755 $(DESTDIR)$(PREFIX)/lib/systemd/system \
+		$(DESTDIR)$(PREFIX)/lib/sysusers.d \
+		$(DESTDIR)$(PREFIX)/lib/tmpfiles.d
+	$(INSTALL) -m 0644 $< $(DESTDIR)$(PREFIX)/lib/systemd/system
+	$(INSTALL) -m 0644 systemd/qvm-remote-dom0.sysusers \
+		$(DESTDIR)$(PREFIX)/lib/sysusers.d/qvm-remote-dom0.conf
+	$(INSTALL) -m 0644 systemd/qvm-remote-dom0.tmpfiles \
+		$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/qvm-remote-dom0.conf
+.PHONY: install-systemd
