@@ -186,6 +186,7 @@ add_used(void)
 	record_i64(r, "day", 0);
 	record_u64(r, "day_bytes", 0);
 	record_u64(r, "total_bytes", used_bytes);
+	record_i64(r, "newest", 0);
 	end();
 }
 

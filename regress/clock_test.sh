@@ -24,13 +24,22 @@ start() {
     atf_check env BED_CLOCK="$BED/clock" "$regress/bed" start
 }
 
-# A log that knows the key for some time.
+# after_a_reboot COMMAND...: as it is where the boot has another id.
+after_a_reboot() {
+    tr 'a-f0-9' 'b-f0-9a' </proc/sys/kernel/random/boot_id >boot_id
+    # shellcheck disable=SC2016 # the inner shell's
+    atf_check unshare -m sh -c \
+        'mount --bind boot_id /proc/sys/kernel/random/boot_id && exec "$@"' \
+        sh "$@"
+}
+
+# A log that knows the key for some time, since another boot.
 long_known() {
     rm -r "${BED:?}/var/log/qvm-remote" "$BED/run/bed/seed"
     atf_check -o ignore -e ignore in_dom0 qvm-remote-dom0 log init \
         --key-file "$BED/run/bed/seed"
     dom0_clock -$KNOWN
-    start
+    after_a_reboot env BED_CLOCK="$BED/clock" "$regress/bed" start
     wait_for 'cat_log | grep -q "\"event\":\"key\""'
     atf_check "$regress/bed" stop
 }
@@ -266,15 +275,6 @@ clock_that_goes_back_while_running_runs_nothing_old_body() {
     back
     atf_check -o inline:"-$DAY\n" steps clock
     log_is_whole
-}
-
-# after_a_reboot COMMAND...: as it is where the boot has another id.
-after_a_reboot() {
-    tr 'a-f0-9' 'b-f0-9a' </proc/sys/kernel/random/boot_id >boot_id
-    # shellcheck disable=SC2016 # the inner shell's
-    atf_check unshare -m sh -c \
-        'mount --bind boot_id /proc/sys/kernel/random/boot_id && exec "$@"' \
-        sh "$@"
 }
 
 # A clock that went back while nothing ran is seen, and what ran stays known.

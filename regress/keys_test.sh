@@ -29,7 +29,7 @@ log_by() {
 made_log() {
     { cat && echo 'log.write(sys.argv[1])'; } >made.py
     PYTHONPATH=$regress python3 -B - "$BED/var/log/qvm-remote" <<END
-import base64, os, sys, time
+import base64, os, struct, sys, time
 from make_log import Maker
 boot = open("/proc/sys/kernel/random/boot_id").read().strip()
 log = Maker(os.urandom(32))
@@ -39,8 +39,18 @@ END
 }
 
 thousand_keys() {
-    python3 -c 'for n in range(1024): print("%016x" % n)' |
-        "$BUILD/regress/big_log" "$BED/var/log/qvm-remote" 3
+    made_log <<'END'
+def b64(data):
+    return base64.b64encode(data).decode()
+until = int(time.clock_gettime(time.CLOCK_BOOTTIME)) + 3600
+for n in range(1024):
+    log.add("snapshot-key", fingerprint="%016x" % n, known_since=1000)
+log.add("snapshot-memory",
+        entries_b64=b64(b"".join(
+            os.urandom(24) + struct.pack("=II", int(time.time()) + 3600, until)
+            for n in range(1024))),
+        keys_b64=b64(struct.pack("=1024H", *range(1024))))
+END
 }
 
 # What fell out had tokens that expire within the hour: of a key that may be
