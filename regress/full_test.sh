@@ -17,7 +17,7 @@ points_test() {
     $1_body() {
         bed_up 1
         bed_seed
-        \"\$regress/points\" \"\$BED\" $2 1 $3 $3 --key \"\$PWD/seed\" ||
+        \"\$regress/points\" \"\$BED\" $2 $3 --key \"\$PWD/seed\" ||
             atf_fail \"see the test's output\"
         bed_verify
     }"

@@ -3,32 +3,52 @@
 # at most once, has one true answer, and the log is whole.  See regress/points.
 . "$(atf_get_srcdir)/lib.sh"
 
-# points ROLE FIRST LAST OF
+LEAST=200 # different calls of verifier and executor
+sum=0
+
+# points ROLE NUMBER KIND...
 points() {
     bed_up 1
     bed_seed
-    "$regress/points" "$BED" "$@" --key "$PWD/seed" ||
-        atf_fail "a point came out wrong: see the test's output"
+    role=$1 number=$2
+    shift 2
+    "$regress/points" "$BED" "$role" "$number" --key "$PWD/seed" \
+        --kind "$@" ||
+        atf_fail "a point came out wrong, or too few were reached: see above"
     bed_verify
 }
 
-# points_test NAME ROLE FIRST LAST OF: a case of its own, so that each has time.
+# points_test NAME ROLE NUMBER KIND...: a case of its own: each has its time.
 points_test() {
-    bed_test "$1"
-    eval "$1_head() {
+    name=$1
+    shift
+    bed_test "$name"
+    eval "${name}_head() {
         atf_set require.user root
         atf_set require.progs strace
         atf_set timeout 280
     }
-    $1_body() { points $2 $3 $4 $5; }"
+    ${name}_body() { points $*; }"
+    [ "$1" = parent ] || sum=$((sum + $2))
 }
 
-points_test killed_verifier_answers_once_first_half verifier 1 45 90
-points_test killed_verifier_answers_once_second_half verifier 46 90 90
-points_test killed_executor_answers_once_first_half executor 1 55 110
-points_test killed_executor_answers_once_second_half executor 56 110 110
-points_test killed_parent_answers_once parent 1 10 10
+points_test killed_verifier_answers_run_or_question_once \
+    verifier 60 run ping check
+points_test killed_verifier_answers_large_cancelled_or_queued_once \
+    verifier 70 streams cancel queue
+points_test killed_executor_answers_run_or_cancelled_once \
+    executor 60 run cancel
+points_test killed_executor_answers_large_or_queued_once \
+    executor 70 streams queue
+points_test killed_parent_answers_once parent 10 run
+
+atf_test_case the_points_are_enough
+the_points_are_enough_body() {
+    echo "$sum different calls, each of which its case has to reach"
+    [ "$sum" -ge "$LEAST" ] || atf_fail "fewer than $LEAST"
+}
 
 atf_init_test_cases() {
     bed_add_tests
+    atf_add_test_case the_points_are_enough
 }

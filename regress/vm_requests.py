@@ -1,0 +1,250 @@
+"""Requests of a VM of the bed, and how each may be answered: see points.
+
+Tokens and receipts are written and checked from PROTOCOL.md, not by the
+programs.
+"""
+import errno
+import glob
+import hashlib
+import hmac
+import importlib.machinery
+import importlib.util
+import os
+import re
+import time
+import types
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+DEADLINE = 20.0     # seconds, for whatever is waited for
+TEXT = "".join("line %d\n" % n for n in range(9000))  # 88 KiB
+
+loader = importlib.machinery.SourceFileLoader(
+    "forge", os.path.join(HERE, "forge"))
+forge = importlib.util.module_from_spec(
+    importlib.util.spec_from_loader("forge", loader))
+loader.exec_module(forge)
+
+
+class Wrong(Exception):
+    """What must hold does not."""
+
+
+def wait_for(what, condition, seconds=DEADLINE):
+    until = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > until:
+            raise Wrong("in vain: " + what)
+        time.sleep(0.002)
+
+
+def read(path):
+    try:
+        with open(path, "rb") as f:
+            return f.read()
+    except OSError as e:
+        # A process or a cgroup that ends meanwhile is one that is not there.
+        if e.errno not in (errno.ENOENT, errno.ESRCH, errno.ENODEV):
+            raise
+        return b""
+
+
+class Vm:
+    """vm1, whose disk is written from outside, as any of its users could."""
+
+    def __init__(self, bed):
+        self.bed = bed
+        home = os.path.join(bed, "vms/vm1/home")
+        self.uid = os.stat(home).st_uid
+        self.home = os.path.join(home, ".qvm-remote")
+        self.queue = os.path.join(self.home, "queue")
+        self.secret = bytes.fromhex(
+            read(os.path.join(self.home, "auth.key")).decode().strip())
+
+    def put(self, request):
+        for suffix, data in request.files:
+            self.write(request.name + suffix, data)
+
+    def cancel(self, request):
+        auth = self.token(request.name, "cancel", "", None, "now")
+        self.write(request.name + ".cancel", auth)
+
+    def token(self, name, kind, body, text, order):
+        now = int(time.time())
+        return forge.token(types.SimpleNamespace(
+            id=name, kind=kind, body=body, signed_body=None, input=text,
+            issued=now, expires=now + 330, timeout="-", order=order, note="-",
+            mac=None), self.secret)
+
+    def write(self, name, data):
+        temporary = os.path.join(self.queue, "pending", "." + name)
+        with open(temporary, "wb") as f:
+            f.write(data)
+        os.chown(temporary, self.uid, self.uid)
+        os.rename(temporary, os.path.join(self.queue, "pending", name))
+
+    def taken(self, name):
+        return os.path.exists(os.path.join(self.queue, "running", name))
+
+    def result(self, name):
+        return os.path.join(self.queue, "results", name)
+
+    def answered(self, name):
+        return os.path.exists(self.result(name) + ".exit")
+
+    def forget(self, request):
+        """As a copy of the disk from before would; its answer is filed."""
+        name = request.name
+        filed = os.path.join(self.home, "history", "points", name)
+        if not os.path.exists(filed):
+            os.makedirs(filed)
+            os.rename(self.result(name) + ".meta",
+                      os.path.join(filed, "meta"))
+        for path in glob.glob(self.result(name) + ".*") + glob.glob(
+                os.path.join(self.queue, "[pr]*ing", name + "*")):
+            os.unlink(path)
+
+    def answer(self, request):
+        """Its lines, checked against mac and outputs."""
+        name = request.name
+        text = wait_for("an answer of " + name, lambda: self.answered(name)
+                        and read(self.result(name) + ".meta"))
+        lines = dict(line.partition(" ")[::2]
+                     for line in text.decode().split("\n"))
+        lines["text"], lines["signed"] = text, "mac" in lines
+        if lines["signed"]:
+            self.check(lines, text)
+        if lines["request"] != request.digest:
+            raise Wrong("an answer to another token")
+        for stream in ("out", "err"):
+            lines["." + stream] = output = read(self.result(name) + "."
+                                                + stream)
+            if hashlib.sha256(output).hexdigest() != lines[stream].split()[2]:
+                raise Wrong("%s is not the receipt's" % stream)
+        return lines
+
+    def check(self, lines, text):
+        covered = text[:text.rindex(b"mac ")]
+        key = hmac.new(self.secret, b"qvm-remote receipt key 2",
+                       hashlib.sha256).digest()
+        if hmac.new(key, b"qvm-remote receipt 2\n" + covered,
+                    hashlib.sha256).hexdigest() != lines["mac"]:
+            raise Wrong("a mac that is wrong")
+
+    def witness(self, name):
+        return read(os.path.join(self.bed, "witness")).decode().split(
+            "\n").count(name)
+
+
+class Request:
+    """One of a VM, and how it may end but for an interruption."""
+
+    def __init__(self, vm, kind="run", body="echo ok", text=None, order="now",
+                 ends=(("exited", b"ok\n", b""),)):
+        self.name, self.ends, self.runs = forge.new_id(), ends, kind == "run"
+        if kind != "ping":
+            body = 'echo "$QVM_REMOTE_ID" >>%s/witness\n%s\n' % (vm.bed, body)
+        auth = vm.token(self.name, kind, body, text, order)
+        self.digest = hashlib.sha256(auth).hexdigest()
+        self.files = [("", body.encode()), (".auth", auth)]
+        if text is not None:
+            self.files.insert(1, (".in", text.encode()))
+
+    def judge(self, answer, ran):
+        """ran: how often the witness was written."""
+        status, outputs = answer["status"], (answer[".out"], answer[".err"])
+        if not answer["signed"]:
+            raise Wrong("not signed: %s: %s" % (status, answer["reason"]))
+        if status == "interrupted" and self.runs:
+            good = outputs == (b"", b"") and ran <= 1
+        else:
+            good = any(status == end and re.fullmatch(out, outputs[0])
+                       and re.fullmatch(err, outputs[1])
+                       for end, out, err in self.ends)
+            good = good and ran == (answer["started"] != "-")
+        if not good:
+            raise Wrong("%s (%s), it ran %d times, and its outputs are %d and "
+                        "%d bytes" % (status, answer["reason"], ran,
+                                      *map(len, outputs)))
+
+
+class Run:
+    """A request of a kind, from nothing to its acknowledgement."""
+
+    def __init__(self, vm):
+        self.vm = vm
+        self.requests = [self.make()]
+
+    def make(self):
+        return Request(self.vm)
+
+    def prepare(self):
+        """What goes on when it comes."""
+
+    def put(self):
+        self.vm.put(self.requests[-1])
+
+    def meanwhile(self, over):
+        """What is done while it is there, unless the role is gone."""
+
+
+class Streams(Run):
+    def make(self):
+        text = TEXT.encode()
+        return Request(self.vm, text=TEXT, body="tee /dev/stderr",
+                       ends=[("exited", re.escape(text), re.escape(text))])
+
+
+class Ping(Run):
+    def make(self):
+        return Request(self.vm, "ping", "", ends=[
+            ("checked", rb"qvm-remote \S+ in dom0\. [^\n]+\n", b"")])
+
+
+class Check(Run):
+    def make(self):
+        return Request(self.vm, "check",
+                       ends=[("checked", b"would run: [^\n]+\n", b"")])
+
+
+class Cancel(Run):
+    def make(self):
+        return Request(self.vm, body="sleep 60",
+                       ends=[("cancelled", b"", b"")])
+
+    def meanwhile(self, over):
+        name = self.requests[0].name
+        wait_for("it runs", lambda: over() or self.vm.witness(name))
+        self.vm.cancel(self.requests[0])
+
+
+class Queue(Run):
+    """The second of two; the first ends when the second is there."""
+
+    def __init__(self, vm):
+        super().__init__(vm)
+        self.go = os.path.join(vm.bed, "go." + self.requests[0].name)
+        self.requests.insert(0, Request(
+            vm, order="queue",
+            body="until [ -e %s ]; do sleep 0.01; done; echo ok" % self.go))
+
+    def make(self):
+        return Request(self.vm, order="queue")
+
+    def prepare(self):
+        first = self.requests[0]
+        self.vm.put(first)
+        wait_for("the first runs", lambda: self.vm.witness(first.name))
+
+    def meanwhile(self, over):
+        name = self.requests[-1].name
+        wait_for("the second is queued", lambda: over()
+                 or self.vm.taken(name))
+        with open(self.go, "wb"):
+            pass
+
+
+KINDS = {kind.__name__.lower(): kind
+         for kind in (Run, Streams, Ping, Check, Cancel, Queue)}
