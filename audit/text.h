@@ -7,7 +7,7 @@
 
 /*
  * What the writer and the reader must agree on: which bytes are text, base64,
- * and time.  Used in this folder only.
+ * and time.  Of other folders only client/json.c uses it.
  */
 
 /* UTF-8, RFC 3629: no overlong forms, no surrogates, nothing over U+10FFFF. */

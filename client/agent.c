@@ -249,7 +249,7 @@ tell_full(void)
 }
 
 int
-agent_main(struct home *h, bool wait)
+agent_main(const struct home *h, bool wait)
 {
 	int notify, status;
 

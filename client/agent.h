@@ -10,6 +10,6 @@
  * says bye.  wait: holds `next` until there is something to answer.  The exit
  * status.
  */
-int agent_main(struct home *, bool wait);
+int agent_main(const struct home *, bool wait);
 
 #endif

@@ -138,33 +138,43 @@ check_streams(const struct wait *w, const struct receipt *r)
 	return (bad);
 }
 
-static int
-verdict(const struct wait *w)
+static void
+judge(struct wait *w)
 {
-	struct receipt r;
+	struct outcome *o = &w->outcome;
+	struct receipt *r = &o->receipt;
+	bool whole;
 
-	if (read_receipt(w, &r) == -1)
-		return (EXIT_OTHER);
-	if (!r.has_log) {
-		say_status(&r);
+	if (read_receipt(w, r) == -1) {
+		outcome_set(o, "unverified", EXIT_OTHER,
+		    "the receipt does not verify");
+		return;
+	}
+	if (!r->has_log) {
+		say_status(r);
 		say_error("the answer is not signed, so the outcome is not "
 			  "known");
-		return (EXIT_OTHER);
+		outcome_set(o, "unsigned", EXIT_OTHER, r->reason);
+		return;
 	}
 	/* What was not printed to its end cannot be judged. */
-	if (!interrupted() && w->out.error == 0 && w->err.error == 0 &&
-	    check_streams(w, &r) != 0)
-		return (EXIT_OTHER);
+	whole = !interrupted() && w->out.error == 0 && w->err.error == 0;
+	if (whole && check_streams(w, r) != 0) {
+		outcome_set(o, "unverified", EXIT_OTHER,
+		    "the output does not verify");
+		return;
+	}
 	if (!interrupted())
-		say_status(&r);
-	say_details(&r);
-	return (r.exit);
+		say_status(r);
+	say_details(r);
+	o->verified = whole;
+	outcome_set(o, receipt_status_name(r->status), r->exit, r->reason);
 }
 
-int
+void
 finish(struct wait *w)
 {
 	stream_pump(&w->out, w->home, w->request->id);
 	stream_pump(&w->err, w->home, w->request->id);
-	return (verdict(w));
+	judge(w);
 }

@@ -5,9 +5,8 @@
 
 /*
  * A result is there: prints what is left of the output, verifies the receipt
- * and all that was printed, and says what the person must know.  The exit
- * status.
+ * and all that was printed, says what the person must know, and sets outcome.
  */
-int finish(struct wait *);
+void finish(struct wait *);
 
 #endif

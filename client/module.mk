@@ -3,8 +3,8 @@
 LIBS += client
 client_OMIT := client/main.c
 PROGS += $(B)/client/qvm-remote
-$(B)/client/qvm-remote: $(B)/client/main.o $(B)/client.a $(B)/wire.a \
-	$(B)/crypto.a
+$(B)/client/qvm-remote: $(B)/client/main.o $(B)/client.a $(B)/audit.a \
+	$(B)/wire.a $(B)/crypto.a
 $(B)/client/qvm-remote: private LDLIBS += -lbearssl
 ifndef SANITIZE
 $(B)/client/qvm-remote: private HARDEN_LD = -static-pie \
@@ -22,5 +22,10 @@ $(B)/client/text_test: $(B)/client/text_test.o $(B)/client/text.o
 $(B)/client/peer.py: client/peer.py
 	@mkdir -p $(@D)
 	install -m 0644 $< $@
-$(B)/client/agent_test $(B)/client/queue_test $(B)/client/request_test: \
-	$(B)/client/peer.py
+$(patsubst %.sh,$(B)/%,$(wildcard client/*_test.sh)): $(B)/client/peer.py
+
+# What --help says is held against it.
+$(B)/client/qvm-remote.1: man/qvm-remote.1
+	@mkdir -p $(@D)
+	install -m 0644 $< $@
+$(B)/client/options_test: $(B)/client/qvm-remote.1

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -45,6 +46,11 @@ write_token(const struct home *h, struct request *r, int64_t issued)
 	t.timeout = r->timeout;
 	t.body_len = r->body_len;
 	sha256(r->body, r->body_len, t.body_sha256);
+	t.has_input = r->input_len > 0;
+	t.input_len = r->input_len;
+	if (t.has_input)
+		sha256(r->input, r->input_len, t.input_sha256);
+	snprintf(t.note, sizeof(t.note), "%s", r->note);
 	if ((len = token_sign(r, &t, text)) == -1)
 		return (-1);
 	sha256(text, (size_t)len, r->digest);
@@ -68,6 +74,15 @@ write_body(const struct home *h, struct request *r)
 	    write_all(r->lock, r->body, r->body_len) == -1)
 		return (-1);
 	return (linkat(h->clients, r->id, h->pending, r->id, 0));
+}
+
+static int
+write_input(const struct home *h, const struct request *r)
+{
+	if (r->input_len == 0)
+		return (0);
+	return (
+	    file_write(h->pending, r->id, ".in", r->input, r->input_len, NULL));
 }
 
 static int
@@ -114,8 +129,8 @@ request_submit(const struct home *h, struct request *r)
 	}
 	r->expires = now + r->patience;
 	r->expires_ms = now_ms() + (int64_t)r->patience * 1000;
-	if (write_body(h, r) == 0 && audit_submit(h, r) == 0 &&
-	    write_token(h, r, now) == 0)
+	if (write_body(h, r) == 0 && write_input(h, r) == 0 &&
+	    audit_submit(h, r) == 0 && write_token(h, r, now) == 0)
 		return (0);
 	saved = errno;
 	history_withdraw(h, r->id);

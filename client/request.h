@@ -17,6 +17,9 @@ struct request {
 	int32_t patience; /* seconds from issued to expires */
 	const void *body;
 	size_t body_len;
+	const void *input; /* for the command: */
+	size_t input_len;  /*   0 for none */
+	const char *note;  /* "" for none */
 	struct derived_keys keys;
 	/* what request_submit finds */
 	char id[ID_MAX + 1];

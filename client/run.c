@@ -8,164 +8,211 @@
 #include "client/finish.h"
 #include "client/history.h"
 #include "client/interrupt.h"
+#include "client/body.h"
 #include "client/run.h"
 #include "client/say.h"
+#include "client/show.h"
 #include "client/wait.h"
 #include "client/key.h"
-#include "wire/frame.h"
+#include "wire/token.h"
 
 #define PATIENCE_S 30 /* beyond the time-out, to be taken and answered */
 #define PING_S	   10
 
-void *
-run_read_script(size_t *len)
+/* A request that brought no result. */
+static void
+no_result(struct wait *w, enum wait_end end)
 {
-	/* One byte more shows that there is too much. */
-	size_t size = BODY_MAX + 1, have = 0;
-	char *script = malloc(size);
-	ssize_t n = -1;
+	static const struct {
+		const char *status, *reason;
+	} ends[] = {
+	    [WAIT_NEVER_TAKEN] = {"never-taken",
+		"dom0 has not taken the request; it is withdrawn"},
+	    [WAIT_UNKNOWN] = {"unknown",
+		"dom0 took the request and has no session here any more: the "
+		"outcome is not known"},
+	    [WAIT_FULL] = {"disk-full",
+		"this VM's disk is full: the output cannot be stored; the "
+		"command may have run: outcome unknown"},
+	};
 
-	if (script == NULL) {
-		say_errno("script");
-		return (NULL);
-	}
-	while (have < size) {
-		n = read(0, script + have, size - have);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		have += (size_t)n;
-	}
-	if (n == -1) {
-		say_errno("standard input");
-		free(script);
-		return (NULL);
-	}
-	*len = have;
-	return (script);
-}
-
-/* What to call the end of a request that brought no result. */
-static int
-no_result(const struct wait *w, enum wait_end end)
-{
-	switch (end) {
-	case WAIT_NEVER_TAKEN:
-		say_error("dom0 has not taken the request; it is withdrawn");
-		break;
-	case WAIT_UNKNOWN:
-		say_error("dom0 took the request and has no session here any "
-			  "more: the outcome is not known");
-		break;
-	case WAIT_FULL:
-		say_error("this VM's disk is full: the output cannot be "
-			  "stored; the command may have run: outcome unknown");
-		break;
-	case WAIT_GIVEN_UP:
-	case WAIT_RESULT:
+	if (end == WAIT_GIVEN_UP) {
 		if (w->uncancelled)
 			say_error("the cancel could not be written: the "
 				  "command may still run in dom0");
 		else if (interrupted())
 			say_note("interrupted; the cancel is written");
-		return (EXIT_OTHER);
+		return;
 	}
+	outcome_set(&w->outcome, ends[end].status, EXIT_OTHER,
+	    ends[end].reason);
+	say_error("%s", ends[end].reason);
 	audit_line(w->home, "TIMEOUT id=%s after=%ds", w->request->id,
 	    (int)w->request->patience);
-	return (EXIT_OTHER);
 }
 
 /* A signal or an output that cannot be written outweighs the answer. */
-static int
-own_reason(const struct wait *w, int status)
+static void
+own_reason(struct wait *w)
 {
 	const struct stream *s = w->out.error != 0 ? &w->out : &w->err;
 
-	if (interrupted())
-		return (EXIT_INTERRUPTED);
-	if (w->out.error == EPIPE || w->err.error == EPIPE)
-		return (EXIT_BROKEN_PIPE);
-	if (s->error != 0) {
+	if (interrupted()) {
+		outcome_set(&w->outcome, "signal", EXIT_INTERRUPTED,
+		    "interrupted here");
+	} else if (w->out.error == EPIPE || w->err.error == EPIPE) {
+		outcome_set(&w->outcome, "broken-pipe", EXIT_BROKEN_PIPE,
+		    "nobody reads the output");
+	} else if (s->error != 0) {
 		errno = s->error;
 		say_errno("%s", s->name);
-		return (EXIT_OTHER);
+		outcome_set(&w->outcome, "output-error", EXIT_OTHER,
+		    "the output cannot be written");
 	}
-	return (status);
 }
 
-static int
+static void
 wait_for_end(struct wait *w)
 {
 	enum wait_end end = wait_result(w);
-	bool stored = true;
-	int status;
+	bool stored;
 
-	if (end == WAIT_RESULT) {
-		status = own_reason(w, finish(w));
-		/* Otherwise the next invocation tries again. */
-		stored = history_store(w->home, w->request->id) == 0;
-		if (!stored)
-			say_errno("cannot move the result to history");
-		if (audit_line(w->home, "DONE id=%s exit=%d", w->request->id,
-			status) == -1 &&
-		    stored)
-			say_errno("audit.log");
-	} else {
-		status = own_reason(w, no_result(w, end));
+	if (end != WAIT_RESULT) {
+		no_result(w, end);
+		own_reason(w);
+		return;
 	}
-	stream_close(&w->out);
-	stream_close(&w->err);
-	return (status);
+	finish(w);
+	own_reason(w);
+	/* Otherwise the next invocation tries again. */
+	stored = history_store(w->home, w->request->id) == 0;
+	if (!stored)
+		say_errno("cannot move the result to history");
+	if (audit_line(w->home, "DONE id=%s exit=%d", w->request->id,
+		w->outcome.exit) == -1 &&
+	    stored)
+		say_errno("audit.log");
 }
 
-static int
-send_request(const struct home *h, struct request *r, int64_t limit_ms)
+/* Submits and waits; the outcome is in w, which has been begun. */
+static void
+send_request(struct wait *w, struct request *r, int64_t limit_ms)
 {
-	struct wait w = {.home = h, .request = r};
-	int status;
-
-	if (key_load(h, &r->keys) == -1)
-		return (EXIT_OTHER);
+	if (key_load(w->home, &r->keys) == -1)
+		return;
 	/* From here on there is something to clean up. */
-	w.signals = interrupt_catch();
-	if (w.signals == -1) {
+	w->signals = interrupt_catch();
+	if (w->signals == -1) {
 		say_errno("signals");
-		return (EXIT_OTHER);
+	} else if (request_submit(w->home, r) == 0) {
+		say_detail("request %s", r->id);
+		report_queued(&w->report, r->id, -1);
+		if (limit_ms != 0)
+			w->limit_ms = now_ms() + limit_ms;
+		wait_for_end(w);
 	}
-	if (request_submit(h, r) == -1) {
-		explicit_bzero(&r->keys, sizeof(r->keys));
-		return (EXIT_OTHER);
-	}
-	say_detail("request %s", r->id);
-	stream_init(&w.out, ".out", "standard output", 1);
-	stream_init(&w.err, ".err", "standard error", 2);
-	if (limit_ms != 0)
-		w.limit_ms = now_ms() + limit_ms;
-	status = wait_for_end(&w);
 	explicit_bzero(&r->keys, sizeof(r->keys));
-	return (status);
+}
+
+/* held: output is not shown as it comes. */
+static void
+begin(struct wait *w, const struct home *h, const struct request *r, bool held)
+{
+	*w = (struct wait){.home = h, .request = r, .report = {.fd = -1}};
+	outcome_set(&w->outcome, "error", EXIT_OTHER, "");
+	stream_init(&w->out, ".out", "standard output", held ? -1 : 1);
+	stream_init(&w->err, ".err", "standard error", held ? -1 : 2);
+}
+
+/* What dom0 itself says is shown once it is known to come from there. */
+static void
+show_answer(struct wait *w)
+{
+	if (!w->outcome.verified)
+		return;
+	show_file(w->out.from, w->out.printed);
+	if (show_end() == -1)
+		outcome_set(&w->outcome, "output-error", EXIT_OTHER,
+		    "the output cannot be written");
+}
+
+static void
+end(struct wait *w)
+{
+	stream_close(&w->out);
+	stream_close(&w->err);
+}
+
+static int32_t
+patience(const struct options *o)
+{
+	int32_t seconds =
+	    o->timeout == TOKEN_TIMEOUT_POLICY ? TIMEOUT_DEFAULT : o->timeout;
+
+	if (o->wait != 0)
+		return (o->wait);
+	seconds += PATIENCE_S;
+	return (seconds > EXPIRES_MAX ? EXPIRES_MAX : seconds);
+}
+
+/* The request of what was typed: 0, or -1 after saying why. */
+static int
+fill(struct request *r, const struct options *o, void **body, void **input)
+{
+	*r = (struct request){
+	    .kind =
+		(o->given & GIVEN(OPT_CHECK)) != 0 ? TOKEN_CHECK : TOKEN_RUN,
+	    .timeout = o->timeout,
+	    .patience = patience(o),
+	    .note = o->note,
+	};
+	*input = NULL;
+	if (body_read(o, body, &r->body_len) == -1 ||
+	    input_read(o, input, &r->input_len) == -1)
+		return (-1);
+	r->body = *body;
+	r->input = *input;
+	return (0);
+}
+
+/* Options that do not go together: 0, or EXIT_USAGE. */
+static int
+conflicts(const struct options *o)
+{
+	if (o->argc == 0 &&
+	    (o->given & (GIVEN(OPT_STDIN) | GIVEN(OPT_NO_SHELL))) != 0)
+		return (usage_error("-i and --no-shell need a command"));
+	if (o->input != NULL && (o->given & GIVEN(OPT_STDIN)) != 0)
+		return (usage_error("-i and --input: one of them"));
+	return (0);
 }
 
 int
-run_command(const struct home *h, const void *body, size_t len, int32_t timeout)
+run_command(const struct options *o)
 {
-	struct request r = {.kind = TOKEN_RUN, .timeout = timeout};
-	const char *rule;
+	bool json = (o->given & GIVEN(OPT_JSON)) != 0;
+	bool check = (o->given & GIVEN(OPT_CHECK)) != 0;
+	void *body = NULL, *input = NULL;
+	struct request r;
+	struct home home;
+	struct wait w;
 
-	/* dom0 would reject it for the same reason, in the same words. */
-	if ((rule = body_rule(body, len)) != NULL) {
-		say_error("%s", rule);
-		return (EXIT_OTHER);
-	}
-	r.body = body;
-	r.body_len = len;
-	r.patience =
-	    timeout == TOKEN_TIMEOUT_POLICY ? TIMEOUT_DEFAULT : timeout;
-	r.patience += PATIENCE_S;
-	if (r.patience > EXPIRES_MAX)
-		r.patience = EXPIRES_MAX;
-	return (send_request(h, &r, 0));
+	if (conflicts(o) != 0)
+		return (EXIT_USAGE);
+	begin(&w, &home, &r, json || check);
+	w.report.fd = o->status_fd;
+	r.id[0] = '\0';
+	if (fill(&r, o, &body, &input) == 0 && home_open(&home) == 0)
+		send_request(&w, &r, 0);
+	if (check && !json)
+		show_answer(&w);
+	if (json && report_json(r.id, &w.outcome, w.out.from, w.err.from) == -1)
+		say_errno("standard output");
+	report_exit(&w.report, r.id, &w.outcome);
+	end(&w);
+	free(body);
+	free(input);
+	return (w.outcome.exit);
 }
 
 int
@@ -175,8 +222,14 @@ run_ping(const struct home *h, int32_t timeout)
 	    .kind = TOKEN_PING,
 	    .timeout = TOKEN_TIMEOUT_POLICY,
 	    .body = "",
+	    .note = "",
 	};
+	struct wait w;
 
 	r.patience = timeout == TOKEN_TIMEOUT_POLICY ? PING_S : timeout;
-	return (send_request(h, &r, (int64_t)r.patience * 1000) == 0 ? 0 : 1);
+	begin(&w, h, &r, true);
+	send_request(&w, &r, (int64_t)r.patience * 1000);
+	show_answer(&w);
+	end(&w);
+	return (w.outcome.exit == 0 ? 0 : 1);
 }

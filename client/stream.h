@@ -12,8 +12,8 @@ struct stream {
 	const char *suffix; /* .out, .err */
 	const char *name;   /* for messages */
 	int from;	    /* -1 until the file is there */
-	int to;
-	uint64_t printed; /* bytes, of which this is the digest */
+	int to;		    /* -1: it is only read, and kept for later */
+	uint64_t printed;   /* bytes, of which this is the digest */
 	struct sha256 sha;
 	int error; /* errno of the first failed write, or 0 */
 };

@@ -74,6 +74,35 @@ text_join(int count, char *const words[], size_t *len)
 	return (text);
 }
 
+/* ' is written as '\'', which only a shell reads. */
+char *
+text_quote(int count, char *const words[], size_t *len)
+{
+	char *text, *p;
+	const char *w;
+	size_t size = 0;
+	int i;
+
+	for (i = 0; i < count; i++)
+		size += 4 * strlen(words[i]) + 3;
+	if ((text = p = malloc(size + 1)) == NULL)
+		return (NULL);
+	for (i = 0; i < count; i++) {
+		*p++ = '\'';
+		for (w = words[i]; *w != '\0'; w++) {
+			if (*w == '\'')
+				p = stpcpy(p, "'\\''");
+			else
+				*p++ = *w;
+		}
+		*p++ = '\'';
+		*p++ = i + 1 < count ? ' ' : '\n';
+	}
+	*p = '\0';
+	*len = (size_t)(p - text);
+	return (text);
+}
+
 size_t
 text_stem(const char *name, const char *suffix)
 {

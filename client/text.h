@@ -22,6 +22,12 @@ int text_seconds(const char *, int32_t min, int32_t max, int32_t *);
  */
 char *text_join(int count, char *const words[], size_t *len);
 
+/*
+ * The same, each word in single quotes: bash, and a policy's patterns, see the
+ * words as they are.
+ */
+char *text_quote(int count, char *const words[], size_t *len);
+
 /* If name is <stem><suffix>: the stem's length, else 0. */
 size_t text_stem(const char *name, const char *suffix);
 

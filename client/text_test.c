@@ -58,6 +58,21 @@ ATF_TC_BODY(words_are_joined_by_spaces, tc)
 	free(text);
 }
 
+ATF_TC_WITHOUT_HEAD(quoted_words_are_as_they_were);
+ATF_TC_BODY(quoted_words_are_as_they_were, tc)
+{
+	static char one[] = "if", two[] = "$(a) \n*", three[] = "it's",
+		    four[] = "";
+	char *const words[] = {one, two, three, four};
+	size_t len;
+	char *text = text_quote(4, words, &len);
+
+	ATF_REQUIRE(text != NULL);
+	ATF_CHECK_STREQ("'if' '$(a) \n*' 'it'\\''s' ''\n", text);
+	ATF_CHECK_EQ(strlen(text), len);
+	free(text);
+}
+
 ATF_TC_WITHOUT_HEAD(a_stem_is_what_stands_before_the_suffix);
 ATF_TC_BODY(a_stem_is_what_stands_before_the_suffix, tc)
 {
@@ -73,6 +88,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, an_escape_is_not_cut);
 	ATF_TP_ADD_TC(tp, seconds_are_plain_decimal);
 	ATF_TP_ADD_TC(tp, words_are_joined_by_spaces);
+	ATF_TP_ADD_TC(tp, quoted_words_are_as_they_were);
 	ATF_TP_ADD_TC(tp, a_stem_is_what_stands_before_the_suffix);
 	return (atf_no_error());
 }

@@ -52,16 +52,18 @@ session_try(struct wait *w, struct state *s)
 }
 
 static void
-show_state(const struct frame *f)
+show_state(struct wait *w, const struct frame *f)
 {
 	switch (f->state) {
 	case STATE_QUEUED:
+		report_queued(&w->report, f->id, (int64_t)f->n);
 		say_detail("queued, %llu before it", (unsigned long long)f->n);
 		break;
 	case STATE_ASKED:
 		say_detail("a person in dom0 is asked");
 		break;
 	case STATE_RUNNING:
+		report_running(&w->report, f->id);
 		say_detail("running");
 		break;
 	}
@@ -85,7 +87,7 @@ session_message(struct wait *w, struct state *s, const char *line, size_t len)
 	if (frame_parse(FRAME_DOM0, line, len, &f, &why) == -1)
 		return;
 	if (f.type == FRAME_STATE && strcmp(f.id, w->request->id) == 0)
-		show_state(&f);
+		show_state(w, &f);
 	if (f.type == FRAME_NEXT_CANCEL && s->word != (int)f.word) {
 		say_note("dom0 takes no request at the moment (%s)",
 		    frame_word_name(f.word));

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "client/home.h"
+#include "client/report.h"
 #include "client/request.h"
 #include "client/stream.h"
 
@@ -27,6 +28,8 @@ struct wait {
 	int64_t limit_ms; /* on now_ms(): ping ends then; or 0 */
 	struct stream out, err;
 	bool uncancelled; /* the cancel could not be written */
+	struct report report;
+	struct outcome outcome; /* finish(), and who calls it */
 };
 
 /*

@@ -1,0 +1,173 @@
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client/agent.h"
+#include "client/commands.h"
+#include "client/key.h"
+#include "client/run.h"
+#include "client/wait.h"
+
+#define QUIETNESS (GIVEN(OPT_QUIET) | GIVEN(OPT_VERBOSE))
+
+static int
+status_of(int result)
+{
+	return (result == 0 ? 0 : EXIT_OTHER);
+}
+
+static int
+cmd_key_gen(const struct home *h, const struct args *a)
+{
+	(void)a;
+	return (status_of(key_gen(h)));
+}
+
+static int
+cmd_key_show(const struct home *h, const struct args *a)
+{
+	return (status_of(a->flag ? key_show_fingerprint(h) : key_show(h)));
+}
+
+static int
+cmd_ping(const struct home *h, const struct args *a)
+{
+	return (run_ping(h, a->options->timeout));
+}
+
+static int
+cmd_agent(const struct home *h, const struct args *a)
+{
+	return (agent_main(h, !a->flag));
+}
+
+static const struct subcommand {
+	const char *words[2];
+	const char *option; /* its own, NULL for none */
+	const char *value;  /* the option's argument, NULL for none */
+	int min, max;	    /* words that follow */
+	const char *args;   /* as --help shows them */
+	unsigned allowed;   /* options before it */
+	int (*run)(const struct home *, const struct args *);
+	const char *help;
+} subcommands[] = {
+    {{"key", "gen"}, NULL, NULL, 0, 0, NULL, 0, cmd_key_gen,
+	"make this VM's key, and show it"},
+    {{"key", "show"}, "--fingerprint", NULL, 0, 0, NULL, 0, cmd_key_show,
+	"show the key, or what names it"},
+    {{"ping", NULL}, NULL, NULL, 0, 0, NULL, GIVEN(OPT_TIMEOUT), cmd_ping,
+	"ask dom0 for a sign of life"},
+    {{"agent", NULL}, "--poll", NULL, 0, 0, NULL, 0, cmd_agent,
+	"the VM's end of a session: dom0 starts it"},
+};
+#define END (subcommands + sizeof(subcommands) / sizeof(subcommands[0]))
+
+void
+commands_help(void)
+{
+	const struct subcommand *s;
+	char left[64];
+
+	for (s = subcommands; s < END; s++) {
+		snprintf(left, sizeof(left), "%s%s%s%s%s%s%s%s%s%s",
+		    s->words[0], s->words[1] == NULL ? "" : " ",
+		    s->words[1] == NULL ? "" : s->words[1],
+		    s->option == NULL ? "" : " [",
+		    s->option == NULL ? "" : s->option,
+		    s->value == NULL ? "" : " ",
+		    s->value == NULL ? "" : s->value,
+		    s->option == NULL ? "" : "]", s->args == NULL ? "" : " ",
+		    s->args == NULL ? "" : s->args);
+		printf("  %-26s %s\n", left, s->help);
+	}
+}
+
+/* How many of its words these begin with, if with all of them. */
+static int
+matches(const struct subcommand *s, int argc, char *const *argv)
+{
+	if (strcmp(s->words[0], argv[0]) != 0)
+		return (0);
+	if (s->words[1] == NULL)
+		return (1);
+	return (argc > 1 && strcmp(s->words[1], argv[1]) == 0 ? 2 : 0);
+}
+
+/* The one with the most words; *known: the first word is that of one. */
+static const struct subcommand *
+find(int argc, char *const *argv, bool *known, int *words)
+{
+	const struct subcommand *s, *best = NULL;
+	int n;
+
+	*known = false;
+	*words = 0;
+	for (s = subcommands; s < END; s++) {
+		*known |= strcmp(s->words[0], argv[0]) == 0;
+		if ((n = matches(s, argc, argv)) > *words) {
+			*words = n;
+			best = s;
+		}
+	}
+	return (best);
+}
+
+/* Takes its option out of the words, wherever it stands among them. */
+static int
+take_option(const struct subcommand *s, struct args *a, int argc, char **argv)
+{
+	int i;
+
+	a->argv = argv;
+	for (i = 0; i < argc; i++) {
+		if (argv[i][0] != '-') {
+			argv[a->argc++] = argv[i];
+			continue;
+		}
+		if (s->option == NULL || strcmp(argv[i], s->option) != 0 ||
+		    a->flag)
+			return (-1);
+		a->flag = true;
+		if (s->value != NULL && (a->value = argv[++i]) == NULL)
+			return (-1);
+	}
+	return (a->argc >= s->min && a->argc <= s->max ? 0 : -1);
+}
+
+static int
+run(const struct subcommand *s, const struct options *o, int words)
+{
+	struct args a = {.options = o};
+	struct home home;
+
+	if (options_only(o, s->allowed | QUIETNESS, s->words[0]) == -1)
+		return (EXIT_USAGE);
+	if (take_option(s, &a, o->argc - words, o->argv + words) == -1)
+		return (usage_error("%s: not used so; if it is a command for "
+				    "dom0, put -- before it",
+		    s->words[0]));
+	if (home_open(&home) == -1)
+		return (EXIT_OTHER);
+	return (s->run(&home, &a));
+}
+
+bool
+commands_run(const struct options *o, int *status)
+{
+	const struct subcommand *s;
+	bool known;
+	int words;
+
+	if (o->command || o->argc == 0 || (o->given & GIVEN(OPT_NO_SHELL)) != 0)
+		return (false);
+	s = find(o->argc, o->argv, &known, &words);
+	if (!known)
+		return (false);
+	if (s != NULL)
+		*status = run(s, o, words);
+	else
+		*status = usage_error("%s: what of it?  If it is a command for "
+				      "dom0, put -- before it",
+		    o->argv[0]);
+	return (true);
+}
