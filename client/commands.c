@@ -1,9 +1,11 @@
+#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "client/agent.h"
 #include "client/commands.h"
+#include "client/follow.h"
 #include "client/key.h"
 #include "client/run.h"
 #include "client/wait.h"
@@ -57,6 +59,11 @@ static const struct subcommand {
 	"show the key, or what names it"},
     {{"ping", NULL}, NULL, NULL, 0, 0, NULL, GIVEN(OPT_TIMEOUT), cmd_ping,
 	"ask dom0 for a sign of life"},
+    {{"wait", NULL}, NULL, NULL, 1, INT_MAX, "ID...", 0, cmd_wait,
+	"wait for the end of what was detached"},
+    {{"result", NULL}, "-f", NULL, 1, 1, "ID", GIVEN(OPT_JSON), cmd_result,
+	"its output and status; -f: as it comes"},
+    {{"cancel", NULL}, NULL, NULL, 1, 1, "ID", 0, cmd_cancel, "end it in dom0"},
     {{"agent", NULL}, "--poll", NULL, 0, 0, NULL, 0, cmd_agent,
 	"the VM's end of a session: dom0 starts it"},
 };

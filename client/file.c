@@ -39,16 +39,21 @@ file_open(int dir, const char *id, const char *suffix, uint64_t *len)
 	return (fd);
 }
 
-ssize_t
-file_read(int dir, const char *id, const char *suffix, void *buf, size_t size)
+void
+close_quietly(int fd)
 {
-	uint64_t len;
+	int saved = errno;
+
+	close(fd);
+	errno = saved;
+}
+
+ssize_t
+file_read_all(int fd, uint64_t len, void *buf, size_t size)
+{
 	size_t have = 0;
 	ssize_t n = -1;
-	int fd, saved;
 
-	if ((fd = file_open(dir, id, suffix, &len)) == -1)
-		return (-1);
 	if (len > size) {
 		errno = EFBIG;
 	} else {
@@ -58,10 +63,17 @@ file_read(int dir, const char *id, const char *suffix, void *buf, size_t size)
 				have += (size_t)n;
 		} while (n > 0 || (n == -1 && errno == EINTR));
 	}
-	saved = errno;
-	close(fd);
-	errno = saved;
+	close_quietly(fd);
 	return (n == -1 ? -1 : (ssize_t)have);
+}
+
+ssize_t
+file_read(int dir, const char *id, const char *suffix, void *buf, size_t size)
+{
+	uint64_t len;
+	int fd = file_open(dir, id, suffix, &len);
+
+	return (fd == -1 ? -1 : file_read_all(fd, len, buf, size));
 }
 
 bool

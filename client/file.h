@@ -24,6 +24,10 @@ int file_open(int dir, const char *id, const char *suffix, uint64_t *len);
 /* All of it: the length, or -1 with errno (EFBIG: more than size). */
 ssize_t file_read(int dir, const char *id, const char *suffix, void *,
     size_t size);
+/* The same of an open file of that length, which is closed. */
+ssize_t file_read_all(int fd, uint64_t len, void *, size_t size);
+/* Closes, and leaves errno as it is. */
+void close_quietly(int fd);
 bool file_exists(int dir, const char *id, const char *suffix);
 
 int write_all(int fd, const void *, size_t);

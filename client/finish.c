@@ -2,7 +2,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "client/file.h"
 #include "client/finish.h"
 #include "client/interrupt.h"
 #include "client/say.h"
@@ -53,8 +52,8 @@ read_receipt(const struct wait *w, struct receipt *r)
 	const char *why;
 	ssize_t len;
 
-	len = file_read(w->home->results, w->request->id, ".meta", text,
-	    sizeof(text));
+	len =
+	    entry_read(w->home, w->request->id, PART_META, text, sizeof(text));
 	if (len == -1) {
 		say_errno("cannot read the receipt");
 		return (-1);

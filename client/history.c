@@ -10,27 +10,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client/entry.h"
 #include "client/file.h"
 #include "client/history.h"
 #include "client/say.h"
 #include "wire/id.h"
 
-#define DAY_SIZE     11
 #define V1_TOKEN_MAX 65	  /* with its LF */
 #define FORGET_S     3600 /* a dead client's body of which nothing else is left */
-
-/*
- * YYYY-MM-DD of an id, so that an id is looked for in one place.  The ping ids
- * of version 1 name no day, and have no history.
- */
-static bool
-day_of(char day[DAY_SIZE], const char *id)
-{
-	if (!id_valid(id, strlen(id)))
-		return (false);
-	snprintf(day, DAY_SIZE, "%.4s-%.2s-%.2s", id, id + 4, id + 6);
-	return (true);
-}
 
 bool
 history_has_result(const struct home *h, const char *id)
@@ -40,7 +27,7 @@ history_has_result(const struct home *h, const char *id)
 	/* The order matters: a result moves from the one to the other. */
 	if (file_exists(h->results, id, ".exit"))
 		return (true);
-	if (!day_of(day, id))
+	if (!entry_day(day, id))
 		return (false);
 	snprintf(path, sizeof(path), "%s/%s/exit", day, id);
 	return (faccessat(h->history, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0);
@@ -52,7 +39,7 @@ folder_of(const struct home *h, const char *id)
 {
 	char day[DAY_SIZE], path[DAY_SIZE + NAME_SIZE];
 
-	if (!day_of(day, id)) {
+	if (!entry_day(day, id)) {
 		errno = EINVAL;
 		return (-1);
 	}
@@ -63,22 +50,12 @@ folder_of(const struct home *h, const char *id)
 	return (openat(h->history, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
-static int
-move(int from, const char *id, const char *suffix, int to, const char *name)
-{
-	char old[NAME_SIZE];
-
-	file_name(old, "", id, suffix);
-	if (renameat(from, old, to, name) == -1 && errno != ENOENT)
-		return (-1);
-	return (0);
-}
-
 int
 history_store(const struct home *h, const char *id)
 {
 	static const char *const request[] = {"", ".auth", ".in"};
-	int folder, saved, result = -1;
+	int folder, result = 0;
+	enum part part;
 	size_t i;
 
 	if ((folder = folder_of(h, id)) == -1)
@@ -87,18 +64,16 @@ history_store(const struct home *h, const char *id)
 	 * The end first: what results/ has of an id with .exit there is whole.
 	 * The body last: its name in clients/ says that there is more to do.
 	 */
-	if (move(h->results, id, ".exit", folder, "exit") == 0 &&
-	    move(h->results, id, ".out", folder, "out") == 0 &&
-	    move(h->results, id, ".err", folder, "err") == 0 &&
-	    move(h->results, id, ".meta", folder, "meta") == 0) {
-		history_withdraw(h, id);
-		for (i = 0; i < sizeof(request) / sizeof(request[0]); i++)
-			file_remove(h->running, id, request[i]);
-		result = move(h->clients, id, "", folder, "command");
+	for (part = 0; part < PARTS && result == 0; part++) {
+		if (part == PARTS_RESULT) {
+			history_withdraw(h, id);
+			for (i = 0; i < sizeof(request) / sizeof(request[0]);
+			     i++)
+				file_remove(h->running, id, request[i]);
+		}
+		result = entry_move(h, id, part, folder);
 	}
-	saved = errno;
-	close(folder);
-	errno = saved;
+	close_quietly(folder);
 	return (result);
 }
 
@@ -167,11 +142,34 @@ history_awaited(const struct home *h, const char *id)
 	if ((fd = lock_dead(h, id, &st)) == -1)
 		return (true);
 	close(fd);
-	return (false);
+	return (entry_detached(h, id));
 }
 
+/* The body last, as in history_store(). */
 static void
-sweep_one(const struct home *h, const char *id)
+forget(const struct home *h, const char *id)
+{
+	file_remove(h->clients, id, ".auth");
+	file_remove(h->clients, id, "");
+}
+
+bool
+history_forget(const struct home *h, const char *id)
+{
+	struct stat st;
+	int fd;
+
+	if (!file_exists(h->clients, id, ""))
+		return (true);
+	if ((fd = lock_dead(h, id, &st)) == -1)
+		return (false);
+	forget(h, id);
+	close(fd);
+	return (true);
+}
+
+void
+history_collect(const struct home *h, const char *id)
 {
 	struct stat st;
 	int fd;
@@ -181,7 +179,8 @@ sweep_one(const struct home *h, const char *id)
 	if (history_has_result(h, id)) {
 		if (history_store(h, id) == 0)
 			audit_line(h, "COLLECT id=%s", id);
-	} else if (!file_exists(h->running, id, ".auth")) {
+	} else if (!file_exists(h->running, id, ".auth") &&
+	    !entry_detached(h, id)) {
 		if (history_withdraw(h, id))
 			audit_line(h, "WITHDRAW id=%s", id);
 		/*
@@ -189,7 +188,7 @@ sweep_one(const struct home *h, const char *id)
 		 * result can still come, for a while.
 		 */
 		if (time(NULL) - st.st_mtime > FORGET_S)
-			file_remove(h->clients, id, "");
+			forget(h, id);
 	}
 	close(fd);
 }
@@ -208,7 +207,7 @@ history_sweep(const struct home *h)
 	}
 	while ((entry = readdir(d)) != NULL) {
 		if (id_valid(entry->d_name, strlen(entry->d_name)))
-			sweep_one(h, entry->d_name);
+			history_collect(h, entry->d_name);
 	}
 	closedir(d);
 }

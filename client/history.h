@@ -21,13 +21,20 @@ int history_store(const struct home *, const char *id);
 /*
  * Puts in order what clients left that live no longer: a result goes to
  * history, a request that dom0 has not taken is withdrawn, one that runs is
- * left for a later call.
+ * left for a later call, and so is one that was detached.
  */
 void history_sweep(const struct home *);
 
 /*
- * Somebody may wait for an id's result: its client lives, or it is of version
- * 1, whose clients leave no lock.
+ * The same of one id; nothing is done where its client lives.
+ */
+void history_collect(const struct home *, const char *id);
+/* Removes what clients/ has of an id: false where its client lives. */
+bool history_forget(const struct home *, const char *id);
+
+/*
+ * Somebody may wait for an id's result: its client lives, it was detached, or
+ * it is of version 1, whose clients leave no lock.
  */
 bool history_awaited(const struct home *, const char *id);
 

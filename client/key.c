@@ -72,6 +72,20 @@ key_load(const struct home *h, struct derived_keys *keys)
 	return (result);
 }
 
+int
+key_find(const struct home *h, const char *fingerprint,
+    struct derived_keys *keys)
+{
+	if (key_load(h, keys) == -1)
+		return (-1);
+	if (strcmp(keys->fingerprint, fingerprint) == 0)
+		return (0);
+	explicit_bzero(keys, sizeof(*keys));
+	say_error("the request was signed with the key %s, which is not here",
+	    fingerprint);
+	return (-1);
+}
+
 /*
  * link(2) does not replace what is there, as rename(2) would: of two `key gen`
  * at once one wins, and the key that it showed is the one in the file.

@@ -22,6 +22,8 @@ static const struct row {
     [OPT_INPUT] = {0, "input", "FILE", "FILE is the command's input"},
     [OPT_NO_SHELL] = {0, "no-shell", NULL, "the words exactly as they are"},
     [OPT_CHECK] = {0, "check", NULL, "only ask what the policy would do"},
+    [OPT_DETACH] = {0, "detach", NULL, "print the request's id, do not wait"},
+    [OPT_ONCE] = {0, "idempotency-key", "KEY", "run it once for all of KEY"},
     [OPT_NOTE] = {0, "note", "TEXT", "what it is for: dom0 records it"},
     [OPT_JSON] = {0, "json", NULL, "print one object: answer and output"},
     [OPT_STATUS_FD] = {0, "status-fd", "N", "write what happens to N"},
@@ -56,7 +58,7 @@ options_help(void)
 		if (r->letter != 0)
 			printf("  -%c, %-20s %s\n", r->letter, left, r->help);
 		else
-			printf("      %-20s %s\n", left, r->help);
+			printf("      %-22s %s\n", left, r->help);
 	}
 }
 
@@ -142,6 +144,9 @@ set(struct options *o, enum option_code code, const char *arg)
 		return (set_note(o, arg));
 	case OPT_STATUS_FD:
 		return (set_status_fd(o, arg));
+	case OPT_ONCE:
+		o->once = arg;
+		return (0);
 	case OPT_INPUT:
 		o->input = arg;
 		return (0);

@@ -16,6 +16,8 @@ enum option_code {
 	OPT_INPUT,
 	OPT_NO_SHELL,
 	OPT_CHECK,
+	OPT_DETACH,
+	OPT_ONCE,
 	OPT_NOTE,
 	OPT_JSON,
 	OPT_STATUS_FD,
@@ -33,6 +35,7 @@ struct options {
 	int32_t wait;	   /* seconds that it may wait to start, or 0 */
 	const char *input; /* file for the command, or NULL */
 	const char *note;  /* "" for none */
+	const char *once;  /* --idempotency-key, or NULL */
 	int status_fd;	   /* or -1 */
 	bool command;	   /* `--`: what follows is no subcommand */
 	int argc;	   /* what follows */

@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include "client/clock.h"
+#include "client/entry.h"
 #include "client/file.h"
 #include "client/history.h"
+#include "client/key.h"
 #include "client/request.h"
 #include "client/say.h"
 #include "client/text.h"
@@ -34,16 +36,16 @@ token_sign(const struct request *r, struct token *t, char out[TOKEN_MAX])
 }
 
 static int
-write_token(const struct home *h, struct request *r, int64_t issued)
+make_token(struct request *r, int64_t issued)
 {
 	struct token t = {0};
-	char text[TOKEN_MAX];
 	ssize_t len;
 
 	t.kind = r->kind;
 	t.issued = issued;
 	t.expires = r->expires;
 	t.timeout = r->timeout;
+	t.queue = r->queue;
 	t.body_len = r->body_len;
 	sha256(r->body, r->body_len, t.body_sha256);
 	t.has_input = r->input_len > 0;
@@ -51,11 +53,24 @@ write_token(const struct home *h, struct request *r, int64_t issued)
 	if (t.has_input)
 		sha256(r->input, r->input_len, t.input_sha256);
 	snprintf(t.note, sizeof(t.note), "%s", r->note);
-	if ((len = token_sign(r, &t, text)) == -1)
+	if ((len = token_sign(r, &t, r->token)) == -1)
 		return (-1);
-	sha256(text, (size_t)len, r->digest);
-	return (
-	    file_write(h->pending, r->id, ".auth", text, (size_t)len, NULL));
+	r->token_len = (size_t)len;
+	sha256(r->token, r->token_len, r->digest);
+	return (0);
+}
+
+/* As the body: from here on the request exists. */
+static int
+write_token(const struct home *h, const struct request *r)
+{
+	char name[NAME_SIZE];
+
+	file_name(name, "", r->id, ".auth");
+	if (file_write(h->clients, r->id, ".auth", r->token, r->token_len,
+		NULL) == -1)
+		return (-1);
+	return (linkat(h->clients, name, h->pending, name, 0));
 }
 
 /*
@@ -112,6 +127,23 @@ new_id(struct request *r, time_t now)
 	return (0);
 }
 
+int
+request_make(struct request *r)
+{
+	time_t now = time(NULL);
+
+	if (new_id(r, now) == -1) {
+		say_errno("clock");
+		return (-1);
+	}
+	r->expires = now + r->patience;
+	r->expires_ms = now_ms() + (int64_t)r->patience * 1000;
+	if (make_token(r, now) == 0)
+		return (0);
+	say_errno("cannot sign the request");
+	return (-1);
+}
+
 /*
  * Nothing is synced: after a crash of the VM nobody waits for the request any
  * more, and what the crash left of body and token does not pass its digests.
@@ -119,26 +151,60 @@ new_id(struct request *r, time_t now)
 int
 request_submit(const struct home *h, struct request *r)
 {
-	time_t now = time(NULL);
 	int saved;
 
 	r->lock = -1;
-	if (new_id(r, now) == -1) {
-		say_errno("clock");
-		return (-1);
-	}
-	r->expires = now + r->patience;
-	r->expires_ms = now_ms() + (int64_t)r->patience * 1000;
 	if (write_body(h, r) == 0 && write_input(h, r) == 0 &&
-	    audit_submit(h, r) == 0 && write_token(h, r, now) == 0)
+	    audit_submit(h, r) == 0 && write_token(h, r) == 0)
 		return (0);
 	saved = errno;
-	history_withdraw(h, r->id);
-	file_remove(h->clients, r->id, "");
-	if (r->lock != -1)
+	/* What was there before we came is another client's. */
+	if (r->lock != -1) {
+		history_withdraw(h, r->id);
+		file_remove(h->clients, r->id, ".auth");
+		file_remove(h->clients, r->id, "");
 		close(r->lock);
+	}
 	errno = saved;
 	say_errno("cannot write the request");
+	return (-1);
+}
+
+int
+request_from_token(const struct home *h, const char *id, const char *token,
+    size_t len, struct request *r)
+{
+	const char *why;
+	struct token t;
+
+	if (token_parse(token, len, &t, &why) == -1) {
+		say_error("%s: its token is not whole: %s", id, why);
+		return (-1);
+	}
+	*r = (struct request){
+	    .kind = t.kind,
+	    .timeout = t.timeout,
+	    .patience = (int32_t)(t.expires - t.issued),
+	    .expires = t.expires,
+	    .token_len = len,
+	    .lock = -1,
+	};
+	r->expires_ms = now_ms() + (t.expires - time(NULL)) * 1000;
+	snprintf(r->id, sizeof(r->id), "%s", id);
+	memcpy(r->token, token, len);
+	sha256(token, len, r->digest);
+	return (key_find(h, t.key, &r->keys));
+}
+
+int
+request_load(const struct home *h, const char *id, struct request *r)
+{
+	char token[TOKEN_MAX];
+	ssize_t len = entry_read(h, id, PART_TOKEN, token, sizeof(token));
+
+	if (len >= 0)
+		return (request_from_token(h, id, token, (size_t)len, r));
+	say_error("%s: no such request was sent from here", id);
 	return (-1);
 }
 

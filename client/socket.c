@@ -79,3 +79,14 @@ socket_send_id(int fd, const char *word, const char *id)
 		return (-1);
 	return (0);
 }
+
+void
+socket_tell(const struct home *h, const char *id)
+{
+	int fd = socket_connect(h);
+
+	if (fd == -1)
+		return;
+	socket_send_id(fd, "submitted ", id);
+	close(fd);
+}

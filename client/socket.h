@@ -13,4 +13,7 @@ int socket_listen(const struct home *);
 /* Sends <word><id>LF without waiting: 0, or -1. */
 int socket_send_id(int fd, const char *word, const char *id);
 
+/* Tells an agent, if there is one, to look at an id, and goes away. */
+void socket_tell(const struct home *, const char *id);
+
 #endif

@@ -3,7 +3,6 @@
 #include <stddef.h>
 #include <unistd.h>
 
-#include "client/file.h"
 #include "client/interrupt.h"
 #include "client/say.h"
 #include "client/stream.h"
@@ -12,9 +11,9 @@
 #define CHUNK_SMALL 4096 /* what a pipe that polls writable takes (pipe(7)) */
 
 void
-stream_init(struct stream *s, const char *suffix, const char *name, int to)
+stream_init(struct stream *s, enum part part, const char *name, int to)
 {
-	s->suffix = suffix;
+	s->part = part;
 	s->name = name;
 	s->from = -1;
 	s->to = to;
@@ -73,7 +72,7 @@ stream_pump(struct stream *s, const struct home *h, const char *id)
 	if (s->error != 0)
 		return (-1);
 	if (s->from == -1)
-		s->from = file_open(h->results, id, s->suffix, &len);
+		s->from = entry_open(h, id, s->part, &len);
 	if (s->from == -1)
 		return (0);
 	while ((n = pread(s->from, buf, sizeof(buf), (off_t)s->printed)) > 0) {

@@ -204,6 +204,37 @@ say_alone(struct state *s)
 		 "this VM authorised?  Waiting on; Ctrl-C gives up");
 }
 
+/* The order matters: a request moves, and is removed once there is a result. */
+static bool
+gone(const struct wait *w)
+{
+	const struct home *h = w->home;
+	const char *id = w->request->id;
+
+	return (!file_exists(h->pending, id, ".auth") &&
+	    !file_exists(h->running, id, ".auth") &&
+	    !history_has_result(h, id));
+}
+
+/* True, with *end, when there is no result to be had; or it is cancelled. */
+static bool
+no_more(struct wait *w, struct state *s, bool printed, enum wait_end *end)
+{
+	bool stop = interrupted() || !printed;
+
+	if (s->full) {
+		*end = WAIT_FULL;
+		return (true);
+	}
+	if (w->follow && (stop || gone(w))) {
+		*end = stop ? WAIT_GIVEN_UP : WAIT_GONE;
+		return (true);
+	}
+	if (s->cancel_at == 0 && stop)
+		cancel(w, s);
+	return (over(w, s, end));
+}
+
 enum wait_end
 wait_result(struct wait *w)
 {
@@ -219,22 +250,15 @@ wait_result(struct wait *w)
 	for (;;) {
 		printed = stream_pump(&w->out, w->home, id) == 0;
 		printed &= stream_pump(&w->err, w->home, id) == 0;
-		if (file_exists(w->home->results, id, ".exit"))
-			break;
-		if (s.full) {
-			end = WAIT_FULL;
-			break;
-		}
-		if (s.cancel_at == 0 && (interrupted() || !printed))
-			cancel(w, &s);
-		if (over(w, &s, &end))
+		if (history_has_result(w->home, id) ||
+		    no_more(w, &s, printed, &end))
 			break;
 		say_alone(&s);
 		pause_for_news(w, &s);
 		if (s.sock == -1)
 			session_try(w, &s);
 	}
-	if (file_exists(w->home->results, id, ".exit"))
+	if (history_has_result(w->home, id))
 		end = WAIT_RESULT;
 	if (s.sock != -1)
 		close(s.sock);

@@ -18,12 +18,14 @@ enum wait_end {
 	WAIT_NEVER_TAKEN, /* and withdrawn */
 	WAIT_UNKNOWN,	  /* taken, and no session for too long */
 	WAIT_FULL,	  /* no room for its output */
+	WAIT_GONE,	  /* follow: nothing waits, runs or has ended */
 	WAIT_GIVEN_UP	  /* interrupted, or its output cannot be printed */
 };
 
 struct wait {
 	const struct home *home;
 	const struct request *request;
+	bool follow;	  /* another's: it is not cancelled */
 	int signals;	  /* of interrupt_catch() */
 	int64_t limit_ms; /* on now_ms(): ping ends then; or 0 */
 	struct stream out, err;

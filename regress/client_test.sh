@@ -1,0 +1,107 @@
+#!/usr/bin/env atf-sh
+# The client's options and subcommands, answered by the real dom0.
+. "$(atf_get_srcdir)/lib.sh"
+
+bed_test input_and_exact_words_reach_the_command
+input_and_exact_words_reach_the_command_body() {
+    bed_up 1
+    atf_check -o inline:'in\n' sh -c 'echo in | "$0" run vm1 qvm-remote -i cat' \
+        "$regress/bed"
+    atf_check -o inline:'a  $(b);|if\n' \
+        in_vm vm1 qvm-remote --no-shell printf '%s|%s\n' 'a  $(b);' if
+    atf_check -o inline:'' in_vm vm1 qvm-remote cat
+}
+
+bed_test a_check_runs_nothing
+a_check_runs_nothing_body() {
+    bed_up 1
+    atf_check -o match:'would run' in_vm vm1 qvm-remote --check "$(witness)"
+    atf_check -s exit:126 -o ignore -e match:'300' \
+        in_vm vm1 qvm-remote --check -t 301 "$(witness)"
+    no_witness
+}
+
+bed_test the_end_is_told_in_json
+the_end_is_told_in_json_body() {
+    bed_up 1
+    atf_check -s exit:124 -o save:timeout -e ignore \
+        in_vm vm1 qvm-remote --json -t 1 'echo begun; exec sleep 60'
+    atf_check -s exit:3 -o save:status -e ignore in_vm vm1 sh -c \
+        'qvm-remote --status-fd 3 "exit 3" 3>&1 >&2'
+    atf_check -o inline:'good\n' python3 -c '
+import json
+j = json.load(open("timeout"))
+assert (j["status"], j["exit"], j["out"]) == ("timeout", 124, "begun\n"), j
+assert j["verified"] and j["log_seq"] > 0 and j["started"] < j["ended"], j
+events = [json.loads(line) for line in open("status")]
+names = [e["event"] for e in events]
+assert names[0] == "queued" and names[-2:] == ["running", "exit"], events
+assert (events[-1]["status"], events[-1]["exit"]) == ("exited", 3), events
+print("good")'
+}
+
+bed_test a_note_is_recorded
+a_note_is_recorded_body() {
+    bed_up 1
+    in_vm vm1 qvm-remote --note 'for the backup' true || atf_fail "note"
+    atf_check -o match:'for the backup' cat_log
+}
+
+bed_test what_is_detached_runs_in_order_and_is_collected
+what_is_detached_runs_in_order_and_is_collected_body() {
+    bed_up 1
+    for i in 1 2 3; do
+        in_vm vm1 qvm-remote --detach "$(witness); echo $i; exit $i" >"id.$i" ||
+            atf_fail "detach"
+    done
+    # shellcheck disable=SC2046
+    atf_check -s exit:1 in_vm vm1 qvm-remote wait $(cat id.1 id.2 id.3)
+    for i in 1 2 3; do
+        atf_check -s exit:"$i" -o inline:"$i\n" \
+            in_vm vm1 qvm-remote result "$(cat "id.$i")"
+    done
+    cat id.1 id.2 id.3 >expected
+    cat_log | grep -a '"event":"intent"' |
+        grep -oE '[0-9]{8}-[0-9]{6}-[0-9]+-[0-9a-f]{8}' | head -n 3 >ran
+    atf_check cmp expected ran
+    atf_check -o inline:'3\n' count_witness
+}
+
+bed_test what_is_cancelled_ends
+what_is_cancelled_ends_body() {
+    bed_up 1
+    in_vm vm1 qvm-remote --detach 'echo begun; exec sleep 100' >id ||
+        atf_fail "detach"
+    in_vm vm1 qvm-remote --json result -f "$(cat id)" >json &
+    pid=$!
+    wait_for '[ "$(count_log "\"event\":\"intent\"")" = 1 ]'
+    atf_check -e match:'cancel is written' in_vm vm1 qvm-remote cancel "$(cat id)"
+    ! wait $pid || atf_fail "it ended with 0"
+    atf_check -o match:'"status":"cancelled","exit":130.*"verified":true' \
+        cat json
+}
+
+bed_test a_repeated_key_runs_once
+a_repeated_key_runs_once_body() {
+    bed_up 1
+    for i in 1 2 3 4; do
+        in_vm vm1 qvm-remote --idempotency-key nightly \
+            "$(witness); sleep 1; echo done" >"out.$i" &
+        pids="$pids $!"
+    done
+    for pid in $pids; do
+        wait "$pid" || atf_fail "a client failed"
+    done
+    atf_check "$regress/bed" stop
+    atf_check "$regress/bed" start
+    atf_check -o inline:'done\n' in_vm vm1 qvm-remote \
+        --idempotency-key nightly "$(witness); sleep 1; echo done"
+    for i in 1 2 3 4; do
+        atf_check -o inline:'done\n' cat "out.$i"
+    done
+    atf_check -o inline:'1\n' count_witness
+}
+
+atf_init_test_cases() {
+    bed_add_tests
+}
