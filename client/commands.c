@@ -6,36 +6,14 @@
 #include "client/agent.h"
 #include "client/commands.h"
 #include "client/follow.h"
-#include "client/key.h"
-#include "client/run.h"
+#include "client/keycmd.h"
+#include "client/past.h"
+#include "client/ping.h"
+#include "client/queue.h"
+#include "client/status.h"
 #include "client/wait.h"
 
 #define QUIETNESS (GIVEN(OPT_QUIET) | GIVEN(OPT_VERBOSE))
-
-static int
-status_of(int result)
-{
-	return (result == 0 ? 0 : EXIT_OTHER);
-}
-
-static int
-cmd_key_gen(const struct home *h, const struct args *a)
-{
-	(void)a;
-	return (status_of(key_gen(h)));
-}
-
-static int
-cmd_key_show(const struct home *h, const struct args *a)
-{
-	return (status_of(a->flag ? key_show_fingerprint(h) : key_show(h)));
-}
-
-static int
-cmd_ping(const struct home *h, const struct args *a)
-{
-	return (run_ping(h, a->options->timeout));
-}
 
 static int
 cmd_agent(const struct home *h, const struct args *a)
@@ -57,8 +35,36 @@ static const struct subcommand {
 	"make this VM's key, and show it"},
     {{"key", "show"}, "--fingerprint", NULL, 0, 0, NULL, 0, cmd_key_show,
 	"show the key, or what names it"},
-    {{"ping", NULL}, NULL, NULL, 0, 0, NULL, GIVEN(OPT_TIMEOUT), cmd_ping,
-	"ask dom0 for a sign of life"},
+    {{"key", "import"}, NULL, NULL, 0, 1, "[KEY]", 0, cmd_key_import,
+	"take a key from standard input"},
+    {{"key", "rotate"}, "--finish", NULL, 0, 0, NULL, 0, cmd_key_rotate,
+	"make the next key; use it from now on"},
+    {{"ping", NULL}, "-c", "N", 0, 0, NULL, GIVEN(OPT_TIMEOUT), cmd_ping,
+	"ask dom0 for a sign of life, N times"},
+    {{"policy", NULL}, NULL, NULL, 0, 0, NULL, GIVEN(OPT_TIMEOUT), cmd_policy,
+	"what this VM may run, in dom0's words"},
+    {{"status", NULL}, NULL, NULL, 0, 0, NULL, 0, cmd_status,
+	"key, session and queue"},
+    {{"queue", NULL}, NULL, NULL, 0, 0, NULL, 0, cmd_queue_status,
+	"how many wait, run and have ended"},
+    {{"queue", "status"}, NULL, NULL, 0, 0, NULL, 0, cmd_queue_status,
+	"the same"},
+    {{"queue", "list"}, NULL, NULL, 0, 0, NULL, 0, cmd_queue_list,
+	"each of them"},
+    {{"queue", "clean"}, NULL, NULL, 0, 0, NULL, 0, cmd_queue_clean,
+	"remove what belongs to nobody"},
+    {{"queue", "debug"}, NULL, NULL, 0, 0, NULL, 0, cmd_queue_debug,
+	"every file of the queue"},
+    {{"log", NULL}, "-n", "N", 0, 1, "[N]", 0, cmd_log,
+	"the last N lines of what was sent and got"},
+    {{"history", NULL}, "-n", "N", 0, 1, "[N]", 0, cmd_history,
+	"the last N requests that have ended"},
+    {{"history", "show"}, NULL, NULL, 1, 1, "ID", 0, cmd_history_show,
+	"one of them, whole"},
+    {{"history", "search"}, NULL, NULL, 1, 1, "TEXT", 0, cmd_history_search,
+	"those with TEXT in command or output"},
+    {{"history", "verify"}, NULL, NULL, 0, 0, NULL, 0, cmd_history_verify,
+	"all of them against their receipts"},
     {{"wait", NULL}, NULL, NULL, 1, INT_MAX, "ID...", 0, cmd_wait,
 	"wait for the end of what was detached"},
     {{"result", NULL}, "-f", NULL, 1, 1, "ID", GIVEN(OPT_JSON), cmd_result,

@@ -10,48 +10,55 @@
 #include "client/key.h"
 #include "client/say.h"
 
-#define KEY_FILE "auth.key"
-#define KEY_PATH "~/.qvm-remote/" KEY_FILE
-#define KEY_TEXT (SHA256_HEX + 1)
+#define RETIRED_MAX 1024 /* keys that are looked at */
+
+bool
+key_exists(const struct home *h, const char *file)
+{
+	return (faccessat(h->dir, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0);
+}
 
 static int
-check_mode(const struct home *h)
+check_mode(const struct home *h, const char *file)
 {
 	struct stat st;
 
-	if (fstatat(h->dir, KEY_FILE, &st, AT_SYMLINK_NOFOLLOW) == -1) {
-		if (errno == ENOENT)
+	if (fstatat(h->dir, file, &st, AT_SYMLINK_NOFOLLOW) == -1) {
+		if (errno != ENOENT)
+			say_errno(KEY_DIR "%s", file);
+		else if (strcmp(file, KEY_FILE) == 0)
 			say_error("there is no key: run `qvm-remote key gen`");
 		else
-			say_errno(KEY_PATH);
+			say_error("there is no next key: run `qvm-remote key "
+				  "rotate`");
 		return (-1);
 	}
 	if ((st.st_mode & 077) != 0) {
-		say_error(KEY_PATH " can be read by others: "
-				   "chmod 600 " KEY_PATH);
+		say_error(KEY_DIR "%s can be read by others: "
+				  "chmod 600 " KEY_DIR "%s",
+		    file, file);
 		return (-1);
 	}
 	return (0);
 }
 
-/* The file's text, with its case, as text[SHA256_HEX] and a NUL. */
-static int
-key_read(const struct home *h, char text[KEY_TEXT], uint8_t k[KEY_LEN])
+int
+key_read(const struct home *h, const char *file, struct key *key)
 {
-	char buf[KEY_TEXT + 1];
+	char buf[KEY_LINE + 1];
 	ssize_t n;
 	int result = -1;
 
-	if (check_mode(h) == -1)
+	if (check_mode(h, file) == -1)
 		return (-1);
-	n = file_read(h->dir, KEY_FILE, "", buf, sizeof(buf));
+	n = file_read(h->dir, file, "", buf, sizeof(buf));
 	if (n == -1 && errno != EFBIG) {
-		say_errno(KEY_PATH);
-	} else if (n == -1 || key_parse(buf, (size_t)n, k) == -1) {
-		say_error(KEY_PATH " is not a key: 64 hex digits");
+		say_errno(KEY_DIR "%s", file);
+	} else if (n == -1 || key_parse(buf, (size_t)n, key->k) == -1) {
+		say_error(KEY_DIR "%s is not a key: 64 hex digits", file);
 	} else {
-		memcpy(text, buf, SHA256_HEX);
-		text[SHA256_HEX] = '\0';
+		memcpy(key->line, buf, SHA256_HEX);
+		key->line[SHA256_HEX] = '\n';
 		result = 0;
 	}
 	explicit_bzero(buf, sizeof(buf));
@@ -59,125 +66,107 @@ key_read(const struct home *h, char text[KEY_TEXT], uint8_t k[KEY_LEN])
 }
 
 int
-key_load(const struct home *h, struct derived_keys *keys)
+key_load(const struct home *h, const char *file, struct derived_keys *keys)
 {
-	uint8_t k[KEY_LEN];
-	char text[KEY_TEXT];
+	struct key key;
 	int result;
 
-	if ((result = key_read(h, text, k)) == 0)
-		derive_keys(k, keys);
-	explicit_bzero(k, sizeof(k));
-	explicit_bzero(text, sizeof(text));
+	if ((result = key_read(h, file, &key)) == 0)
+		derive_keys(key.k, keys);
+	explicit_bzero(&key, sizeof(key));
 	return (result);
-}
-
-int
-key_find(const struct home *h, const char *fingerprint,
-    struct derived_keys *keys)
-{
-	if (key_load(h, keys) == -1)
-		return (-1);
-	if (strcmp(keys->fingerprint, fingerprint) == 0)
-		return (0);
-	explicit_bzero(keys, sizeof(*keys));
-	say_error("the request was signed with the key %s, which is not here",
-	    fingerprint);
-	return (-1);
 }
 
 /*
  * link(2) does not replace what is there, as rename(2) would: of two `key gen`
  * at once one wins, and the key that it showed is the one in the file.
  */
-static int
-key_store(const struct home *h, const char *line, size_t len)
+int
+key_store(const struct home *h, const char *file, const struct key *key)
 {
 	char temp[NAME_SIZE], pid[16];
 	int fd, saved, result = -1;
 
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
-	file_name(temp, "." KEY_FILE ".", pid, "");
+	file_name(temp, ".auth.key.", pid, "");
 	fd = openat(h->dir, temp,
 	    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd == -1)
-		return (-1);
-	if (write_all(fd, line, len) == 0 && fsync(fd) == 0)
-		result = linkat(h->dir, temp, h->dir, KEY_FILE, 0);
-	saved = errno;
-	close(fd);
-	unlinkat(h->dir, temp, 0);
-	errno = saved;
-	return (result == 0 ? fsync(h->dir) : -1);
-}
-
-static void
-advise(const struct derived_keys *keys)
-{
-	say_note("the key is in " KEY_PATH "; its fingerprint is %s",
-	    keys->fingerprint);
-	say_note("to let this VM run commands, in dom0: "
-		 "qvm-remote-dom0 authorize VM");
-}
-
-int
-key_gen(const struct home *h)
-{
-	struct derived_keys keys;
-	uint8_t k[KEY_LEN];
-	char line[KEY_TEXT + 1];
-	int result = -1;
-
-	random_bytes(k, sizeof(k));
-	hex_print(line, k, sizeof(k));
-	line[SHA256_HEX] = '\n';
-	if (key_store(h, line, KEY_TEXT) == 0) {
-		derive_keys(k, &keys);
-		result = write_all(1, line, KEY_TEXT);
-		if (result == -1)
-			say_errno("standard output");
-		advise(&keys);
-		explicit_bzero(&keys, sizeof(keys));
-	} else if (errno == EEXIST) {
-		say_error("there is a key already: " KEY_PATH);
-	} else {
-		say_errno(KEY_PATH);
+	if (fd != -1) {
+		if (write_all(fd, key->line, KEY_LINE) == 0 && fsync(fd) == 0)
+			result = linkat(h->dir, temp, h->dir, file, 0);
+		close_quietly(fd);
+		saved = errno;
+		unlinkat(h->dir, temp, 0);
+		errno = saved;
 	}
-	explicit_bzero(k, sizeof(k));
-	explicit_bzero(line, sizeof(line));
+	if (result == 0 && fsync(h->dir) == 0)
+		return (0);
+	if (errno == EEXIST)
+		say_error("there is a key already: " KEY_DIR "%s%s", file,
+		    strcmp(file, KEY_FILE) == 0
+			? "; `qvm-remote key rotate` makes the next one"
+			: "");
+	else
+		say_errno(KEY_DIR "%s", file);
+	return (-1);
+}
+
+/* Once more than needed does no harm: a crash may come after any step. */
+int
+key_take_over(const struct home *h)
+{
+	struct key current;
+	int fd, result = -1;
+
+	if (key_read(h, KEY_FILE, &current) == -1)
+		return (-1);
+	fd = openat(h->dir, KEY_FILE_RETIRED,
+	    O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+	    0600);
+	if (fd != -1 && write_all(fd, current.line, KEY_LINE) == 0 &&
+	    fsync(fd) == 0 &&
+	    renameat(h->dir, KEY_FILE_NEXT, h->dir, KEY_FILE) == 0)
+		result = fsync(h->dir);
+	if (result == -1)
+		say_errno("cannot take over the next key");
+	if (fd != -1)
+		close(fd);
+	explicit_bzero(&current, sizeof(current));
 	return (result);
 }
 
-int
-key_show(const struct home *h)
+static bool
+is_of(const char *digits, const char *fingerprint, struct derived_keys *keys)
 {
 	uint8_t k[KEY_LEN];
-	char text[KEY_TEXT];
-	int result;
+	bool found = false;
 
-	if ((result = key_read(h, text, k)) == 0) {
-		text[SHA256_HEX] = '\n';
-		if ((result = write_all(1, text, KEY_TEXT)) == -1)
-			say_errno("standard output");
+	if (key_parse(digits, SHA256_HEX, k) == 0) {
+		derive_keys(k, keys);
+		found = strcmp(keys->fingerprint, fingerprint) == 0;
 	}
 	explicit_bzero(k, sizeof(k));
+	return (found);
+}
+
+int
+key_find(const struct home *h, const char *fingerprint,
+    struct derived_keys *keys)
+{
+	static const char *const files[] = {KEY_FILE, KEY_FILE_NEXT,
+	    KEY_FILE_RETIRED};
+	static char text[RETIRED_MAX * KEY_LINE];
+	bool found = false;
+	ssize_t n, at;
+	size_t i;
+
+	for (i = 0; i < sizeof(files) / sizeof(files[0]) && !found; i++) {
+		n = file_read(h->dir, files[i], "", text, sizeof(text));
+		for (at = 0; at + SHA256_HEX <= n && !found; at += KEY_LINE)
+			found = is_of(text + at, fingerprint, keys);
+	}
 	explicit_bzero(text, sizeof(text));
-	return (result);
-}
-
-int
-key_show_fingerprint(const struct home *h)
-{
-	struct derived_keys keys;
-	char line[FINGERPRINT_HEX + 1];
-	int result;
-
-	if (key_load(h, &keys) == -1)
-		return (-1);
-	memcpy(line, keys.fingerprint, FINGERPRINT_HEX);
-	line[FINGERPRINT_HEX] = '\n';
-	explicit_bzero(&keys, sizeof(keys));
-	if ((result = write_all(1, line, sizeof(line))) == -1)
-		say_errno("standard output");
-	return (result);
+	if (!found)
+		explicit_bzero(keys, sizeof(*keys));
+	return (found ? 0 : -1);
 }

@@ -151,6 +151,7 @@ def make_receipt(
     written=None,
     signed=True,
     key=K_RECEIPT,
+    ended=None,
 ):
     def stream(name, kept, count):
         digest = hashlib.sha256(kept).hexdigest()
@@ -160,8 +161,11 @@ def make_receipt(
     text = "qvm-remote-receipt 2\nid %s\n" % id
     text += "request %s\n" % hashlib.sha256(token).hexdigest()
     text += "status %s\nexit %d\nreason %s\n" % (status, exit, reason)
-    text += "started %s\n" % ("1771425022.514000" if ran else "-")
-    text += "ended %s\n" % ("1771425022.517250" if ran else "-")
+    if ended is not None:
+        text += "started %.6f\nended %.6f\n" % (ended, ended)
+    else:
+        text += "started %s\n" % ("1771425022.514000" if ran else "-")
+        text += "ended %s\n" % ("1771425022.517250" if ran else "-")
     text += stream("out", out, len(out) if written is None else written)
     text += stream("err", err, len(err))
     if not signed:

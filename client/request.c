@@ -193,7 +193,11 @@ request_from_token(const struct home *h, const char *id, const char *token,
 	snprintf(r->id, sizeof(r->id), "%s", id);
 	memcpy(r->token, token, len);
 	sha256(token, len, r->digest);
-	return (key_find(h, t.key, &r->keys));
+	if (key_find(h, t.key, &r->keys) == 0)
+		return (0);
+	say_error("%s was signed with the key %s, which is not here", id,
+	    t.key);
+	return (-1);
 }
 
 int

@@ -304,7 +304,8 @@ assert b"\nkind ping\n" in r.token and r.body == b""
 a.take(r)
 a.finish(r, out=b"qvm-remote 2.0.0\n", status="checked")
 out, err = ends(c, 0)
-assert out == b"qvm-remote 2.0.0\n" and err == b""
+assert re.fullmatch(rb"qvm-remote 2.0.0\nround trip [0-9.]+ ms\n", out), out
+assert err == b""
 c = h.start("ping")
 a.serve(status="rejected", exit=255, signed=False)
 ends(c, 1)

@@ -5,17 +5,14 @@
 
 #include "client/attend.h"
 #include "client/body.h"
-#include "client/clock.h"
 #include "client/interrupt.h"
 #include "client/key.h"
 #include "client/once.h"
 #include "client/run.h"
 #include "client/say.h"
 #include "client/socket.h"
-#include "wire/token.h"
 
 #define PATIENCE_S 30 /* beyond the time-out, to be taken and answered */
-#define PING_S	   10
 
 static bool
 given(const struct options *o, enum option_code code)
@@ -61,7 +58,7 @@ fill(struct request *r, const struct options *o, void **body, void **input)
 static int
 submit(struct wait *w, struct request *r, const char *once)
 {
-	if (key_load(w->home, &r->keys) == -1)
+	if (key_load(w->home, KEY_FILE, &r->keys) == -1)
 		return (-1);
 	/* From here on there is something to clean up. */
 	w->signals = interrupt_catch();
@@ -134,26 +131,4 @@ run_command(const struct options *o)
 	free(body);
 	free(input);
 	return (w.outcome.exit);
-}
-
-int
-run_ping(const struct home *h, int32_t timeout)
-{
-	struct request r = {
-	    .kind = TOKEN_PING,
-	    .timeout = TOKEN_TIMEOUT_POLICY,
-	    .body = "",
-	    .note = "",
-	};
-	struct wait w;
-
-	r.patience = timeout == TOKEN_TIMEOUT_POLICY ? PING_S : timeout;
-	attend_begin(&w, h, &r, true);
-	w.limit_ms = now_ms() + (int64_t)r.patience * 1000;
-	if (submit(&w, &r, NULL) == 0)
-		attend(&w);
-	explicit_bzero(&r.keys, sizeof(r.keys));
-	attend_show(&w);
-	attend_end(&w);
-	return (w.outcome.exit == 0 ? 0 : 1);
 }

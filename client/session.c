@@ -1,16 +1,12 @@
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "client/clock.h"
-#include "client/file.h"
 #include "client/history.h"
+#include "client/queue.h"
 #include "client/say.h"
 #include "client/session.h"
-#include "client/text.h"
-#include "wire/id.h"
 
 #define NONE_MS 300000 /* `wait`: an answer to `next` at the latest */
 
@@ -168,37 +164,16 @@ on_done(struct session *s)
 		on_receipt(s);
 }
 
-static uint64_t
-count(int dir, const char *suffix)
-{
-	struct dirent *entry;
-	uint64_t n = 0;
-	size_t len;
-	DIR *d;
-	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd == -1 || (d = fdopendir(fd)) == NULL) {
-		if (fd != -1)
-			close(fd);
-		return (0);
-	}
-	while ((entry = readdir(d)) != NULL) {
-		len = text_stem(entry->d_name, suffix);
-		n += id_valid(entry->d_name, len) ||
-		    id_valid_v1_ping(entry->d_name, len);
-	}
-	closedir(d);
-	return (n);
-}
-
 static void
 on_count(struct session *s)
 {
 	struct frame f = {.type = FRAME_COUNTS};
+	struct counts c;
 
-	f.pending = count(s->home->pending, ".auth");
-	f.running = count(s->home->running, ".auth");
-	f.results = count(s->home->results, ".exit");
+	queue_count(s->home, &c);
+	f.pending = c.pending;
+	f.running = c.running;
+	f.results = c.results;
 	output_reply(&s->output, &f);
 }
 

@@ -102,6 +102,22 @@ a_repeated_key_runs_once_body() {
     atf_check -o inline:'1\n' count_witness
 }
 
+bed_test ping_policy_and_status_are_dom0s
+ping_policy_and_status_are_dom0s_body() {
+    bed_up 1
+    in_vm vm1 qvm-remote true || atf_fail "true"
+    atf_check -o match:'mode shell' -o match:'^round trip [0-9.]+ ms' \
+        in_vm vm1 qvm-remote ping -c 2
+    atf_check -o match:'^VM vm1: mode shell' in_vm vm1 qvm-remote policy
+    atf_check -o match:'^session +there is one$' -o match:'^dom0 +answers' \
+        -o match:'^last success +[0-9]{8}-' in_vm vm1 qvm-remote status
+    atf_check -o match:'^[1-9][0-9]* verified, 0 without .* 0 wrong$' \
+        in_vm vm1 qvm-remote history verify
+    atf_check "$regress/bed" stop
+    atf_check -s exit:1 -o match:'^dom0 +does not answer' \
+        in_vm vm1 qvm-remote status
+}
+
 atf_init_test_cases() {
     bed_add_tests
 }

@@ -1,0 +1,214 @@
+#! /usr/bin/env atf-sh
+# What is shown of the queue, of the log, and of what has ended.
+
+peer() {
+    QVM_REMOTE=$(atf_get_srcdir)/qvm-remote \
+    PYTHONPATH=$(atf_get_srcdir) PYTHONDONTWRITEBYTECODE=1 \
+        atf_check -o ignore -e empty python3 -
+}
+
+atf_test_case ping_tells_round_trip_and_clock
+ping_tells_round_trip_and_clock_body() {
+    peer <<'END'
+from peer import *
+h = Home()
+a = Agent(h)
+text = b"qvm-remote 2.0 in dom0. VM work: mode shell\x1b: all.\n"
+c = h.start("ping", "-c", "3")
+for n in range(3):
+    r = a.next()
+    a.take(r)
+    receipt = make_receipt(r.id, r.token, "checked", out=text,
+        ended=time.time() + 100)
+    a.send("out %s 0 %d" % (r.id, len(text)), text)
+    a.done(r.id, receipt)
+    a.kept(r.id)
+out, err = ends(c, 0)
+lines = out.decode().split("\n")
+assert lines[0] == "qvm-remote 2.0 in dom0. VM work: mode shell\\x1b: all."
+assert len(lines) == 5, lines
+for line in lines[1:4]:
+    m = re.fullmatch(r"round trip [0-9.]+ ms, dom0's clock is ([0-9.]+) s ahead", line)
+    assert m and 99 < float(m[1]) < 101, line
+c = h.start("policy")
+a.serve(status="checked", out=text)
+assert ends(c, 0)[0] == b"VM work: mode shell\\x1b: all.\n"
+for n in ("0", "x", "1001"):
+    assert h.run("ping", "-c", n).returncode == 2
+assert h.run("ping", "-c").returncode == 2
+a.end()
+END
+}
+
+atf_test_case status_is_0_when_dom0_answers_and_nothing_waits
+status_is_0_when_dom0_answers_and_nothing_waits_body() {
+    peer <<'END'
+from peer import *
+h = Home()
+r = h.run("status")
+assert r.returncode == 1 and b"dom0          does not answer" in r.stdout, r
+assert b"agent         does not run" in r.stdout
+a = Agent(h)
+c = h.start("x")
+done = a.serve()
+ends(c, 0)
+c = h.start("status")
+a.serve(status="checked")
+out, err = ends(c, 0)
+assert b"key           " + FINGERPRINT.encode() in out, out
+assert b"agent         runs" in out and b"session       there is one" in out
+assert b"0 pending, 0 running, 0 results" in out
+assert b"last success  " + done.id.encode() in out
+h.put(ID)
+c = h.start("status")
+r = a.next()
+while r.token.find(b"kind ping") == -1:
+    r = a.next()
+a.take(r)
+a.finish(r, status="checked")
+assert b"1 pending" in ends(c, 1)[0]
+a.end()
+END
+}
+
+atf_test_case the_queue_is_listed_escaped
+the_queue_is_listed_escaped_body() {
+    peer <<'END'
+from peer import *
+h = Home()
+h.put(ID, b"echo \x1b[2J\necho b\n")
+id = h.run("--detach", "later").stdout.decode().strip()
+h.write("queue/pending/\x1b[2J", b"")
+assert h.run("queue").stdout == b"pending 2\nrunning 0\nresults 0\n"
+assert h.run("queue", "status").stdout == b"pending 2\nrunning 0\nresults 0\n"
+r = h.run("queue", "list")
+assert r.returncode == 0 and r.stdout.decode().split("\n") == [
+    ID + "  pending           echo \\x1b[2J\\x0aecho b",
+    id + "  pending  detached later", ""], r
+r = h.run("queue", "debug")
+assert r.returncode == 0 and b"\x1b" not in r.stdout
+assert b"pending/\\x1b[2J\n" in r.stdout
+assert b"clients/" + id.encode() + b".auth\n" in r.stdout
+END
+}
+
+atf_test_case clean_takes_what_belongs_to_nobody
+clean_takes_what_belongs_to_nobody_body() {
+    peer <<'END'
+from peer import *
+h = Home()
+id = h.run("--detach", "later").stdout.decode().strip()
+old = time.time() - 3700
+left = ["pending/." + ID + ".auth", "pending/" + ID, "pending/" + ID + ".cancel",
+    "results/" + ID + ".out", "results/." + ID + ".meta"]
+for name in left:
+    h.write("queue/" + name, b"x")
+os.mkdir(h.at("queue/pending/folder"))
+r = h.run("queue", "clean")
+assert r.returncode == 0 and b"0 files removed, 0 results" in r.stdout, r
+for name in left + ["pending/" + id, "pending/" + id + ".auth", "clients/" + id]:
+    os.utime(h.at("queue", name), (old, old))
+r = h.run("queue", "clean")
+assert b"5 files removed, 0 results" in r.stdout, r
+assert h.queue() == ["pending/" + id, "pending/" + id + ".auth",
+    "pending/folder", "clients/" + id, "clients/" + id + ".auth"], h.queue()
+# A result that no client of ours asked for goes to history.
+for suffix in ("out", "err", "meta", "exit"):
+    h.write("queue/results/" + ID + "." + suffix, b"0\n")
+    os.utime(h.at("queue/results/" + ID + "." + suffix), (old, old))
+assert b"0 files removed, 1 results" in h.run("queue", "clean").stdout
+assert h.history(ID)("out") == b"0\n"
+assert b"QUEUE-CLEAN removed=5\n" in h.read("audit.log")
+END
+}
+
+atf_test_case the_past_is_shown_escaped
+the_past_is_shown_escaped_body() {
+    peer <<'END'
+from peer import *
+h = Home()
+assert h.run("history").stdout == h.run("log").stdout == b""
+a = Agent(h)
+ids = []
+for n in range(12):
+    c = h.start("--note", "note %d" % n, "job %d" % n)
+    ids.append(a.serve(out=b"out\x1b[2J %d" % n, exit=n).id)
+    ends(c, n)
+h.write("audit.log", h.read("audit.log") + b"evil\x1b[2J\n")
+lines = h.run("log").stdout.decode().split("\n")
+assert len(lines) == 21 and lines[-2] == "evil\\x1b[2J", lines
+assert h.run("log", "2").stdout == h.run("log", "-n", "2").stdout
+assert h.run("log", "2").stdout.count(b"\n") == 2
+ids.sort()
+def listed(*args):
+    r = h.run("history", *args)
+    assert r.returncode == 0, r
+    return [line.split()[0] for line in r.stdout.decode().split("\n")[:-1]]
+assert listed() == ids[-10:] and listed("3") == ids[-3:]
+assert listed("-n", "100") == ids
+assert len(listed("search", "job 11")) == 1 and listed("search", "note 1\n") == listed("search", "job 1\n")
+assert listed("search", "out\x1b[2J 4") == listed("search", "job 4\n")
+assert listed("search", "nothing") == []
+id = listed("search", "job 7\n")[0]
+r = h.run("history", "show", id)
+text = r.stdout.decode()
+assert r.returncode == 0 and "\nverified   yes\n" in text, r
+assert "\nnote       note 7\n" in text and "exit status 7\n" in text
+assert "\ncommand (6 bytes):\njob 7\n" in text
+assert "\noutput (9 bytes):\nout\\x1b[2J 7\n" in text, text
+for wrong in (["history", "x"], ["history", "0"], ["history", "show"],
+        ["history", "show", "../x"], ["log", "1", "2"], ["log", "-n"],
+        ["log", "-n", "1", "2"], ["history", "search"], ["queue", "x"]):
+    assert h.run(*wrong).returncode == 2, wrong
+assert h.run("history", "show", ID).returncode == 255
+a.end()
+END
+}
+
+atf_test_case verify_names_what_is_not_as_it_was_signed
+verify_names_what_is_not_as_it_was_signed_body() {
+    peer <<'END'
+from peer import *
+h = Home()
+a = Agent(h)
+def entry():
+    c = h.start("job")
+    r = a.serve(out=b"out", err=b"err")
+    ends(c, 0)
+    return "history/%s-%s-%s/%s/" % (r.id[:4], r.id[4:6], r.id[6:8], r.id)
+entry()
+r = h.run("history", "verify")
+assert (r.returncode, r.stdout) == (0,
+    b"1 verified, 0 without a signed answer, 0 wrong\n"), r
+other = entry()
+for name, change, said in (
+        ("command", b"evil\n", b"command"), ("out", b"evil", b"output"),
+        ("err", b"", b"output"), ("meta", None, b"another"),
+        ("token", None, b"token"), ("meta", b"", b"no receipt"),
+        ("token", b"", b"damaged")):
+    e = entry()
+    good = h.read(e + name)
+    h.write(e + name, h.read(other + name) if change is None else change)
+    r = h.run("history", "verify")
+    lines = r.stdout.split(b"\n")
+    assert r.returncode == 1 and len(lines) == 3, r
+    assert e.split("/")[2].encode() in lines[0] and said in lines[0], r
+    r = h.run("history", "show", e.split("/")[2])
+    assert r.returncode == 255 and said in r.stdout, r
+    h.write(e + name, good)
+assert h.run("history", "verify").returncode == 0
+os.unlink(h.at(other + "token"))
+r = h.run("history", "verify")
+assert r.returncode == 0 and b"1 without" in r.stdout, r
+a.end()
+END
+}
+
+atf_init_test_cases() {
+    atf_add_test_case ping_tells_round_trip_and_clock
+    atf_add_test_case status_is_0_when_dom0_answers_and_nothing_waits
+    atf_add_test_case the_queue_is_listed_escaped
+    atf_add_test_case clean_takes_what_belongs_to_nobody
+    atf_add_test_case the_past_is_shown_escaped
+    atf_add_test_case verify_names_what_is_not_as_it_was_signed
+}
