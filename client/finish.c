@@ -4,6 +4,7 @@
 
 #include "client/finish.h"
 #include "client/interrupt.h"
+#include "client/key.h"
 #include "client/say.h"
 #include "wire/receipt.h"
 
@@ -137,6 +138,19 @@ check_streams(const struct wait *w, const struct receipt *r)
 	return (bad);
 }
 
+/* What to look at first when dom0 does not know our signature. */
+static void
+say_remedy(const struct wait *w, const struct receipt *r)
+{
+	if (strcmp(r->reason, "token not accepted") != 0)
+		return;
+	say_note("is it the right key?  `qvm-remote key show --fingerprint` "
+		 "here and `qvm-remote-dom0 keys` in dom0 must agree");
+	if (key_exists(w->home, KEY_FILE_NEXT))
+		say_note("if dom0 has the next key already: `qvm-remote key "
+			 "rotate --finish`");
+}
+
 static void
 judge(struct wait *w)
 {
@@ -153,6 +167,7 @@ judge(struct wait *w)
 		say_status(r);
 		say_error("the answer is not signed, so the outcome is not "
 			  "known");
+		say_remedy(w, r);
 		outcome_set(o, "unsigned", EXIT_OTHER, r->reason);
 		return;
 	}

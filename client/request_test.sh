@@ -132,11 +132,24 @@ from peer import *
 h = Home()
 old = os.path.join(h.path, ".qubes-remote")
 os.rename(h.dir, old)
-assert h.run("key", "show").stdout == KEY.hex().encode() + b"\n"
+r = h.run("key", "show")
+assert r.stdout == KEY.hex().encode() + b"\n"
+assert r.stderr == b"qvm-remote: ~/.qubes-remote is now ~/.qvm-remote\n", r
 assert not os.path.exists(old)
 os.mkdir(old)
-h.run("key", "show")
+assert h.run("key", "show").stderr == b""
 assert os.path.exists(old)
+# Of several first starts one moves it.
+os.rmdir(old)
+os.rename(h.dir, old)
+several = [h.start("key", "show") for n in range(8)]
+errs = [ends(c, 0)[1] for c in several]
+assert sum(b"is now" in e for e in errs) == 1, errs
+# An agent's first start does, too.
+os.rename(h.dir, old)
+a = Agent(h)
+assert b"is now" in a.end()
+assert h.run("key", "show").stdout == KEY.hex().encode() + b"\n"
 EOF
 }
 
@@ -273,6 +286,11 @@ for status, exit in (("exited", 0), ("rejected", 255)):
     a.serve(status=status, exit=exit, reason="token not accepted", signed=False)
     out, err = ends(c, 255)
     assert b"token not accepted" in err and b"not signed" in err, err
+    assert b"key show --fingerprint" in err and b"--finish" not in err, err
+h.write("auth.key.next", KEY.hex().encode())
+c = h.start("x")
+a.serve(reason="token not accepted", signed=False)
+assert b"key rotate --finish" in ends(c, 255)[1]
 a.end()
 EOF
 }
@@ -323,7 +341,9 @@ without_a_session_it_says_so_and_waits_body() {
 from peer import *
 h = Home()
 c = h.start("x")
-assert b"no session" in c.stderr.readline()
+said = [c.stderr.readline() for n in range(5)]
+assert b"no session" in said[0] and b"systemctl" in said[1], said
+assert b"qvm-remote-dom0 keys" in said[2] and b"policy" in said[3], said
 a = Agent(h)
 a.serve(out=b"late\n")
 out, err = ends(c, 0)
@@ -365,7 +385,72 @@ a.end()
 EOF
 }
 
+atf_test_case a_terminal_has_a_quiet_line_until_there_is_output
+a_terminal_has_a_quiet_line_until_there_is_output_body() {
+    peer <<'EOF'
+import pty
+from peer import *
+h = Home()
+a = Agent(h)
+def start(*args):
+    master, slave = pty.openpty()
+    c = h.start(*args, "x", stderr=slave)
+    os.close(slave)
+    return c, master
+def until(master, text, seen=b""):
+    while text not in seen:
+        assert select.select([master], [], [], DEADLINE)[0], (text, seen)
+        seen += os.read(master, 4096)
+    return seen
+def rest(master):
+    seen = b""
+    try:
+        while data := os.read(master, 4096):
+            seen += data
+    except OSError:
+        pass
+    return seen
+c, m = start()
+r = a.next()
+a.take(r)
+assert until(m, b"1 s") == b"\r\033[Kwaiting for dom0 for 1 s"
+a.send("state %s queued 2" % r.id)
+until(m, b"\r\033[Kqueued behind 2")
+a.send("state %s running 12" % r.id)
+until(m, b"\r\033[Krunning for 13 s", until(m, b"\r\033[Krunning for 12 s"))
+a.send("out %s 0 3" % r.id, b"one")
+assert c.stdout.read(3) == b"one"
+# It is gone, and does not come back.
+until(m, b"\r\033[K")
+a.send("state %s running 20" % r.id)
+assert not select.select([m], [], [], 1.5)[0]
+a.finish(r, out=b"one")
+ends(c, 0)
+assert rest(m) == b""
+# A message removes it; -q and -v have none.
+c, m = start()
+r = a.next()
+a.take(r)
+until(m, b"1 s")
+a.finish(r, status="timeout", exit=124, reason="why")
+ends(c, 124)
+said = rest(m)
+assert said.endswith(b"\r\033[Kqvm-remote: time-out: the command was killed: why\r\n"), said
+for option in ("-q", "-v"):
+    c, m = start(option)
+    r = a.next()
+    a.take(r)
+    a.send("state %s running 5" % r.id)
+    assert not select.select([c.stdout], [], [], 1.5)[0]
+    a.finish(r)
+    ends(c, 0)
+    assert b"\033" not in rest(m)
+a.end()
+EOF
+}
+
 atf_init_test_cases() {
+    atf_add_test_case a_terminal_has_a_quiet_line_until_there_is_output
     atf_add_test_case options_end_at_the_first_word
     atf_add_test_case words_options_and_script_reach_dom0_as_they_are
     atf_add_test_case without_a_command_a_terminal_gets_the_usage

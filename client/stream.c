@@ -42,6 +42,7 @@ print(struct stream *s, const char *buf, size_t len)
 
 	if (s->to == -1)
 		return ((ssize_t)len);
+	say_progress_end();
 	while (done < len) {
 		size_t part = len - done;
 

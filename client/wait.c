@@ -12,6 +12,7 @@
 #include "client/history.h"
 #include "client/interrupt.h"
 #include "client/patience.h"
+#include "client/progress.h"
 #include "client/say.h"
 #include "client/socket.h"
 #include "client/wait.h"
@@ -29,7 +30,8 @@ struct state {
 	bool said_alone;
 	bool full;	   /* the agent has no room for the output */
 	int64_t cancel_at; /* now_ms() of our cancel, or 0 */
-	int word;	   /* last `next cancel` that was shown, or -1 */
+	struct progress progress;
+	int word; /* last `next cancel` that was shown, or -1 */
 };
 
 static void
@@ -52,8 +54,9 @@ session_try(struct wait *w, struct state *s)
 }
 
 static void
-show_state(struct wait *w, const struct frame *f)
+show_state(struct wait *w, struct state *s, const struct frame *f)
 {
+	progress_state(&s->progress, f, now_ms());
 	switch (f->state) {
 	case STATE_QUEUED:
 		report_queued(&w->report, f->id, (int64_t)f->n);
@@ -87,7 +90,7 @@ session_message(struct wait *w, struct state *s, const char *line, size_t len)
 	if (frame_parse(FRAME_DOM0, line, len, &f, &why) == -1)
 		return;
 	if (f.type == FRAME_STATE && strcmp(f.id, w->request->id) == 0)
-		show_state(w, &f);
+		show_state(w, s, &f);
 	if (f.type == FRAME_NEXT_CANCEL && s->word != (int)f.word) {
 		say_note("dom0 takes no request at the moment (%s)",
 		    frame_word_name(f.word));
@@ -174,6 +177,7 @@ timeout_ms(const struct wait *w, const struct state *s)
 		ms = s->cancel_at + CANCEL_MS - now;
 	if (w->limit_ms != 0 && w->limit_ms - now < ms)
 		ms = w->limit_ms - now;
+	ms = progress_ms(&s->progress, ms, now);
 	return (ms < 0 ? 0 : (int)ms);
 }
 
@@ -196,12 +200,24 @@ pause_for_news(struct wait *w, struct state *s)
 static void
 say_alone(struct state *s)
 {
+	static const char *const causes[] = {
+	    "the service does not run: in dom0, systemctl status "
+	    "qvm-remote-dom0",
+	    "this VM is not authorised, or not in QVM_REMOTE_VMS: in dom0, "
+	    "qvm-remote-dom0 keys",
+	    "its policy is missing or bad: in dom0, qvm-remote-dom0 status",
+	    "the VM or dom0 has just started: the session is about to begin",
+	};
+	size_t i;
+
 	if (s->sock != -1 || s->said_alone ||
 	    now_ms() - s->alone_since < SILENT_MS)
 		return;
 	s->said_alone = true;
-	say_note("dom0 has no session here: is qvm-remote-dom0 running, and "
-		 "this VM authorised?  Waiting on; Ctrl-C gives up");
+	say_note("dom0 has no session here; waiting for one, Ctrl-C gives up. "
+		 "Likely causes, the likeliest first:");
+	for (i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
+		say_note("  %s", causes[i]);
 }
 
 /* The order matters: a request moves, and is removed once there is a result. */
@@ -235,6 +251,14 @@ no_more(struct wait *w, struct state *s, bool printed, enum wait_end *end)
 	return (over(w, s, end));
 }
 
+/* Nothing of its output was shown. */
+static bool
+silent(const struct wait *w)
+{
+	return ((w->out.to == -1 || w->out.printed == 0) &&
+	    (w->err.to == -1 || w->err.printed == 0));
+}
+
 enum wait_end
 wait_result(struct wait *w)
 {
@@ -244,6 +268,7 @@ wait_result(struct wait *w)
 	bool printed;
 
 	s.alone_since = now_ms();
+	progress_begin(&s.progress, s.alone_since);
 	session_try(w, &s);
 	/* While dom0 works. */
 	history_sweep(w->home);
@@ -254,10 +279,12 @@ wait_result(struct wait *w)
 		    no_more(w, &s, printed, &end))
 			break;
 		say_alone(&s);
+		progress_show(&s.progress, silent(w), now_ms());
 		pause_for_news(w, &s);
 		if (s.sock == -1)
 			session_try(w, &s);
 	}
+	say_progress_end();
 	if (history_has_result(w->home, id))
 		end = WAIT_RESULT;
 	if (s.sock != -1)
