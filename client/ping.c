@@ -117,8 +117,8 @@ show_times(const struct ping *p)
 
 	printf("round trip %.1f ms", (double)p->round_us / 1000);
 	if (r->has_times) {
-		off = (double)(r->ended_us - p->sent_us - p->round_us / 2) /
-		    1000000;
+		off = (double)(r->ended_us - p->sent_us) / 1000000 -
+		    (double)p->round_us / 2000000;
 		printf(", dom0's clock is %.3f s %s", off < 0 ? -off : off,
 		    off < 0 ? "behind" : "ahead");
 	}
@@ -158,7 +158,7 @@ cmd_policy(const struct home *h, const struct args *a)
 	struct derived_keys keys;
 	struct ping p;
 	char text[4096];
-	const char *from = text;
+	const char *from;
 	ssize_t len = 0;
 	int signals, result;
 
