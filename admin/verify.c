@@ -192,25 +192,26 @@ static void
 measure_tail(struct part *p)
 {
 	static char buf[65536];
-	struct sha256 sha, before;
+	struct sha256 sha;
 	off_t off = p->good_end;
+	uint64_t zeros = 0;
 	size_t kept, n;
 
 	p->tail = 0;
 	sha256_init(&sha);
-	sha256_final(&sha, p->tail_sha256);
 	while ((n = segment_read(p->fd, buf, sizeof(buf), off)) > 0) {
 		for (kept = n; kept > 0 && buf[kept - 1] == '\0';)
 			kept--;
 		if (kept > 0) {
-			before = sha;
-			sha256_update(&before, buf, kept);
-			sha256_final(&before, p->tail_sha256);
+			sha256_zeros(&sha, zeros);
+			sha256_update(&sha, buf, kept);
 			p->tail = (uint64_t)(off - p->good_end) + kept;
+			zeros = 0;
 		}
-		sha256_update(&sha, buf, n);
+		zeros += n - kept;
 		off += (off_t)n;
 	}
+	sha256_final(&sha, p->tail_sha256);
 }
 
 /* The segment that comes next does not continue the chain. */

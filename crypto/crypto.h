@@ -26,6 +26,7 @@ struct hmac {
 
 void sha256_init(struct sha256 *);
 void sha256_update(struct sha256 *, const void *, size_t);
+void sha256_zeros(struct sha256 *, uint64_t count);
 /* The digest of all so far; the state goes on. */
 void sha256_final(const struct sha256 *, uint8_t[SHA256_LEN]);
 void sha256(const void *, size_t, uint8_t[SHA256_LEN]);

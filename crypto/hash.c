@@ -38,6 +38,18 @@ sha256_update(struct sha256 *s, const void *data, size_t len)
 }
 
 void
+sha256_zeros(struct sha256 *s, uint64_t count)
+{
+	static const char zeros[4096];
+	size_t n;
+
+	for (; count > 0; count -= n) {
+		n = count < sizeof(zeros) ? (size_t)count : sizeof(zeros);
+		sha256_update(s, zeros, n);
+	}
+}
+
+void
 sha256_final(const struct sha256 *s, uint8_t out[SHA256_LEN])
 {
 	br_sha256_out((const br_sha256_context *)(const void *)s->opaque, out);

@@ -55,6 +55,23 @@ ATF_TC_BODY(sha256_does_not_depend_on_the_pieces, tc)
 	}
 }
 
+ATF_TC_WITHOUT_HEAD(zeros_are_hashed_as_if_they_were_there);
+ATF_TC_BODY(zeros_are_hashed_as_if_they_were_there, tc)
+{
+	static const uint8_t zeros[10000];
+	uint8_t expected[SHA256_LEN], out[SHA256_LEN];
+	struct sha256 s;
+	size_t n;
+
+	for (n = 0; n < sizeof(zeros); n += 1999) {
+		sha256(zeros, n, expected);
+		sha256_init(&s);
+		sha256_zeros(&s, n);
+		sha256_final(&s, out);
+		ATF_CHECK(memcmp(out, expected, sizeof(out)) == 0);
+	}
+}
+
 ATF_TC_WITHOUT_HEAD(a_digest_can_be_read_on_the_way_and_copied);
 ATF_TC_BODY(a_digest_can_be_read_on_the_way_and_copied, tc)
 {
@@ -150,6 +167,7 @@ ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, sha256_has_the_digests_of_its_standard);
 	ATF_TP_ADD_TC(tp, sha256_does_not_depend_on_the_pieces);
+	ATF_TP_ADD_TC(tp, zeros_are_hashed_as_if_they_were_there);
 	ATF_TP_ADD_TC(tp, a_digest_can_be_read_on_the_way_and_copied);
 	ATF_TP_ADD_TC(tp, hmac_has_the_values_of_rfc_4231);
 	ATF_TP_ADD_TC(tp, every_bit_counts_in_a_comparison);

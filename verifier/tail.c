@@ -168,18 +168,6 @@ segment_follow(uint64_t first, tail_seen *seen, struct log_end *end)
 	return (whole);
 }
 
-static void
-hash_zeros(struct sha256 *sha, uint64_t count)
-{
-	static const char zeros[4096];
-	size_t n;
-
-	for (; count > 0; count -= n) {
-		n = count < sizeof(zeros) ? (size_t)count : sizeof(zeros);
-		sha256_update(sha, zeros, n);
-	}
-}
-
 /* What lies behind the good end, without the zeros at its end. */
 static void
 measure_tail(struct log_end *end)
@@ -195,7 +183,7 @@ measure_tail(struct log_end *end)
 		for (kept = n; kept > 0 && in.buf[kept - 1] == '\0';)
 			kept--;
 		if (kept > 0) {
-			hash_zeros(&sha, zeros);
+			sha256_zeros(&sha, zeros);
 			sha256_update(&sha, in.buf, kept);
 			end->length = (uint64_t)(off - end->good_end) + kept;
 			zeros = 0;
