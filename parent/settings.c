@@ -27,6 +27,7 @@ static const struct {
 	    "QUBES_REMOTE_VM"}},
     {"QVM_REMOTE_VM_USER", {"QVM_REMOTE_VM_USER", "QUBES_REMOTE_VM_USER"}},
     {"QVM_REMOTE_DOM0_USER", {"QVM_REMOTE_DOM0_USER"}},
+    {"QVM_REMOTE_TRANSPORT", {"QVM_REMOTE_TRANSPORT"}},
 };
 
 void
@@ -135,6 +136,12 @@ settings_load(char *err, size_t errsize)
 		return -1;
 	if (dom0_user(&next.conf, &next, err, errsize) == -1)
 		return -1;
+	/* What was asked for is not replaced by what can start a VM. */
+	if (next.conf.transport != TRANSPORT_QVM_RUN) {
+		(void)snprintf(err, errsize,
+		    "QVM_REMOTE_TRANSPORT: this version has qvm-run alone");
+		return -1;
+	}
 	settings = next;
 	return 0;
 }

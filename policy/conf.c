@@ -56,11 +56,31 @@ set_user(struct text *t, char out[VM_NAME_MAX + 1], const char *key,
 	return 0;
 }
 
+static int
+set_transport(struct text *t, enum transport *out, const char *value)
+{
+	static const char *const names[] = {
+	    [TRANSPORT_QVM_RUN] = "qvm-run",
+	    [TRANSPORT_QREXEC_CLIENT] = "qrexec-client",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(names[i], value) != 0)
+			continue;
+		*out = (enum transport)i;
+		return 0;
+	}
+	return text_complain(t, "transport `%.40s`: must be %s or %s", value,
+	    names[TRANSPORT_QVM_RUN], names[TRANSPORT_QREXEC_CLIENT]);
+}
+
 /* In each group the order counts: the first that is set in a source. */
 enum group {
 	GROUP_LIST,
 	GROUP_VM_USER,
-	GROUP_DOM0_USER
+	GROUP_DOM0_USER,
+	GROUP_TRANSPORT
 };
 static const struct variable {
 	const char *name;
@@ -73,6 +93,7 @@ static const struct variable {
     {"QVM_REMOTE_VM_USER", GROUP_VM_USER},
     {"QUBES_REMOTE_VM_USER", GROUP_VM_USER},
     {"QVM_REMOTE_DOM0_USER", GROUP_DOM0_USER},
+    {"QVM_REMOTE_TRANSPORT", GROUP_TRANSPORT},
 };
 #define VARIABLES (sizeof(variables) / sizeof(variables[0]))
 
@@ -115,6 +136,8 @@ set(struct text *t, struct remote_conf *c, const char *key, const char *value)
 		c->rank[group] = i;
 	if (group == GROUP_LIST)
 		return set_list(t, c, value);
+	if (group == GROUP_TRANSPORT)
+		return set_transport(t, &c->transport, value);
 	return set_user(t, group == GROUP_VM_USER ? c->vm_user : c->dom0_user,
 	    key, value);
 }

@@ -38,6 +38,7 @@ ATF_TC_BODY(without_a_file_all_vms_are_served, tc)
 	ATF_CHECK_EQ(0, c.vm_count);
 	ATF_CHECK_STREQ("user", c.vm_user);
 	ATF_CHECK_STREQ("", c.dom0_user);
+	ATF_CHECK_EQ(TRANSPORT_QVM_RUN, c.transport);
 }
 
 ATF_TC_WITHOUT_HEAD(the_variables_are_read);
@@ -55,6 +56,20 @@ ATF_TC_BODY(the_variables_are_read, tc)
 	ATF_CHECK_STREQ("admin", c.dom0_user);
 	ATF_CHECK_EQ(0, parse("QVM_REMOTE_VM=work home\n"));
 	ATF_CHECK_STREQ("work home", vms());
+}
+
+ATF_TC_WITHOUT_HEAD(either_transport_can_be_named);
+ATF_TC_BODY(either_transport_can_be_named, tc)
+{
+	ATF_CHECK_EQ(0, parse("QVM_REMOTE_TRANSPORT = 'qrexec-client'\n"));
+	ATF_CHECK_EQ(TRANSPORT_QREXEC_CLIENT, c.transport);
+	ATF_CHECK_EQ(0,
+	    conf_set(&c, "QVM_REMOTE_TRANSPORT", "qvm-run", err, sizeof(err)));
+	ATF_CHECK_EQ(TRANSPORT_QVM_RUN, c.transport);
+	ATF_CHECK_EQ(-1, parse("QVM_REMOTE_TRANSPORT=ssh\n"));
+	ATF_CHECK_STREQ("remote.conf:1: transport `ssh`: must be qvm-run or "
+			"qrexec-client",
+	    err);
 }
 
 ATF_TC_WITHOUT_HEAD(set_and_empty_serves_none);
@@ -145,9 +160,11 @@ ATF_TC_BODY(what_is_wrong_is_named_with_its_line, tc)
 	    "QVM_REMOTE_VM_USER=\n", "QVM_REMOTE_VM_USER=two users\n",
 	    "QVM_REMOTE_VM_USER=-x\n", "QVM_REMOTE_VM_USER=../x\n",
 	    "QVM_REMOTE_VM_USER=abcdefghijklmnopqrstuvwxyzabcdef\n",
-	    "QVM_REMOTE_DOM0_USER=1\n", "PATH=/bin\n", "qvm_remote_vms=work\n",
-	    "QVM_REMOTE_VMS\n", "export QVM_REMOTE_VMS=work\n",
-	    "QVM_REMOTE_VMS=work\x1b\n", "QVM_REMOTE_VMS=work\r\n"};
+	    "QVM_REMOTE_DOM0_USER=1\n", "QVM_REMOTE_TRANSPORT=\n",
+	    "QVM_REMOTE_TRANSPORT=qvm-run x\n", "PATH=/bin\n",
+	    "qvm_remote_vms=work\n", "QVM_REMOTE_VMS\n",
+	    "export QVM_REMOTE_VMS=work\n", "QVM_REMOTE_VMS=work\x1b\n",
+	    "QVM_REMOTE_VMS=work\r\n"};
 	char text[128];
 	size_t i;
 
@@ -186,6 +203,7 @@ ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, without_a_file_all_vms_are_served);
 	ATF_TP_ADD_TC(tp, the_variables_are_read);
+	ATF_TP_ADD_TC(tp, either_transport_can_be_named);
 	ATF_TP_ADD_TC(tp, set_and_empty_serves_none);
 	ATF_TP_ADD_TC(tp, the_first_of_the_names_counts);
 	ATF_TP_ADD_TC(tp, the_environment_stands_above_the_file);

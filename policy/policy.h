@@ -30,6 +30,11 @@ struct policy {
 int policy_parse(const char *name, const char *, size_t len, struct policy *,
     char *err, size_t errsize);
 
+enum transport {
+	TRANSPORT_QVM_RUN,
+	TRANSPORT_QREXEC_CLIENT
+};
+
 /* remote.conf, the seed's variables. */
 struct remote_conf {
 	bool vms_set; /* some list is set, even if empty */
@@ -37,7 +42,8 @@ struct remote_conf {
 	char vms[VMS_MAX][VM_NAME_MAX + 1];
 	char vm_user[VM_NAME_MAX + 1];	 /* default "user" */
 	char dom0_user[VM_NAME_MAX + 1]; /* "" : first of group qubes */
-	unsigned int rank[3];		 /* conf.c's: what has set each */
+	enum transport transport;
+	unsigned int rank[4]; /* conf.c's: what has set each */
 };
 void conf_default(struct remote_conf *);
 /*
