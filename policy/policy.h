@@ -3,32 +3,154 @@
 
 #include <stddef.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "wire/limits.h"
 
 /*
- * policy: what /etc/qubes/remote.d/VM.conf and /etc/qubes/remote.conf say.
- * Pure functions: bytes in, a struct or one line of complaint out.
+ * policy: what /etc/qubes/remote.d/VM.conf and /etc/qubes/remote.conf say, and
+ * what becomes of a command under it.  Pure functions: bytes in, a struct or
+ * one line of complaint out.  qvm-remote-policy(5) is the specification.
  */
+
+#define POLICY_LINES_MAX   256	 /* allow, allow-input and deny */
+#define POLICY_TEXT_MAX	   16384 /* of their words, unquoted */
+#define POLICY_PATH_MAX	   256	 /* of a command's path, its NUL included */
+#define POLICY_COMMAND_MAX 16384 /* of a body under mode allow */
+#define POLICY_WORDS_MAX   512	 /* in such a body */
+/* Holds every description: an empty word gains quotes and a space. */
+#define POLICY_DESCRIBE_MAX (3 * POLICY_TEXT_MAX + 16 * POLICY_LINES_MAX + 1024)
 
 enum policy_mode {
 	POLICY_UNSET,
-	POLICY_SHELL
+	POLICY_SHELL,
+	POLICY_ALLOW,
+	POLICY_DENY
+};
+
+enum policy_key {
+	POLICY_KEY_MODE,
+	POLICY_KEY_UUID,
+	POLICY_KEY_ALLOW,
+	POLICY_KEY_ALLOW_INPUT,
+	POLICY_KEY_DENY,
+	POLICY_KEY_EXAMPLE,
+	POLICY_KEY_AUTH,
+	POLICY_KEY_TIMEOUT,
+	POLICY_KEY_OUTPUT_LIMIT,
+	POLICY_KEY_INPUT_LIMIT,
+	POLICY_KEY_RECORD_INPUT,
+	POLICY_KEY_JOBS,
+	POLICY_KEY_USER,
+	POLICY_KEY_MEMORY,
+	POLICY_KEY_TASKS,
+	POLICY_KEY_FILES,
+	POLICY_KEY_FILE_SIZE,
+	POLICY_KEY_HIDE,
+	POLICY_KEY_NICE,
+	POLICY_KEY_RATE,
+	POLICY_KEY_LOG_LIMIT,
+	POLICY_KEY_LOG_TOTAL,
+	POLICY_KEYS
+};
+/* As it stands in a file. */
+const char *policy_key_name(enum policy_key);
+
+/* One allow, allow-input or deny line: its words lie in the policy's text. */
+struct policy_line {
+	uint32_t line; /* of the file */
+	uint16_t at, words;
+	bool allow, input;
 };
 
 struct policy {
 	enum policy_mode mode;
-	char uuid[UUID_LEN + 1]; /* "" where the file has none */
+	uint32_t key_line[POLICY_KEYS]; /* each one's first line; 0: none */
+	char uuid[UUID_LEN + 1];	/* "" where the file has none */
+	char user[VM_NAME_MAX + 1];	/* "" : root */
+	bool auth_v1;			/* version 1 is accepted, too */
+	bool record_digest;		/* of an input, no more than that */
+	bool hide;
+	/* What the file does not say is the default, or 0 where there is no
+	 * limit of ours.  Sizes in bytes, time in seconds. */
+	uint64_t timeout; /* for a request that names none, and the longest */
+	uint64_t output_limit, input_limit, log_limit, log_total;
+	uint64_t jobs, nice;
+	uint64_t memory, tasks, files, file_size;
+	/* A bucket that holds `rate`, and gets as many every rate_seconds. */
+	uint64_t rate, rate_seconds;
+	bool looked_up; /* policy_load has found every command */
+	unsigned int lines;
+	struct policy_line line[POLICY_LINES_MAX];
+	unsigned int used;
+	char text[POLICY_TEXT_MAX];
+};
+
+/* What a pure function cannot know or do.  Each gets arg. */
+struct policy_env {
+	void *arg;
+	/*
+	 * Where a command is: `name` is a bare name, which is looked up in the
+	 * one fixed PATH, or an absolute path without empty, `.` and `..`
+	 * parts, whose last part need not exist.  path becomes absolute, and
+	 * has no symbolic link in its folder: so a program has one name,
+	 * whether a line or a VM says /bin/ls, /usr/bin/ls or ls.  0, or -1:
+	 * there is none.
+	 */
+	int (*find)(void *arg, const char *name, char path[POLICY_PATH_MAX]);
+	/* One line, "NAME:LINE: …", of what is allowed and hardly meant; may
+	 * be NULL. */
+	void (*warn)(void *arg, const char *text);
 };
 
 /*
  * Reads a whole VM.conf: `key = value` lines, # comments, blank lines.  0, or
  * -1 with "NAME:LINE: what is wrong and what is allowed" in err, printable
  * ASCII.  Unknown and doubled keys, bad values and a missing mode are errors.
- * name is what err shows for the file.
+ * name is what err shows for the file.  No command is looked up and no example
+ * tried: policy_decide runs nothing under a mode allow that was read so.
  */
 int policy_parse(const char *name, const char *, size_t len, struct policy *,
     char *err, size_t errsize);
+/*
+ * The same, then looks up what allow and deny lines name and tries every
+ * example; a command that is not there and a wrong example are errors, too.
+ */
+int policy_load(const char *name, const char *, size_t len,
+    const struct policy_env *, struct policy *, char *err, size_t errsize);
+
+struct policy_decision {
+	bool run;
+	uint32_t line; /* of the file: what decided */
+	/* To be executed as it is, without a shell: NUL-terminated words, the
+	 * first as the client wrote it.  argc 0: the body runs in bash. */
+	int argc;
+	char path[POLICY_PATH_MAX];
+	char reason[REASON_MAX + 1]; /* for the client: printable ASCII */
+};
+/*
+ * What becomes of a body.  words, of size bytes, gets those of a body under
+ * mode allow; len + 1 bytes are enough, and so are POLICY_COMMAND_MAX + 1 for
+ * any body that runs.  Under another mode neither body nor words is looked at.
+ * Returns d->run.
+ */
+bool policy_decide(const struct policy *, const struct policy_env *,
+    const char *body, size_t len, bool has_input, char *words, size_t size,
+    struct policy_decision *d);
+/*
+ * The words of a body as mode allow wants it, unquoted, each with a NUL: their
+ * number, or -1 with the reason in why.
+ */
+int policy_split(const char *body, size_t len, char *words, size_t size,
+    char *why, size_t whysize);
+
+/*
+ * What a VM may run: one line in words, and with whole its limits and its
+ * patterns, too, as a file may have them, each with an LF.  Nothing of all that
+ * where the policy says `hide`.  Returns the length.
+ */
+size_t policy_describe(const struct policy *, bool whole,
+    char out[POLICY_DESCRIBE_MAX]);
 
 enum transport {
 	TRANSPORT_QVM_RUN,

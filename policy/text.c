@@ -7,8 +7,8 @@
 #include "wire/limits.h"
 
 /* A file's name and what it said are shown to people: printable only. */
-static void
-make_printable(char *s)
+void
+text_printable(char *s)
 {
 	for (; *s != '\0'; s++) {
 		if (*s < 0x20 || *s > 0x7e)
@@ -36,7 +36,7 @@ text_complain(struct text *t, const char *fmt, ...)
 			t->err[n] = '\0';
 		va_end(ap);
 	}
-	make_printable(t->err);
+	text_printable(t->err);
 	return -1;
 }
 
@@ -75,10 +75,13 @@ static int
 take_line(struct text *t, const char *p, size_t len, struct text_pair *pair)
 {
 	const char *equals;
-	size_t i, key_len;
+	size_t i, key_len, also = t->also == NULL ? 0 : strlen(t->also);
 
 	for (i = 0; i < len; i++) {
-		if ((p[i] < 0x20 || p[i] > 0x7e) && p[i] != '\t')
+		if (also > 0 && len - i >= also &&
+		    memcmp(p + i, t->also, also) == 0)
+			i += also - 1;
+		else if ((p[i] < 0x20 || p[i] > 0x7e) && p[i] != '\t')
 			return text_complain(t,
 			    "byte %zu is 0x%02x: only printable ASCII may be "
 			    "here",
@@ -114,6 +117,14 @@ text_next(struct text *t, struct text_pair *pair)
 			return take_line(t, p, len, pair);
 	}
 	return 0;
+}
+
+bool
+text_ends(const char *s, size_t len, const char *end)
+{
+	size_t n = strlen(end);
+
+	return len >= n && memcmp(s + len - n, end, n) == 0;
 }
 
 bool

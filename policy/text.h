@@ -12,6 +12,7 @@
 struct text {
 	const char *name; /* the file's, for complaints */
 	const char *p, *end;
+	const char *also; /* the one text beyond ASCII that may stand there */
 	unsigned int line;
 	char *err;
 	size_t errsize;
@@ -33,6 +34,11 @@ int text_complain(struct text *, const char *, ...)
  * -1 with a complaint.
  */
 int text_next(struct text *, struct text_pair *);
+
+/* What is shown to people: every other byte becomes a `?`. */
+void text_printable(char *);
+/* Whether a text ends so. */
+bool text_ends(const char *, size_t len, const char *end);
 
 /* A Unix user's name. */
 bool user_name_valid(const char *);

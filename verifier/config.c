@@ -132,6 +132,25 @@ read_key(struct vm *vm, int fd)
 	explicit_bzero(key, sizeof(key));
 }
 
+/* What this daemon does not enforce yet is not served. */
+static bool
+is_enforced(struct vm *vm, const char *name)
+{
+	const struct policy *p = &vm->next_policy;
+	enum policy_key key;
+
+	for (key = 0; key < POLICY_KEYS; key++) {
+		if (p->key_line[key] == 0 || key == POLICY_KEY_UUID ||
+		    (key == POLICY_KEY_MODE && p->mode == POLICY_SHELL))
+			continue;
+		snprintf(vm->why, sizeof(vm->why),
+		    "%s:%u: %s: this version serves `mode = shell` alone", name,
+		    p->key_line[key], policy_key_name(key));
+		return (false);
+	}
+	return (true);
+}
+
 static void
 read_policy(struct vm *vm, int fd)
 {
@@ -149,7 +168,7 @@ read_policy(struct vm *vm, int fd)
 		    name);
 	else if (policy_parse(name, text, (size_t)n, &vm->next_policy, vm->why,
 		     sizeof(vm->why)) == 0)
-		vm->next_policy_ok = true;
+		vm->next_policy_ok = is_enforced(vm, name);
 }
 
 /* Two VMs with one key: neither is served, for either could be meant. */

@@ -21,6 +21,7 @@
 #define INPUT_POLICY_MAX (16 * 1024 * 1024)
 #define PIECE_MAX	 65536 /* bytes behind one out or err frame */
 #define OUTPUT_DEFAULT	 (10 * 1024 * 1024)
+#define OUTPUT_LIMIT_MAX (128 * 1024 * 1024)
 #define TIMEOUT_DEFAULT	 300   /* seconds */
 #define TIMEOUT_MAX	 86400 /* seconds; what a token may say */
 #define EXPIRES_MAX	 86400 /* seconds after issued */
