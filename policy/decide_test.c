@@ -271,6 +271,36 @@ ATF_TC_BODY(no_other_name_of_a_command_gets_round_the_lines, tc)
 	runs("/usr/sbin/qvm-kill x", 5);
 }
 
+static int
+find_any(void *arg, const char *name, char path[POLICY_PATH_MAX])
+{
+	(void)arg;
+	(void)name;
+	memcpy(path, "/usr/bin/qvm-ls", sizeof("/usr/bin/qvm-ls"));
+	return 0;
+}
+
+/* Whatever a lookup would make of it: realpath(3) takes `..` out. */
+ATF_TC_WITHOUT_HEAD(an_odd_path_is_not_looked_up);
+ATF_TC_BODY(an_odd_path_is_not_looked_up, tc)
+{
+	static const struct policy_env any = {.find = find_any};
+	static const char *const bodies[] = {"./qvm-ls", "../bin/qvm-ls",
+	    "bin/qvm-ls", "/usr/bin/./qvm-ls", "/usr/bin/../bin/qvm-ls",
+	    "/usr//bin/qvm-ls", "//usr/bin/qvm-ls", "/usr/bin/qvm-ls/", "/",
+	    ".", "..", "''", "'qvm-ls x'", "'~/qvm-ls'"};
+	size_t i;
+
+	load("mode = allow\nallow = qvm-ls **\n");
+	for (i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++)
+		ATF_CHECK_MSG(!policy_decide(&p, &any, bodies[i],
+				  strlen(bodies[i]), false, words,
+				  sizeof(words), &d),
+		    "%s", bodies[i]);
+	ATF_CHECK(policy_decide(&p, &any, "anything", 8, false, words,
+	    sizeof(words), &d));
+}
+
 ATF_TC_WITHOUT_HEAD(without_lookups_nothing_runs);
 ATF_TC_BODY(without_lookups_nothing_runs, tc)
 {
@@ -311,7 +341,7 @@ ATF_TC_WITHOUT_HEAD(a_command_has_a_longest_length);
 ATF_TC_BODY(a_command_has_a_longest_length, tc)
 {
 	static const char command[] = "qvm-ls ";
-	static char body[POLICY_COMMAND_MAX + 2];
+	static char body[POLICY_COMMAND_MAX + 2], large[2 * sizeof(body)];
 	char small[8];
 
 	load("mode = allow\nallow = qvm-ls *\n");
@@ -320,7 +350,7 @@ ATF_TC_BODY(a_command_has_a_longest_length, tc)
 	ATF_CHECK(policy_decide(&p, &env, body, POLICY_COMMAND_MAX, false,
 	    words, sizeof(words), &d));
 	ATF_CHECK(!policy_decide(&p, &env, body, POLICY_COMMAND_MAX + 1, false,
-	    words, sizeof(words), &d));
+	    large, sizeof(large), &d));
 	ATF_CHECK(
 	    !policy_decide(&p, &env, body, 9, false, small, sizeof(small), &d));
 	/* The longest reason is not cut. */
@@ -357,6 +387,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, input_goes_only_where_the_line_says_so);
 	ATF_TP_ADD_TC(tp, no_shell_text_gets_round_the_lines);
 	ATF_TP_ADD_TC(tp, no_other_name_of_a_command_gets_round_the_lines);
+	ATF_TP_ADD_TC(tp, an_odd_path_is_not_looked_up);
 	ATF_TP_ADD_TC(tp, without_lookups_nothing_runs);
 	ATF_TP_ADD_TC(tp, a_hidden_policy_tells_no_line);
 	ATF_TP_ADD_TC(tp, a_command_has_a_longest_length);

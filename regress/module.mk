@@ -1,7 +1,7 @@
 # The test bed: what regress/bed installs beside the programs under test, and
 # what the shell tests read.
 BED_PROGS := $(B)/regress/vm $(B)/regress/supervise $(B)/regress/qvm-run \
-	$(B)/regress/big_log $(B)/regress/clockrun
+	$(B)/regress/big_log $(B)/regress/clockrun $(B)/regress/decide
 $(B)/regress/vm: $(B)/regress/vm.o $(B)/regress/vm_mount.o \
 	$(B)/regress/vm_agent.o $(B)/regress/relay.o
 $(B)/regress/supervise: $(B)/regress/supervise.o
@@ -9,6 +9,7 @@ $(B)/regress/clockrun: $(B)/regress/clockrun.o
 $(B)/regress/qvm-run: $(B)/regress/qvm_run.o $(B)/regress/relay.o
 $(B)/regress/big_log: $(B)/regress/big_log.o $(B)/audit.a $(B)/crypto.a
 $(B)/regress/big_log: LDLIBS += -lbearssl
+$(B)/regress/decide: $(B)/regress/decide.o $(B)/policy.a $(B)/wire.a
 $(BED_PROGS):
 	$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o %.a,$^) $(LDLIBS)
 
