@@ -88,6 +88,24 @@ a_vm_with_a_policy_that_does_not_parse_is_not_served_body() {
     only_vm2 'vm1.conf:[0-9]'
 }
 
+bed_test a_vm_whose_policy_is_not_enforced_is_not_served
+a_vm_whose_policy_is_not_enforced_is_not_served_body() {
+    bed_up 2
+    echo 'user = nobody' >>"$(conf vm1.conf)"
+    only_vm2 'vm1.conf:[0-9]*: user: this version'
+    printf 'mode = allow\nallow = /bin/sh **\n' >"$(conf vm1.conf)"
+    only_vm2 'vm1.conf:1: mode: this version'
+}
+
+bed_test a_transport_that_is_not_there_is_an_error
+a_transport_that_is_not_there_is_an_error_body() {
+    bed_up 1
+    atf_check "$regress/bed" stop
+    echo 'QVM_REMOTE_TRANSPORT=qrexec-client' >>"$BED/etc/qubes/remote.conf"
+    atf_check -s exit:1 -e match:'QVM_REMOTE_TRANSPORT: this version' \
+        in_dom0 qvm-remote-dom0
+}
+
 bed_test a_vm_with_another_uuid_is_not_served
 a_vm_with_another_uuid_is_not_served_body() {
     bed_up 2
