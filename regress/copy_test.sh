@@ -8,7 +8,8 @@ copy_of_bed() {
 }
 
 works() {
-    atf_check -o inline:'works\n' in_vm vm1 qvm-remote 'echo works'
+    atf_check -o inline:'works\n' \
+        in_vm vm1 timeout -s KILL 20 qvm-remote 'echo works'
 }
 
 bed_test lines_have_the_classic_form_and_nothing_raw
@@ -102,11 +103,13 @@ whatever_stands_in_its_place_is_not_written_body() {
         wait_for '[ -f "$copy" ]'
         works
         wait_for 'grep -q DONE "$copy"'
+        mv "$copy" "$BED/run/bed/before"
         in_its_place $thing
         kill -HUP "$(role_pid parent)"
         wait_for 'grep -q "no readable copy" "$BED/daemon.log"'
         works
         not_written $thing
+        atf_check -o inline:'1\n' grep -c DONE "$BED/run/bed/before"
     done
     rm -r "$copy"
     kill -HUP "$(role_pid parent)"
