@@ -52,34 +52,38 @@ static char command[PATH_MAX];
 
 enum {
 	REAL,
-	BOOT,
-	CLOCKS
+	BOOT
 };
 
-/* How far a clock is ahead; an unfinished file says nothing new. */
+static bool
+read_text(const char *path, char *text, size_t size)
+{
+	ssize_t len = -1;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd != -1) {
+		len = read(fd, text, size - 1);
+		close(fd);
+	}
+	text[len > 0 ? len : 0] = '\0';
+	return len > 0;
+}
+
+/* How far a clock is ahead; an empty file says nothing new. */
 static int64_t
 offset_us(int clock)
 {
-	static int64_t last[CLOCKS];
-	char text[64], *at = text, *end;
-	long long n;
-	ssize_t len = -1;
-	int fd, i;
+	static int64_t last[2];
+	char text[64], *end;
+	int64_t real;
 
-	fd = open(clock_file, O_RDONLY | O_CLOEXEC);
-	if (fd != -1) {
-		len = read(fd, text, sizeof(text) - 1);
-		close(fd);
-	}
-	if (len <= 0)
+	if (!read_text(clock_file, text, sizeof(text)))
 		return last[clock];
-	text[len] = '\0';
-	for (i = 0; i < CLOCKS; i++) {
-		n = strtoll(at, &end, 10);
-		if (end == at)
-			break;
-		last[i] = n;
-		at = end;
+	real = strtoll(text, &end, 10);
+	if (end != text) {
+		last[REAL] = real;
+		last[BOOT] = strtoll(end, NULL, 10); /* 0: there is none */
 	}
 	return last[clock];
 }
@@ -129,23 +133,17 @@ move_seconds(pid_t pid, const struct user_regs_struct *regs)
 }
 
 static bool
-is_boottime_timer(pid_t pid, int timer_fd)
+is_boottime_timer(pid_t pid, int fd)
 {
-	char path[64], text[512], *at;
-	ssize_t len = -1;
-	int fd;
+	static const char name[] = "clockid: ";
+	char path[64], text[512];
+	const char *at = NULL;
 
-	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", pid, timer_fd);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd != -1) {
-		len = read(fd, text, sizeof(text) - 1);
-		close(fd);
-	}
-	if (len <= 0)
-		return false;
-	text[len] = '\0';
-	at = strstr(text, "clockid: ");
-	return at != NULL && atoi(at + 9) == CLOCK_BOOTTIME;
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", pid, fd);
+	if (read_text(path, text, sizeof(text)))
+		at = strstr(text, name);
+	return at != NULL &&
+	    strtol(at + sizeof(name) - 1, NULL, 10) == CLOCK_BOOTTIME;
 }
 
 /* What is set stays moved in the program's memory: ours look at it no more. */
