@@ -96,9 +96,9 @@ refused_for() {
     atf_check -o match:"^status $2\$" -o not-match:'^mac ' cat meta
     sed -n 's/^reason //p' meta >reason
     if [ $# = 4 ]; then
-        _off=$(sed 's/[^0-9]*\([0-9]*\) s .*/\1/' reason)
-        [ "$_off" -ge $(($4 - 30)) ] && [ "$_off" -le $(($4 + 30)) ] ||
-            atf_fail "$_off s, not $4"
+        _off=$(sed -n 's/[^0-9]*\([0-9]*\) s .*/\1/p' reason)
+        [ "${_off:-0}" -ge $(($4 - 30)) ] && [ "$_off" -le $(($4 + 30)) ] ||
+            atf_fail "not $4 s: $(cat reason)"
         sed -i "s/$_off s /N s /" reason
     fi
     atf_check -o inline:"$3\n" cat reason
