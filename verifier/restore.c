@@ -14,6 +14,7 @@
 
 static char boot_now[BOOT_ID_LEN + 1];
 static bool same_boot;
+static int64_t booted_us; /* by the log's clock; 0: another boot, or unknown */
 static int keys[MEMORY_KEYS]; /* of the snapshot, in its order */
 static unsigned key_count;
 
@@ -94,7 +95,8 @@ seen_clock(struct line *l)
 
 	if (same_boot)
 		(void)field_u64(&l->fields, "booted", &booted);
-	pulse_clock((int64_t)booted);
+	booted_us = (int64_t)booted;
+	pulse_clock(booted_us);
 }
 
 static void
@@ -338,6 +340,17 @@ seen_intent(struct line *l)
 		begun(r, l->h->seq);
 }
 
+/* How long an answer is kept that was recorded then. */
+static int64_t
+until_after(const struct line *l)
+{
+	int64_t now_ms = now_boottime_ms(), at_ms = now_ms;
+
+	if (booted_us != 0)
+		at_ms = (l->h->time_us - booted_us) / 1000;
+	return ((at_ms < now_ms ? at_ms : now_ms) + ANSWER_KEPT_MS);
+}
+
 static void
 seen_result(struct line *l)
 {
@@ -346,8 +359,7 @@ seen_result(struct line *l)
 
 	r = intent == 0 ? request_of(l, false) : request_by_seq(intent);
 	if (r != NULL)
-		answered(l, r, l->h->seq, l->h->hash,
-		    now_boottime_ms() + ANSWER_KEPT_MS);
+		answered(l, r, l->h->seq, l->h->hash, until_after(l));
 }
 
 static void
