@@ -223,6 +223,11 @@ op_start(void)
 	}
 	if (m.sealed)
 		add_seed(r);
+	else {
+		record_str(r, "seed", "0000000000000000");
+		record_u64(r, "seed_run", 1);
+		record_bool(r, "seed_seen", true);
+	}
 	end();
 	move_step(1);
 }

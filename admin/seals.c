@@ -140,7 +140,11 @@ seals_given(void)
 	return line_count > 0;
 }
 
-/* K of the run's first step: false where its number cannot be. */
+/*
+ * K of the run's first step: false where its number cannot be.  The first run
+ * that a seed vouches for is its own: who holds a later one could number it as
+ * he likes.
+ */
 static bool
 take_key(struct seed_line *l, uint64_t line_run, uint64_t run)
 {
@@ -148,6 +152,8 @@ take_key(struct seed_line *l, uint64_t line_run, uint64_t run)
 	    (l->first_run != 0 && l->first_run != line_run))
 		return false;
 	if (l->first_run == 0) {
+		if (run != line_run)
+			return false;
 		memcpy(l->now, l->first, SEED_LEN);
 		l->first_run = l->run = line_run;
 	}
@@ -235,16 +241,18 @@ read_name(const char *line, size_t len, const char *field,
 		name[0] = '\0';
 }
 
-static void
+static int
 read_start(const char *line, size_t len, uint64_t run, struct start *s)
 {
 	memset(s, 0, sizeof(*s));
 	s->run = run;
-	s->seen = true;
 	read_name(line, len, "seed", s->name);
 	read_name(line, len, "next_seed", s->next);
-	(void)line_u64(line, len, "seed_run", &s->line_run);
-	(void)line_bool(line, len, "seed_seen", &s->seen);
+	return s->name[0] == '\0' ||
+		line_u64(line, len, "seed_run", &s->line_run) == -1 ||
+		line_bool(line, len, "seed_seen", &s->seen) == -1
+	    ? -1
+	    : 0;
 }
 
 const char *
@@ -255,7 +263,8 @@ seals_start(const char *line, size_t len, const struct line_head *h,
 	const char *wrong;
 	struct start s;
 
-	read_start(line, len, h->run, &s);
+	if (read_start(line, len, h->run, &s) == -1)
+		return "it does not say which seed its run has";
 	l = find_line(s.name);
 	if (l != NULL)
 		wrong = check_place(&s);
@@ -268,7 +277,9 @@ seals_start(const char *line, size_t len, const struct line_head *h,
 	if (l == NULL)
 		return NULL;
 	if (!take_key(l, s.line_run, s.run))
-		return "its run cannot be one of its seed";
+		return "its run cannot be one of its seed, or the first run "
+		       "of its seed is not there: what stood before it was "
+		       "taken out";
 	covered = true;
 	if (first_run == 0)
 		first_run = s.run;

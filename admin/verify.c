@@ -127,7 +127,9 @@ static void
 advance(struct chain *c, const struct line_head *h)
 {
 	if (h->run != c->run && c->run != 0 && !c->stopped)
-		fprintf(words, "note: run %" PRIu64 " has no closing record\n",
+		fprintf(words,
+		    "note: run %" PRIu64 " has no closing record: a crash, or "
+		    "its end was replaced\n",
 		    c->run);
 	if (h->run > c->run + 1)
 		fprintf(words,
@@ -146,8 +148,14 @@ static void
 check_previous(const struct part *previous, const struct line_head *h,
     const char *line, size_t len)
 {
-	if (previous == NULL)
+	uint64_t none;
+
+	if (previous == NULL) {
+		if (line_u64(line, len, "previous", &none) == 0)
+			altered(h->seq, "it follows a segment that is not "
+					"there");
 		return;
+	}
 	if (!same_u64(line, len, "previous", previous->first))
 		altered(h->seq, "it names another segment before it");
 	/* A segment that was full ends with its last record. */
@@ -307,6 +315,12 @@ read_segments(const struct log *log, struct chain *c, struct part *p)
 		if (i + 1 == log->count)
 			check_end(c, p, i > 0 ? &previous : NULL);
 		measure_tail(p);
+		if (i + 1 < log->count && p->tail > 0 &&
+		    (c->stopped || later_step(c, p)))
+			altered(c->seq, "%s",
+			    p->why != NULL ? p->why
+					   : "something stands behind the "
+					     "closing record");
 	}
 }
 

@@ -741,7 +741,7 @@ ATF_TC_BODY(more_commands_than_the_table_has_are_mistrusted, tc)
 	setup(&r, tc);
 	body = rig_memfd("echo ran\n", 9);
 	/* None runs: each waits for its input. */
-	for (i = 0; i <= 32 + VMS_MAX; i++) {
+	for (i = 0; i <= 32 + 2 * VMS_MAX; i++) {
 		run = rig_msg(1000 + i);
 		run.has_input = 1;
 		while (imsg_send(&r.verifier, IMSG_RUN, 0, &run, sizeof(run),

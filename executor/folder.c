@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -89,17 +90,25 @@ spool_keep(uint64_t seq)
 	return true;
 }
 
+static int
+by_number(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* kept is sorted. */
 static bool
 is_kept(const char *file)
 {
+	uint64_t seq = strtoull(file, NULL, 10);
 	char name[NAME_SIZE];
-	unsigned int i;
 
-	for (i = 0; i < kept_count; i++)
-		if (strcmp(file, spool_name(name, kept[i], 1)) == 0 ||
-		    strcmp(file, spool_name(name, kept[i], 2)) == 0)
-			return true;
-	return false;
+	if (bsearch(&seq, kept, kept_count, sizeof(seq), by_number) == NULL)
+		return false;
+	return strcmp(file, spool_name(name, seq, 1)) == 0 ||
+	    strcmp(file, spool_name(name, seq, 2)) == 0;
 }
 
 /* Whatever it is: 0, or -1. */
@@ -125,6 +134,7 @@ spool_sweep(void)
 	DIR *d;
 	int fd;
 
+	qsort(kept, kept_count, sizeof(kept[0]), by_number);
 	fd = openat(spool_dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1 || (d = fdopendir(fd)) == NULL)
 		fatal("%s", PATH_SPOOL);

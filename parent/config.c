@@ -85,6 +85,7 @@ not_served(const char *vm, const char *why)
 	struct msg_served *s;
 
 	log_warn("VM %s is not served: %s", vm, why);
+	parent_missed();
 	if (config.unserved_count == VMS_MAX)
 		return;
 	s = &config.unserved[config.unserved_count++];
@@ -167,6 +168,32 @@ for_each_name(const char *path, int (*filter)(const struct dirent *),
 	free(list);
 }
 
+static bool
+is_served(const char *name, size_t len)
+{
+	const struct vm *vm;
+	char copy[VM_NAME_MAX + 1];
+
+	memcpy(copy, name, len);
+	copy[len] = '\0';
+	vm = vm_find(copy);
+	return vm != NULL && vm->served;
+}
+
+static void
+add_served(const char *file, size_t len)
+{
+	if (is_served(file, len))
+		add_name(file, len);
+}
+
+static void
+add_other(const char *file, size_t len)
+{
+	if (!is_served(file, len))
+		add_name(file, len);
+}
+
 /* A policy alone makes nobody served, and that is said, too. */
 static void
 note_policy(const char *file, size_t len)
@@ -192,7 +219,9 @@ find_names(void)
 	if (!folder_ok(path))
 		return;
 	if (!conf->vms_set) {
-		for_each_name(path, is_key, KEY_SUFFIX, add_name);
+		/* Who is served is not put out by others that come. */
+		for_each_name(path, is_key, KEY_SUFFIX, add_served);
+		for_each_name(path, is_key, KEY_SUFFIX, add_other);
 		for_each_name(path, is_policy, POLICY_SUFFIX, note_policy);
 		return;
 	}

@@ -134,7 +134,14 @@ void
 parent_not_served(const char *vm, const char *why)
 {
 	log_warn("VM %s was not served to the end: %s", vm, why);
-	exit_status = 1;
+	parent_missed();
+}
+
+void
+parent_missed(void)
+{
+	if (settings.once)
+		exit_status = 1;
 }
 
 /* There is no half-working state: nothing of a VM's runs on. */

@@ -217,6 +217,8 @@ bool notify_alive(void);
 void parent_done(void);
 /* --once: this VM was not served to its end. */
 void parent_not_served(const char *vm, const char *why);
+/* --once: some VM was not; it has been said which. */
+void parent_missed(void);
 void parent_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* A child or a cgroup has gone: perhaps the last. */
 void parent_check_end(void);

@@ -642,8 +642,10 @@ vm_served(const struct msg_served *msg)
 	vm->served = msg->served != 0;
 	if (vm->served)
 		log_debug("VM %s is served", vm->name);
-	else
+	else {
 		log_warn("VM %s is not served: %s", vm->name, msg->reason);
+		parent_missed();
+	}
 	vm_consider(vm);
 	vm_check_once();
 }

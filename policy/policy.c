@@ -1,7 +1,9 @@
 #include "policy/policy.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "policy/pattern.h"
@@ -367,6 +369,17 @@ policy_parse(const char *name, const char *data, size_t len, struct policy *p,
     char *err, size_t errsize)
 {
 	return policy_load(name, data, len, NULL, p, err, errsize);
+}
+
+struct policy *
+policy_copy(const struct policy *p)
+{
+	size_t len = offsetof(struct policy, text) + p->used;
+	struct policy *copy = malloc(len);
+
+	if (copy != NULL)
+		memcpy(copy, p, len);
+	return copy;
 }
 
 static int

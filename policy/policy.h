@@ -113,7 +113,12 @@ struct policy_env {
 int policy_parse(const char *name, const char *, size_t len, struct policy *,
     char *err, size_t errsize);
 /*
- * The same, then looks up what allow and deny lines name and tries every
+ * As much of it as is used, to keep: no more than the original's `used` bytes
+ * of text may be looked at.  Allocated; NULL with errno.
+ */
+struct policy *policy_copy(const struct policy *);
+/*
+ * The same as policy_parse, then looks up what allow and deny lines name and tries every
  * example; a command that is not there and a wrong example are errors, too.
  */
 int policy_load(const char *name, const char *, size_t len,

@@ -187,6 +187,7 @@ add_used(void)
 	record_u64(r, "day_bytes", 0);
 	record_u64(r, "total_bytes", used_bytes);
 	record_i64(r, "newest", 0);
+	record_u64(r, "full", 0);
 	end();
 }
 
@@ -306,8 +307,7 @@ add_request(void)
 static void
 take_key(const char *fingerprint)
 {
-	if (key_count == MEMORY_KEYS ||
-	    strlen(fingerprint) != FINGERPRINT_HEX)
+	if (key_count == MEMORY_KEYS || strlen(fingerprint) != FINGERPRINT_HEX)
 		errx(1, "not one of 1,024 fingerprints: %s", fingerprint);
 	memcpy(keys[key_count++], fingerprint, FINGERPRINT_HEX + 1);
 }

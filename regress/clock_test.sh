@@ -324,7 +324,7 @@ pass() {
     passed=$((passed + $1))
     dom0_clock $passed $passed
     vm_clock $passed
-    atf_check -o ignore in_dom0 qvm-remote-dom0 status
+    atf_check -s ignore -o ignore in_dom0 qvm-remote-dom0 status
 }
 
 # left EVENT SPAN: what is left of so many seconds since its newest record.
@@ -391,6 +391,47 @@ an_answer_that_is_not_fetched_in_24_h_lapses_body() {
     atf_check -o inline:'1\n' count_log '"event":"lapsed"'
     [ "$(grep -cx "$old" "$BED/witness")" = 1 ] || atf_fail "ran again"
     log_is_whole
+}
+
+# Renaming a VM takes a person longer than a minute.
+bed_test what_a_revoked_vm_is_owed_waits_for_it
+what_a_revoked_vm_is_owed_waits_for_it_body() {
+    bed_up_with_clocks
+    id=$(forge vm1 --body "$(witness); until [ -e $BED/go ]; do sleep 0.05; done")
+    wait_for '[ "$(count_witness)" = 1 ]'
+    atf_check "$regress/bed" halt vm1
+    : >"$BED/go"
+    wait_for 'cat_log | grep -q "\"event\":\"result\""'
+    cp "$BED/etc/qubes/remote.d/vm1.key" key
+    atf_check -o ignore -e ignore in_dom0 qvm-remote-dom0 revoke vm1
+    pass 200
+    pass 200
+    atf_check -o ignore -e ignore in_dom0 qvm-remote-dom0 authorize vm1 <key
+    atf_check "$regress/bed" boot vm1
+    wait_result vm1 "$id"
+    atf_check -o match:'^status exited$' -o match:'^mac ' meta_of vm1 "$id"
+    atf_check -s exit:1 -o inline:'0\n' count_log '"event":"lapsed"'
+    log_is_whole
+}
+
+bed_test a_vm_whose_key_became_bad_has_its_session_for_a_minute
+a_vm_whose_key_became_bad_has_its_session_for_a_minute_body() {
+    bed_up_with_clocks
+    forge vm1 --save /home/user/saved --body "$(witness)" --wait 20 >meta ||
+        atf_fail "no answer"
+    agent=$(in_vm vm1 pgrep -f 'honest agent')
+    forge vm1 --body "$(witness); until [ -e $BED/go ]; do sleep 0.05; done" \
+        >id
+    wait_for '[ "$(count_witness)" = 2 ]'
+    # It owes: nobody takes the answer.
+    in_vm vm1 kill -STOP "$agent"
+    echo short >"$BED/etc/qubes/remote.d/vm1.key"
+    kill -HUP "$(role_pid parent)"
+    wait_for 'cat_log | grep -q "key was revoked"'
+    role_pid 'poller \[vm1\]' >before || atf_fail "no session"
+    pass 61
+    wait_for '! role_pid "poller \[vm1\]"'
+    in_vm vm1 kill -CONT "$agent" || :
 }
 
 # What moves the clock in these tests.

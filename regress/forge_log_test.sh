@@ -69,6 +69,22 @@ its_run_cannot_be_claimed_for_another_line_body() {
     first_says 1 '^altered: record [0-9]*: '
 }
 
+bed_test its_run_cannot_be_claimed_by_numbering_the_others_anew
+its_run_cannot_be_claimed_by_numbering_the_others_anew_body() {
+    stolen_log
+    forged shifted
+    both 1 'first run of its (line|seed) is not there'
+}
+
+# A crash looks the same: checkpoints and receipts show it, verify notes it.
+bed_test its_run_cut_off_is_noted
+its_run_cut_off_is_noted_body() {
+    stolen_log
+    forged cut
+    first_says 0 '^note: run 2 has no closing record: a crash, or its end was'
+    second_says 0 'run 2 has no closing record'
+}
+
 # The design's limit: a start that ended too early looks the same.
 bed_test its_run_left_out_is_noted
 its_run_left_out_is_noted_body() {

@@ -156,7 +156,7 @@ a_table_that_is_full_of_those_who_are_owed_is_no_end_body() {
         in_dom0 qvm-remote-dom0 status
     atf_check "$regress/bed" stop
     id=$(forge vm1 --body "$(witness)")
-    atf_check timeout 60 "$regress/bed" once
+    atf_check -s exit:1 timeout 60 "$regress/bed" once
     atf_check -o match:'VM vm1 is not served: no place is free' \
         cat "$BED/daemon.log"
     no_witness
@@ -272,6 +272,199 @@ an_interrupted_one_is_answered_where_its_key_is_body() {
     atf_check -o inline:'1\n' count_witness
 }
 
+# A VM whose command does not end at once: its key moves, and so does it.
+bed_test a_command_goes_on_under_its_first_name_when_its_key_moves
+a_command_goes_on_under_its_first_name_when_its_key_moves_body() {
+    bed_up 2
+    id=$(forge vm1 --body "trap '' TERM; $(held)")
+    wait_for '[ "$(count_witness)" = 1 ]'
+    atf_check "$regress/bed" halt vm1
+    move_key
+    wait_result vm2 "$id"
+    atf_check -o match:'^status cancelled$' -o match:'^mac ' meta_of vm2 "$id"
+    atf_check -o inline:'1\n' \
+        count_log '"event":"result","vm":"vm1","id":"'"$id"
+    atf_check -s exit:1 -o inline:'0\n' \
+        count_log '"event":"result","vm":"vm2","id":"'"$id"
+}
+
+bed_test the_session_of_who_had_the_key_ends_when_its_request_moves
+the_session_of_who_had_the_key_ends_when_its_request_moves_body() {
+    bed_up 2
+    id=$(forge vm1 --body "$(held)")
+    wait_for '[ "$(count_witness)" = 1 ]'
+    agent=$(in_vm vm1 pgrep -f 'qvm-remote agent')
+    in_vm vm1 kill -STOP "$agent"
+    move_key
+    wait_result vm2 "$id"
+    atf_check -o match:'^status cancelled$' -o match:'^mac ' meta_of vm2 "$id"
+    in_vm vm1 kill -CONT "$agent"
+    atf_check -o inline:'1\n' count_witness
+}
+
+bed_test a_cancel_goes_with_its_key
+a_cancel_goes_with_its_key_body() {
+    bed_up 2
+    id=$(forge vm1 --save /home/user/saved --only-save --body "$(witness)")
+    forge vm1 --kind cancel --id "$id" >cancelled
+    wait_for '[ "$(count_log "\"event\":\"cancel\"")" = 1 ]'
+    move_key
+    cp -a "$BED/vms/vm1/home/saved" "$BED/vms/vm2/home/"
+    chown -R --reference="$BED/vms/vm2/home" "$BED/vms/vm2/home/saved"
+    again vm2
+    wait_result vm2 "$id"
+    atf_check -o match:'^status cancelled$' meta_of vm2 "$id"
+    no_witness
+}
+
+# 64 that had expired are followed by one that has not.
+cancels_that_expired() {
+    cp "$BED/vms/vm1/home/.qvm-remote/auth.key" key
+    made_log <<'END'
+import hashlib
+key = hashlib.sha256(b"qvm-remote key fingerprint 2\n" +
+                     bytes.fromhex(open("key").read().strip())).hexdigest()[:16]
+now = int(time.time())
+log.add("key", vm="vm1", fingerprint=key, known_since=now - 1000)
+for n in range(65):
+    record = log.add("cancel", vm="vm1", id="20260218-143022-1234-%08x" % n,
+                     key=key, issued=now - 100, expires=now - 90,
+                     effect="before its request")
+    record["time"] = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z",
+                                   time.gmtime(now - 95))
+record.update(expires=now + 1000)
+record["time"] = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime(now))
+END
+}
+
+bed_test cancels_that_have_expired_push_out_none_that_has_not
+cancels_that_have_expired_push_out_none_that_has_not_body() {
+    bed_up 1
+    atf_check "$regress/bed" stop
+    log_by cancels_that_expired
+    atf_check "$regress/bed" start
+    id=20260218-143022-1234-00000040
+    forge vm1 --id "$id" --body "$(witness)" --wait 20 >meta ||
+        atf_fail "no answer"
+    atf_check -o match:'^status cancelled$' cat meta
+    no_witness
+}
+
+# Ten a minute are recorded; then the session ends.
+bed_test cancels_of_nothing_are_recorded_ten_times_a_minute
+cancels_of_nothing_are_recorded_ten_times_a_minute_body() {
+    bed_up 2
+    for _ in $(seq 30); do
+        forge vm1 --kind cancel >cancelled
+    done
+    wait_for '! role_pid "poller \[vm1\]"'
+    atf_check -o inline:'10\n' count_log '"event":"cancel"'
+    atf_check -o ignore in_vm vm2 qvm-remote "$(witness)"
+    atf_check "$regress/bed" stop
+    atf_check -s exit:1 timeout 60 "$regress/bed" once
+    [ "$(count_log '"event":"cancel"')" -le 20 ] || atf_fail "too many"
+}
+
+bed_test a_65th_vm_puts_out_nobody
+a_65th_vm_puts_out_nobody_body() {
+    bed_up 1
+    for n in $(seq 63); do
+        (umask 077 && other_key >"$BED/$DOM0/g$n.key")
+        echo 'mode = shell' >"$BED/$DOM0/g$n.conf"
+    done
+    reload
+    wait_for '[ "$(count_log "\"event\":\"key\",\"vm\":\"g")" = 63 ]'
+    (umask 077 && other_key >"$BED/$DOM0/another.key")
+    echo 'mode = shell' >"$BED/$DOM0/another.conf"
+    reload
+    wait_for "grep -q 'VM another is not served: 64 others are' \
+        '$BED/daemon.log'"
+    atf_check -o ignore in_vm vm1 qvm-remote "$(witness)"
+    atf_check -o inline:'1\n' count_witness
+}
+
+bed_test a_token_beyond_what_can_be_remembered_is_refused
+a_token_beyond_what_can_be_remembered_is_refused_body() {
+    bed_up 1
+    forge vm1 --issued 4294967000 --expires 4294967290 --body "$(witness)" \
+        --wait 20 >meta || atf_fail "no answer"
+    atf_check -o match:'^status rejected$' -o match:'^reason expires after' \
+        -o not-match:'^mac ' cat meta
+    no_witness
+}
+
+# flip FILE TEXT: another byte stands in place of the text's first.
+flip() {
+    python3 - "$1" "$2" <<'END'
+import sys
+with open(sys.argv[1], "r+b") as f:
+    at = f.read().index(sys.argv[2].encode())
+    f.seek(at)
+    f.write(b"!")
+END
+}
+
+newest() {
+    find "$BED/var/log/qvm-remote" -name '*.log' | sort | tail -n 1
+}
+
+# No start goes on behind a record that was changed as if a crash had torn it.
+bed_test nothing_is_run_on_a_damaged_log
+nothing_is_run_on_a_damaged_log_body() {
+    bed_up 1
+    bed_altered
+    id=$(forge vm1 --save /home/user/saved --body "$(witness)")
+    wait_result vm1 "$id"
+    atf_check "$regress/bed" stop
+    flip "$(newest)" '"event":"intent"'
+    atf_check -s exit:1 -e match:'is damaged, and later ones are there' \
+        "$regress/bed" start
+    wait_for '[ -z "$(bed_processes)" ]'
+    bed_expect_crash
+    # As the line says; then what was signed before is refused.
+    mv "$(newest)" away
+    atf_check "$regress/bed" start
+    atf_check -o match:'runs before this one are missing' cat "$BED/daemon.log"
+    forget vm1
+    again vm1
+    wait_result vm1 "$id"
+    atf_check -o match:'^status rejected$' -o not-match:'^mac ' \
+        meta_of vm1 "$id"
+    atf_check -o inline:'1\n' count_witness
+}
+
+# A line of megabytes costs no memory, and is known again.
+bed_test a_long_record_is_read_in_pieces
+a_long_record_is_read_in_pieces_body() {
+    bed_up 1
+    python3 -c 'import sys
+sys.stdout.write(sys.argv[1] + "\n# " + "\u00e9" * 500000 + "\n")' \
+        "$(witness)" >script
+    atf_check sh -c '"$0" run vm1 qvm-remote <script' "$regress/bed"
+    atf_check "$regress/bed" stop
+    atf_check "$regress/bed" start
+    peak=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' \
+        "/proc/$(role_pid verifier)/status")
+    echo "verifier: $peak KiB"
+    [ "$peak" -le 16384 ] || atf_fail "verifier: $peak KiB"
+    atf_check -o match:'"event":"snapshot","keys":1,"memory":1,.*"requests":0' \
+        grep -a '"event":"snapshot",' "$(newest)"
+}
+
+bed_test a_crash_costs_no_segment
+a_crash_costs_no_segment_body() {
+    bed_up 1
+    atf_check -o ignore in_vm vm1 qvm-remote "$(witness)"
+    kill -9 "$(role_pid verifier)"
+    wait_for '[ -z "$(bed_processes)" ]'
+    bed_expect_crash
+    crashed=$(newest)
+    atf_check "$regress/bed" start
+    [ "$(wc -c <"$crashed")" -lt 100000 ] || atf_fail "as large as ever"
+    atf_check "$regress/bed" stop
+    atf_check -o match:'^whole' in_dom0 qvm-remote-dom0 log verify
+}
+
 # Ctrl-C, and a unit's KillMode, reach every process.
 bed_test a_signal_to_all_processes_is_a_clean_end
 a_signal_to_all_processes_is_a_clean_end_body() {
@@ -281,7 +474,7 @@ a_signal_to_all_processes_is_a_clean_end_body() {
         # shellcheck disable=SC2046 # a list of pids
         kill -s $signal $(bed_processes)
         wait_for '[ -z "$(bed_processes)" ]'
-        atf_check "$regress/bed" stop
+        "$regress/bed" stop || atf_fail "$signal: $(cat "$BED/daemon.log")"
         atf_check -o match:'^whole' in_dom0 qvm-remote-dom0 log verify
         atf_check "$regress/bed" start
     done

@@ -63,6 +63,12 @@ def read_key(path, words):
     return seed
 
 
+def segments(folder):
+    """Other files may lie beside them."""
+    return sorted(path for path in glob.glob(os.path.join(folder, "*.log"))
+                  if re.fullmatch("[0-9]{20}[.]log", os.path.basename(path)))
+
+
 class Bad(Exception):
     """The first record that does not hold."""
 
@@ -127,7 +133,7 @@ class Log:
         self.notes, self.bad = [], None
         self.hash, self.end = ZERO, None
         try:
-            for path in sorted(glob.glob(os.path.join(folder, "*.log"))):
+            for path in segments(folder):
                 self.read_segment(path)
             self.check_last_end()
         except Bad as bad:
@@ -201,6 +207,9 @@ class Log:
             named = end.named_by(head)
         if end.bad and not named:
             raise end.bad
+        if end.length and self.last_closed():
+            raise Bad(seq, "bytes behind the closing record")
+        self.check_behind(end.behind)
         if head["seq"] > seq:
             raise Bad(seq, "is missing: %d follows %d" % (head["seq"], seq - 1))
         if head["seq"] < seq:
@@ -376,6 +385,8 @@ def key_of_start(start, seed, unchecked, before):
             raise Bad(start["seq"], "another seed was announced")
     elif before and before["run"] >= start["seed_run"]:
         raise Bad(start["seq"], "its line began before the last one's end")
+    elif start["run"] != start["seed_run"]:
+        raise Bad(start["seq"], "the first run of its line is not there")
     age = start["run"] - start["seed_run"]
     if age > STARTS_MAX:
         raise Bad(start["seq"], "its line is too long")

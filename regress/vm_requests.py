@@ -25,6 +25,11 @@ forge = importlib.util.module_from_spec(
 loader.exec_module(forge)
 
 
+def began(answer):
+    """A command did; a check and a ping say when they were answered."""
+    return answer["started"] != "-" and answer["status"] != "checked"
+
+
 class Wrong(Exception):
     """What must hold does not."""
 
@@ -163,7 +168,7 @@ class Request:
             good = any(status == end and re.fullmatch(out, outputs[0])
                        and re.fullmatch(err, outputs[1])
                        for end, out, err in self.ends)
-            good = good and ran == (answer["started"] != "-")
+            good = good and ran == began(answer)
         if not good:
             raise Wrong("%s (%s), it ran %d times, and its outputs are %d and "
                         "%d bytes" % (status, answer["reason"], ran,

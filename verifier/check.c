@@ -45,6 +45,11 @@ fresh(const struct vm *vm, const struct token *t, int64_t clock, char *reason,
 	int64_t now = journal_now(), off = clock - now;
 
 	reason[0] = '\0';
+	/* The memory's entries have 32 bits for it. */
+	if (t->expires > UINT32_MAX - MEMORY_KEEP) {
+		snprintf(reason, size, "expires after the year 2105");
+		return (RECEIPT_REJECTED);
+	}
 	if (t->expires <= memory_floor(vm->memory)) {
 		snprintf(reason, size, "this token may have run before");
 		return (RECEIPT_REPLAYED);
@@ -164,17 +169,21 @@ contents(struct request *r)
 	return (rule);
 }
 
+/* By its key, whichever VM has it now. */
 static bool
-was_cancelled(struct vm *vm, const char *id)
+was_cancelled(const char *key, const char *id)
 {
-	uint8_t hash[SHA256_LEN];
-	size_t i;
+	const struct cancel *c;
+	uint8_t name[SHA256_LEN];
+	const struct vm *vm;
 
-	sha256(id, strlen(id), hash);
-	for (i = 0; i < CANCELS_MAX; i++) {
-		if (vm->cancels[i].expires != 0 &&
-		    memcmp(vm->cancels[i].id, hash, sizeof(hash)) == 0)
-			return (true);
+	cancel_name(key, id, name);
+	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+		for (c = vm->cancels; c < vm->cancels + CANCELS_MAX; c++) {
+			if (c->expires != 0 &&
+			    memcmp(c->name, name, sizeof(name)) == 0)
+				return (true);
+		}
 	}
 	return (false);
 }
@@ -204,7 +213,7 @@ judge(struct request *r)
 		request_refuse(r, RECEIPT_DENIED, reason);
 		return;
 	}
-	if (was_cancelled(r->vm, r->answer.id)) {
+	if (was_cancelled(r->token.key, r->answer.id)) {
 		request_refuse(r, RECEIPT_CANCELLED, "cancelled by the client");
 		return;
 	}
@@ -366,25 +375,53 @@ check_request(struct vm *vm, const struct msg_request *untrusted, int body_fd,
 	judge(r);
 }
 
-/* A cancel that came before its request is remembered until it expires. */
-static void
-remember_cancel(struct vm *vm, const char *id, const struct token *t,
-    int64_t clock)
+void
+cancel_name(const char *key, const char *id, uint8_t name[SHA256_LEN])
 {
-	int64_t now_ms = now_boottime_ms(), now = journal_now();
+	struct sha256 ctx;
+
+	sha256_init(&ctx);
+	sha256_update(&ctx, key, strlen(key));
+	sha256_update(&ctx, "\n", 1);
+	sha256_update(&ctx, id, strlen(id));
+	sha256_final(&ctx, name);
+}
+
+struct cancel *
+cancel_place(struct vm *vm, const uint8_t name[SHA256_LEN], int64_t now)
+{
+	int64_t now_ms = now_boottime_ms();
 	struct cancel *c, *place = NULL;
 
 	for (c = vm->cancels; c < vm->cancels + CANCELS_MAX; c++) {
+		if (c->expires != 0 && memcmp(c->name, name, SHA256_LEN) == 0)
+			return (c);
 		if (c->expires != 0 && c->expires < now && c->until_ms < now_ms)
 			memset(c, 0, sizeof(*c));
 		if (c->expires == 0 && place == NULL)
 			place = c;
 	}
+	return (place);
+}
+
+/* A cancel that came before its request is remembered until it expires. */
+static void
+remember_cancel(struct vm *vm, const char *id, const struct token *t,
+    int64_t clock)
+{
+	uint8_t name[SHA256_LEN];
+	struct cancel *place;
+
+	/* So many a minute: then its session ends, and it may say it again. */
+	if (!record_early_cancel(vm, id, t))
+		return;
+	cancel_name(t->key, id, name);
+	place = cancel_place(vm, name, journal_now());
 	if (place == NULL)
 		return;
-	sha256(id, strlen(id), place->id);
+	memcpy(place->name, name, sizeof(name));
 	place->expires = t->expires;
-	place->until_ms = now_ms + (t->expires - clock + 1) * 1000;
+	place->until_ms = now_boottime_ms() + (t->expires - clock + 1) * 1000;
 }
 
 /* Nothing answers a cancel: it is counted, and recorded while they are few. */
@@ -419,11 +456,9 @@ check_cancel(struct vm *vm, const struct msg_cancel *untrusted)
 	if (r != NULL && request_cancel(r, "cancelled by the client"))
 		record_cancel(vm, untrusted->id, &t, "cancelled");
 	else if (memory_find(vm->memory, untrusted->id) != -1 ||
-	    was_cancelled(vm, untrusted->id))
+	    was_cancelled(t.key, untrusted->id))
 		refuse_cancel(vm, untrusted->id,
 		    "a cancel that came too late, or again");
-	else {
-		record_cancel(vm, untrusted->id, &t, CANCEL_EARLY);
+	else
 		remember_cancel(vm, untrusted->id, &t, untrusted->clock);
-	}
 }

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -32,6 +33,8 @@ config_forget(struct vm *vm)
 {
 	struct derived_keys *key = vm->key, *next_key = vm->next_key;
 
+	free(vm->policy);
+	free(vm->next_policy);
 	memset(vm, 0, sizeof(*vm));
 	vm->key = key;
 	vm->next_key = next_key;
@@ -61,7 +64,9 @@ static void
 forget_next(struct vm *vm)
 {
 	explicit_bzero(vm->next_key, sizeof(*vm->next_key));
-	vm->next_named = vm->next_key_ok = vm->next_policy_ok = false;
+	free(vm->next_policy);
+	vm->next_policy = NULL;
+	vm->next_named = vm->next_key_ok = false;
 	vm->why[0] = '\0';
 }
 
@@ -83,27 +88,30 @@ config_place(const char *name)
 }
 
 static bool
-is_held(const struct vm *vm, int64_t now)
+is_held(const struct vm *vm, int64_t now, bool by_time)
 {
+	int64_t now_ms = now_boottime_ms();
 	const struct cancel *c;
 
 	if (vm->served || vm->next_named || !TAILQ_EMPTY(&vm->requests) ||
 	    channel_is_open(&vm->session.ch))
 		return (true);
 	for (c = vm->cancels; c < vm->cancels + CANCELS_MAX; c++) {
-		if (c->expires != 0 && c->expires + 2 * CLOCK_SLACK >= now)
+		if (c->expires != 0 &&
+		    (c->expires + 2 * CLOCK_SLACK >= now ||
+			(!by_time && c->until_ms > now_ms)))
 			return (true);
 	}
 	return (false);
 }
 
 void
-config_tidy(int64_t now)
+config_tidy(int64_t now, bool by_time)
 {
 	struct vm *vm;
 
 	for (vm = vms; vm < vms + VM_TABLE; vm++) {
-		if (vm->name[0] != '\0' && !is_held(vm, now))
+		if (vm->name[0] != '\0' && !is_held(vm, now, by_time))
 			config_forget(vm);
 	}
 }
@@ -134,9 +142,8 @@ read_key(struct vm *vm, int fd)
 
 /* What this daemon does not enforce yet is not served. */
 static bool
-is_enforced(struct vm *vm, const char *name)
+is_enforced(struct vm *vm, const struct policy *p, const char *name)
 {
-	const struct policy *p = &vm->next_policy;
 	enum policy_key key;
 
 	for (key = 0; key < POLICY_KEYS; key++) {
@@ -155,6 +162,7 @@ static void
 read_policy(struct vm *vm, int fd)
 {
 	static char text[POLICY_MAX + 1];
+	static struct policy policy;
 	char name[VM_NAME_MAX + 6];
 	ssize_t n;
 
@@ -166,9 +174,14 @@ read_policy(struct vm *vm, int fd)
 	else if (n > POLICY_MAX)
 		snprintf(vm->why, sizeof(vm->why), "%s: more than 64 KiB",
 		    name);
-	else if (policy_parse(name, text, (size_t)n, &vm->next_policy, vm->why,
-		     sizeof(vm->why)) == 0)
-		vm->next_policy_ok = is_enforced(vm, name);
+	else if (policy_parse(name, text, (size_t)n, &policy, vm->why,
+		     sizeof(vm->why)) == 0 &&
+	    is_enforced(vm, &policy, name)) {
+		free(vm->next_policy);
+		vm->next_policy = policy_copy(&policy);
+		if (vm->next_policy == NULL)
+			fatal("policy");
+	}
 }
 
 /* Two VMs with one key: neither is served, for either could be meant. */
@@ -210,12 +223,13 @@ revoke_requests(struct vm *vm)
 
 /*
  * A key that the log does not know is known from this second on: what it
- * signed before is refused.
+ * signed before is refused.  Where records are missing, it may have signed for
+ * a time that lies ahead, and that may have run.
  */
 static int
 key_index(const char *fingerprint, struct vm *vm)
 {
-	int64_t since = journal_now();
+	int64_t since = config_known_since();
 	uint8_t hash[SHA256_LEN];
 	struct record *rec;
 	int key;
@@ -231,8 +245,14 @@ key_index(const char *fingerprint, struct vm *vm)
 	rec = journal_begin("key", vm->name, NULL);
 	record_str(rec, "fingerprint", fingerprint);
 	record_i64(rec, "known_since", since);
-	record_end_of(vm, hash);
+	record_end_of(vm->name, hash);
 	return (key);
+}
+
+int64_t
+config_known_since(void)
+{
+	return (journal_now() + (journal_lost_runs() ? 2 * CLOCK_SLACK : 0));
 }
 
 bool
@@ -245,7 +265,7 @@ config_known(void)
 static bool
 goes_on(const struct vm *vm)
 {
-	return (vm->next_named && vm->next_key_ok && vm->next_policy_ok &&
+	return (vm->next_named && vm->next_key_ok && vm->next_policy != NULL &&
 	    strcmp(vm->key->fingerprint, vm->next_key->fingerprint) == 0);
 }
 
@@ -266,7 +286,9 @@ start_serving(struct vm *vm)
 {
 	int key;
 
+	free(vm->policy);
 	vm->policy = vm->next_policy;
+	vm->next_policy = NULL;
 	if (vm->served)
 		return;
 	key = key_index(vm->next_key->fingerprint, vm);
@@ -297,7 +319,7 @@ config_end(void)
 	for (vm = vms; vm < vms + VM_TABLE; vm++) {
 		if (!vm->next_named)
 			continue;
-		if (vm->next_key_ok && vm->next_policy_ok)
+		if (vm->next_key_ok && vm->next_policy != NULL)
 			start_serving(vm);
 		vm->tell_served = true;
 		explicit_bzero(vm->next_key, sizeof(*vm->next_key));

@@ -56,7 +56,7 @@ accept_clock(void)
 		journal_clock_accept();
 	clock_now.to_us = journal_now_us();
 	if (clock_now.accepted)
-		record_clock("clock-accept", clock_now.from_us,
+		(void)record_clock("clock-accept", clock_now.from_us,
 		    clock_now.to_us);
 }
 

@@ -323,6 +323,31 @@ write_start(const struct seal_line *line)
 	journal_end_quietly();
 }
 
+/* What a crash left reserved behind the segment before. */
+static void
+give_back(void)
+{
+	const struct log_end *before = &j.end_before;
+	off_t end = before->good_end + (off_t)before->length;
+	char name[AUDIT_SEGMENT_NAME_LEN + 1];
+	struct stat st;
+	int fd;
+
+	segment_name(name, before->first);
+	fd = openat(j.folder, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1 || fstat(fd, &st) == -1 ||
+	    (st.st_size > end && ftruncate(fd, end) == -1))
+		log_warn("log: cannot trim %s: %s", name, strerror(errno));
+	if (fd != -1)
+		close(fd);
+}
+
+bool
+journal_lost_runs(void)
+{
+	return (j.run > j.end_before.run + 1);
+}
+
 void
 journal_start(void (*snapshot)(void))
 {
@@ -340,6 +365,8 @@ journal_start(void (*snapshot)(void))
 	j.first = j.seq;
 	write_start(&line);
 	segment_begin();
+	if (j.end_before.any)
+		give_back();
 }
 
 void

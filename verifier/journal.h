@@ -78,6 +78,9 @@ void journal_clock_accept(void);
  */
 void journal_add_booted(struct record *);
 
+/* Runs have taken a seed of which the log has no record. */
+bool journal_lost_runs(void);
+
 /* Closing record, commit, and the segment's reserved rest given back. */
 void journal_close(void);
 

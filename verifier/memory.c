@@ -219,6 +219,17 @@ memory_known_since(int key)
 	return (keys[key].known_since);
 }
 
+void
+memory_know_since(int64_t since)
+{
+	int i;
+
+	for (i = 0; i < MEMORY_KEYS; i++) {
+		if (keys[i].known_since < since)
+			keys[i].known_since = since;
+	}
+}
+
 int64_t
 memory_floor(int key)
 {

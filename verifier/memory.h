@@ -50,6 +50,8 @@ void memory_key_serve(int key, bool served);
  */
 void memory_trim(void);
 int64_t memory_known_since(int key);
+/* Of all keys: what was issued before that is not known any more. */
+void memory_know_since(int64_t);
 /* INT64_MIN: none. */
 int64_t memory_floor(int key);
 void memory_raise_floor(int key, int64_t floor);

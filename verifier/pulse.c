@@ -15,18 +15,21 @@
 #define STEP_US	     (CLOCK_SLACK * INT64_C(1000000))
 
 bool disk_low;
-static bool log_low, spool_low;
+static struct disk {
+	const char *where;
+	bool low, recorded; /* recorded: what the log says */
+} log_disk = {.where = "log"}, spool_disk = {.where = "spool"};
 static int log_folder = -1;
 static int64_t
     clock_us; /* CLOCK_REALTIME ahead of CLOCK_BOOTTIME; 0: not known */
 
 static void
-set_low(bool *low, bool now, const char *where)
+set_low(struct disk *d, bool low)
 {
-	if (*low != now)
-		record_disk(where, now);
-	*low = now;
-	disk_low = log_low || spool_low;
+	d->low = low;
+	if (d->recorded != low && record_disk(d->where, low))
+		d->recorded = low;
+	disk_low = log_disk.low || spool_disk.low;
 }
 
 static void
@@ -36,13 +39,14 @@ look_at_log_disk(void)
 
 	if (low == -1)
 		fatal("log: its disk");
-	set_low(&log_low, low == 1, "log");
+	set_low(&log_disk, low == 1);
+	set_low(&spool_disk, spool_disk.low);
 }
 
 void
 pulse_spool_low(bool low)
 {
-	set_low(&spool_low, low, "spool");
+	set_low(&spool_disk, low);
 }
 
 void
@@ -69,8 +73,9 @@ clock_steps(int64_t now_ms)
 
 	if (clock_us == 0)
 		was_us = journal_now_us();
-	if (llabs(now_us - was_us) > STEP_US)
-		record_clock("clock", was_us, now_us);
+	if (llabs(now_us - was_us) > STEP_US &&
+	    !record_clock("clock", was_us, now_us))
+		return; /* later, where there is room */
 	clock_us = ahead_us;
 }
 

@@ -39,12 +39,12 @@ add_body(struct record *rec, const struct request *r)
 }
 
 uint64_t
-record_end_of(struct vm *vm, uint8_t hash[SHA256_LEN])
+record_end_of(const char *vm, uint8_t hash[SHA256_LEN])
 {
 	uint64_t seq;
 
 	seq = journal_end(hash);
-	share_count(vm->name, journal_now_us(), journal_size());
+	share_count(vm, journal_now_us(), journal_size());
 	return (seq);
 }
 
@@ -64,7 +64,8 @@ record_intent(struct request *r)
 	    record_bytes_fd(rec, "input", r->input_fd, r->token.input_len) ==
 		-1)
 		fatalx("an input cannot be read");
-	r->seq = r->spool_seq = record_end_of(r->vm, hash);
+	r->seq = r->spool_seq = record_end_of(r->vm->name, hash);
+	memcpy(r->asker, r->vm->name, sizeof(r->asker));
 	memory_recorded(r->memory);
 	journal_reserve();
 	r->reserved = true;
@@ -144,7 +145,7 @@ record_result(struct request *r, const struct msg_ended *ended)
 	} else if (!journal_room(
 		       record_bound(r->token.body_len) + JOURNAL_RESULT))
 		return;
-	rec = journal_begin("result", r->vm->name, r->answer.id);
+	rec = journal_begin("result", request_asker(r), r->answer.id);
 	record_u64(rec, "intent", r->seq);
 	if (r->seq == 0) {
 		add_token(rec, r);
@@ -152,7 +153,7 @@ record_result(struct request *r, const struct msg_ended *ended)
 	} else
 		record_hex(rec, "request", r->answer.request, SHA256_LEN);
 	record_answer(rec, r, ended);
-	r->answer.log_seq = record_end_of(r->vm, r->answer.log_hash);
+	r->answer.log_seq = record_end_of(request_asker(r), r->answer.log_hash);
 	if (r->memory != -1)
 		memory_recorded(r->memory);
 	r->answer.has_log = true;
@@ -173,13 +174,12 @@ record_owed_no_more(const struct request *r, const char *event)
 	share_count(r->vm->name, journal_now_us(), journal_size());
 }
 
-/* Ten refusals a minute are recorded; more end the session and are counted. */
+/* Ten a minute are recorded; more end the session and are counted. */
 static bool
 refused_counts(struct vm *vm)
 {
 	int64_t now = now_boottime_ms();
 
-	vm->refused_all++;
 	if (now - vm->refused_since_ms >= 60 * 1000) {
 		record_refused_summary(vm);
 		vm->refused_since_ms = now;
@@ -201,6 +201,7 @@ record_refused(struct request *r)
 	uint8_t hash[SHA256_LEN];
 	struct record *rec;
 
+	r->vm->refused_all++;
 	if (!refused_counts(r->vm) || !journal_room(JOURNAL_RESULT))
 		return;
 	rec = journal_begin("refused", r->vm->name, r->answer.id);
@@ -210,7 +211,7 @@ record_refused(struct request *r)
 	record_str(rec, "reason", r->answer.reason);
 	record_u64(rec, "body_length", r->token.body_len);
 	record_u64(rec, "input_length", r->token.input_len);
-	record_end_of(r->vm, hash);
+	record_end_of(r->vm->name, hash);
 	copy_refused(r);
 }
 
@@ -224,7 +225,7 @@ record_refused_summary(struct vm *vm)
 		return;
 	rec = journal_begin("refused-summary", vm->name, NULL);
 	record_u64(rec, "count", vm->refused_more);
-	record_end_of(vm, hash);
+	record_end_of(vm->name, hash);
 	vm->refused_more = 0;
 }
 
@@ -245,7 +246,7 @@ record_problem(struct vm *vm, const struct msg_problem *p)
 		record_i64(rec, "exit", p->status);
 	if (p->stderr_text[0] != '\0')
 		record_str(rec, "stderr", p->stderr_text);
-	record_end_of(vm, hash);
+	record_end_of(vm->name, hash);
 	copy_event(vm, events[p->problem], p->rule);
 }
 
@@ -263,7 +264,17 @@ record_cancel(struct vm *vm, const char *id, const struct token *t,
 	record_i64(rec, "issued", t->issued);
 	record_i64(rec, "expires", t->expires);
 	record_str(rec, "effect", effect);
-	record_end_of(vm, hash);
+	record_end_of(vm->name, hash);
+}
+
+bool
+record_early_cancel(struct vm *vm, const char *id, const struct token *t)
+{
+	if (!refused_counts(vm))
+		return (false);
+	if (share_has(vm, 0))
+		record_cancel(vm, id, t, CANCEL_EARLY);
+	return (true);
 }
 
 void
@@ -279,39 +290,41 @@ record_event(struct vm *vm, const char *event, const char *field,
 	if (field != NULL)
 		record_str(rec, field, value);
 	if (vm != NULL)
-		record_end_of(vm, hash);
+		record_end_of(vm->name, hash);
 	else
 		journal_end(hash);
 	copy_event(vm, event, value != NULL ? value : "");
 }
 
-void
+bool
 record_disk(const char *where, bool low)
 {
 	uint8_t hash[SHA256_LEN];
 	struct record *rec;
 
 	if (!journal_room(JOURNAL_RESULT))
-		return;
+		return (false);
 	rec = journal_begin("disk", NULL, NULL);
 	record_str(rec, "where", where);
 	record_bool(rec, "low", low);
 	journal_end(hash);
 	copy_event(NULL, low ? "disk low" : "disk has room again", where);
+	return (true);
 }
 
-void
+bool
 record_clock(const char *event, int64_t from_us, int64_t to_us)
 {
 	uint8_t hash[SHA256_LEN];
 	struct record *rec;
 
 	if (!journal_room(JOURNAL_RESULT))
-		return;
+		return (false);
 	rec = journal_begin(event, NULL, NULL);
 	record_i64(rec, "from", from_us);
 	record_i64(rec, "to", to_us);
 	journal_add_booted(rec);
 	journal_end(hash);
 	copy_event(NULL, event, "");
+	return (true);
 }

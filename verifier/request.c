@@ -82,6 +82,12 @@ request_find(struct vm *vm, const char *id, const char *key)
 	return (NULL);
 }
 
+const char *
+request_asker(const struct request *r)
+{
+	return (r->seq != 0 ? r->asker : r->vm->name);
+}
+
 static bool
 has_begun(const struct request *r)
 {
@@ -123,11 +129,11 @@ request_move(struct vm *to, const char *id, const char *key)
 	struct vm *vm;
 
 	for (vm = vms; vm < vms + VM_TABLE; vm++) {
-		if (vm == to || channel_is_open(&vm->session.ch))
-			continue;
-		r = request_find(vm, id, key);
+		r = vm == to ? NULL : request_find(vm, id, key);
 		if (r == NULL)
 			continue;
+		/* It may have been told already, and would answer. */
+		session_cut(vm);
 		leave(r);
 		join(r, to);
 		return (r);

@@ -74,7 +74,7 @@ place_of(const struct line *l)
 		bad(l->h);
 	vm = config_place(l->h->vm);
 	if (vm == NULL) {
-		config_tidy(l->h->time_us / 1000000);
+		config_tidy(l->h->time_us / 1000000, true);
 		vm = config_place(l->h->vm);
 	}
 	return (vm);
@@ -251,9 +251,10 @@ request_of(struct line *l, bool whole_span)
 }
 
 static void
-begun(struct request *r, uint64_t seq)
+begun(struct request *r, uint64_t seq, const char *asker)
 {
 	r->seq = r->spool_seq = seq;
+	memcpy(r->asker, asker, strlen(asker) + 1);
 	r->state = REQUEST_RECORDED;
 	r->reserved = true;
 	journal_reserve();
@@ -337,7 +338,7 @@ seen_intent(struct line *l)
 	struct request *r = request_of(l, false);
 
 	if (r != NULL)
-		begun(r, l->h->seq);
+		begun(r, l->h->seq, l->h->vm);
 }
 
 /* How long an answer is kept that was recorded then. */
@@ -366,14 +367,22 @@ static void
 seen_snapshot_request(struct line *l)
 {
 	uint64_t intent = number(l, "intent"), result;
+	char asker[VM_NAME_MAX + 1];
 	uint8_t hash[SHA256_LEN];
 	struct request *r;
 
+	/* A snapshot that is not whole repeats what the segment before says. */
+	if (request_by_seq(intent) != NULL ||
+	    (field_u64(&l->fields, "result", &result) == 0 &&
+		request_by_result(result) != NULL))
+		return;
 	r = request_of(l, true);
 	if (r == NULL)
 		return;
+	if (field_str(&l->fields, "asker", asker, sizeof(asker)) < 0)
+		bad(l->h);
 	if (intent != 0)
-		begun(r, intent);
+		begun(r, intent, asker);
 	if (field_u64(&l->fields, "result", &result) == -1) {
 		if (intent == 0)
 			bad(l->h);
@@ -396,46 +405,56 @@ seen_delivered(struct line *l)
 	request_free(r);
 }
 
+/*
+ * By the record's own time: the ones that had expired then made room for it.
+ * How long they were to be kept by CLOCK_BOOTTIME is not known any more.
+ */
 static void
-add_cancel(struct vm *vm, const uint8_t id[SHA256_LEN], int64_t expires,
-    int64_t until_ms)
+add_cancel(struct line *l, const uint8_t name[SHA256_LEN], int64_t until_ms)
 {
+	int64_t expires = (int64_t)number(l, "expires");
+	struct vm *vm = place_of(l);
 	struct cancel *c;
 
 	if (vm == NULL)
 		return;
-	for (c = vm->cancels; c < vm->cancels + CANCELS_MAX; c++) {
-		if (c->expires != 0 && memcmp(c->id, id, SHA256_LEN) != 0)
-			continue;
-		memcpy(c->id, id, SHA256_LEN);
-		c->expires = expires;
-		c->until_ms = until_ms;
-		return;
+	c = cancel_place(vm, name, 0);
+	if (c == NULL) {
+		for (c = vm->cancels; c < vm->cancels + CANCELS_MAX; c++) {
+			if (c->expires < l->h->time_us / 1000000)
+				memset(c, 0, sizeof(*c));
+		}
+		c = cancel_place(vm, name, 0);
 	}
+	if (c == NULL)
+		return;
+	memcpy(c->name, name, SHA256_LEN);
+	c->expires = expires;
+	c->until_ms = until_ms;
 }
 
 static void
 seen_cancel(struct line *l)
 {
-	uint8_t id[SHA256_LEN];
-	char effect[32];
+	char key[FINGERPRINT_HEX + 1], effect[32];
+	uint8_t name[SHA256_LEN];
 
 	if (field_str(&l->fields, "effect", effect, sizeof(effect)) < 0)
 		bad(l->h);
 	if (strcmp(effect, CANCEL_EARLY) != 0)
 		return;
-	sha256(l->h->id, strlen(l->h->id), id);
-	add_cancel(place_of(l), id, (int64_t)number(l, "expires"),
-	    now_boottime_ms() + span_of(l) * 1000);
+	fingerprint(l, "key", key);
+	cancel_name(key, l->h->id, name);
+	add_cancel(l, name, now_boottime_ms() + span_of(l) * 1000);
 }
 
 static void
 seen_snapshot_cancel(struct line *l)
 {
-	uint8_t id[SHA256_LEN];
+	uint8_t name[SHA256_LEN];
 
-	digest(l, "id_sha256", id);
-	add_cancel(place_of(l), id, (int64_t)number(l, "expires"), until_of(l));
+	digest(l, "name", name);
+	add_cancel(l, name, until_of(l));
 }
 
 static void
@@ -447,6 +466,7 @@ seen_snapshot_vm(struct line *l)
 	s->day_bytes = number(l, "day_bytes");
 	s->total_bytes = number(l, "total_bytes");
 	s->newest_us = (int64_t)number(l, "newest");
+	s->full = (uint32_t)number(l, "full");
 }
 
 static void
@@ -480,7 +500,8 @@ static const struct {
 };
 
 void
-restore_seen(const struct line_head *h, const char *text, size_t len)
+restore_seen(const struct line_head *h, const char *text, size_t len,
+    uint64_t size)
 {
 	struct line l = {.h = h, .fields = {.line = text, .len = len}};
 	size_t i;
@@ -490,7 +511,7 @@ restore_seen(const struct line_head *h, const char *text, size_t len)
 			events[i].fn(&l);
 	}
 	if (h->vm[0] != '\0' && strncmp(h->event, "snapshot", 8) != 0)
-		share_count(h->vm, h->time_us, len);
+		share_count(h->vm, h->time_us, size);
 }
 
 void
@@ -518,7 +539,7 @@ restore_finish(void)
 	struct request *r;
 	struct vm *vm;
 
-	config_tidy(journal_now());
+	config_tidy(journal_now(), false);
 	for (vm = vms; vm < vms + VM_TABLE; vm++) {
 		TAILQ_FOREACH (r, &vm->requests, entry) {
 			if (r->state == REQUEST_FINISHED) {

@@ -111,15 +111,23 @@ session_end(struct vm *vm, uint32_t hold_seconds)
 		vm->tell_hold = hold_seconds;
 }
 
+void
+session_cut(struct vm *vm)
+{
+	if (!channel_is_open(&vm->session.ch))
+		return;
+	channel_close(&vm->session.ch);
+	session_reset(vm);
+	vm->tell_hold = vm->tell_hold > 1 ? vm->tell_hold : 1;
+}
+
 /* The poller did what ours never does: it is not ours any more. */
 static void
 distrust(struct vm *vm, const char *what)
 {
 	log_warn("%s: %s: its session ends", vm->session.ch.name, what);
 	record_event(vm, "violation", "rule", what);
-	channel_close(&vm->session.ch);
-	session_reset(vm);
-	vm->tell_hold = 1;
+	session_cut(vm);
 }
 
 void

@@ -81,18 +81,31 @@ share_count(const char *vm, int64_t time_us, uint64_t bytes)
 	s->newest_us = time_us;
 }
 
-bool
-share_room(struct vm *vm, uint64_t len)
+static uint32_t
+full_for(struct vm *vm, uint64_t len)
 {
 	uint64_t bytes = record_bound(len) + JOURNAL_RESULT;
 	struct share *s = share_of(vm->name);
-	uint32_t full = LOG_FULL_NOT;
 
 	turn_day(s, journal_now_us());
 	if (s->total_bytes + bytes > LOG_VM_BYTES)
-		full = LOG_FULL_ALL;
-	else if (s->day_bytes + bytes > LOG_DAY_BYTES)
-		full = LOG_FULL_DAY;
+		return (LOG_FULL_ALL);
+	return (
+	    s->day_bytes + bytes > LOG_DAY_BYTES ? LOG_FULL_DAY : LOG_FULL_NOT);
+}
+
+bool
+share_has(struct vm *vm, uint64_t len)
+{
+	return (full_for(vm, len) == LOG_FULL_NOT);
+}
+
+bool
+share_room(struct vm *vm, uint64_t len)
+{
+	struct share *s = share_of(vm->name);
+	uint32_t full = full_for(vm, len);
+
 	if (full != LOG_FULL_NOT && s->full == LOG_FULL_NOT)
 		record_event(vm, "share", "used",
 		    full == LOG_FULL_DAY ? "of a day" : "in all");

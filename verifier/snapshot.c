@@ -27,6 +27,7 @@ add_share(const struct share *s, unsigned *count)
 	record_u64(rec, "day_bytes", s->day_bytes);
 	record_u64(rec, "total_bytes", s->total_bytes);
 	record_i64(rec, "newest", s->newest_us);
+	record_u64(rec, "full", s->full);
 	end(count);
 }
 
@@ -80,6 +81,7 @@ add_request(const struct request *r, unsigned *count)
 	record_str(rec, "key", r->token.key);
 	record_i64(rec, "expires", r->token.expires);
 	record_u64(rec, "intent", r->seq);
+	record_str(rec, "asker", request_asker(r));
 	if (r->answer.has_log) {
 		record_u64(rec, "result", r->answer.log_seq);
 		record_hex(rec, "result_hash", r->answer.log_hash, SHA256_LEN);
@@ -95,7 +97,7 @@ add_cancel(const struct vm *vm, const struct cancel *c, unsigned *count)
 	struct record *rec;
 
 	rec = journal_begin("snapshot-cancel", vm->name, NULL);
-	record_hex(rec, "id_sha256", c->id, sizeof(c->id));
+	record_hex(rec, "name", c->name, sizeof(c->name));
 	record_i64(rec, "expires", c->expires);
 	record_i64(rec, "until", c->until_ms / 1000);
 	end(count);

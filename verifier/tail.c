@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,14 +12,25 @@
 #include "crypto/crypto.h"
 #include "privsep/log.h"
 
-#define READ_SIZE (256 * 1024)
+#define DAMAGED                                                              \
+	"look at it; to go on, move it out of the folder and give every VM " \
+	"a new key, for what it has run could run again"
+#define READ_SIZE   (256 * 1024)
+#define WINDOW	    (2 * READ_SIZE) /* no line but with a body is longer */
+#define HEAD_MAX    8192	    /* of a line, before its body */
+#define TRAILER_MAX 256		    /* hash and mac */
+#define START_MAX   256		    /* sequence, time, run and step */
 
 /* A segment's bytes, a window of them in memory. */
 static struct {
 	int fd;
-	char *buf; /* AUDIT_LINE_MAX, of which what is used costs memory */
+	char *buf; /* WINDOW */
 	size_t pos, len;
 	off_t base; /* of buf in the file */
+	/* A long line, without its body: what it says is in the digest. */
+	char brief[HEAD_MAX + TRAILER_MAX];
+	bool is_brief;
+	uint8_t digest[SHA256_LEN];
 	char name[AUDIT_SEGMENT_NAME_LEN + 1];
 } in;
 
@@ -76,32 +88,111 @@ segment_read(void *buf, size_t size, off_t off)
 	return ((size_t)n);
 }
 
+/* Drops what was read, and reads on: false at the end, or where buf is full. */
+static bool
+read_more(void)
+{
+	size_t room;
+
+	in.len -= in.pos;
+	memmove(in.buf, in.buf + in.pos, in.len);
+	in.base += (off_t)in.pos;
+	in.pos = 0;
+	room = WINDOW - in.len;
+	if (room > READ_SIZE)
+		room = READ_SIZE;
+	if (room > 0)
+		room = segment_read(in.buf + in.len, room,
+		    in.base + (off_t)in.len);
+	in.len += room;
+	return (room > 0);
+}
+
+/* What stands before the body: its length, or 0. */
+static size_t
+head_len(void)
+{
+	static const char *const names[] = {",\"body\":\"", ",\"body_b64\":\""};
+	const char *at;
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		at = memmem(in.buf, HEAD_MAX, names[i], strlen(names[i]));
+		if (at != NULL)
+			return ((size_t)(at - in.buf));
+	}
+	return (0);
+}
+
+/* Hash and mac, in the last bytes before an LF. */
+static const char *
+find_trailer(const char *from, const char *lf)
+{
+	static const char name[] = ",\"hash\":\"";
+	const char *at = lf;
+
+	while (at > from && memcmp(--at, name, sizeof(name) - 1) != 0)
+		continue;
+	return (memcmp(at, name, sizeof(name) - 1) == 0 ? at : NULL);
+}
+
+/*
+ * A line that is longer than the window is hashed in pieces, and its beginning
+ * and its end are put together.  In no string there is a quote that is not
+ * escaped, so that nothing in it can look like the name of a field.
+ */
+static const char *
+brief_line(const uint8_t before[SHA256_LEN], size_t *len)
+{
+	size_t head = head_len(), total = 0, n;
+	const char *lf, *trailer;
+	struct sha256 sha;
+
+	if (head == 0)
+		return (NULL);
+	memcpy(in.brief, in.buf, head);
+	sha256_init(&sha);
+	sha256_update(&sha, before, SHA256_LEN);
+	while ((lf = memchr(in.buf, '\n', in.len)) == NULL) {
+		n = in.len - TRAILER_MAX;
+		sha256_update(&sha, in.buf, n);
+		in.pos = n;
+		total += n;
+		if (total > AUDIT_LINE_MAX || !read_more())
+			return (NULL);
+	}
+	n = (size_t)(lf - in.buf);
+	trailer =
+	    find_trailer(n > TRAILER_MAX ? lf - TRAILER_MAX : in.buf, lf - 10);
+	if (trailer == NULL)
+		return (NULL);
+	sha256_update(&sha, in.buf, (size_t)(trailer - in.buf));
+	sha256_final(&sha, in.digest);
+	memcpy(in.brief + head, trailer, (size_t)(lf + 1 - trailer));
+	in.is_brief = true;
+	in.pos = n + 1;
+	*len = head + (size_t)(lf + 1 - trailer);
+	return (in.brief);
+}
+
 /* The next line with its LF, or NULL: its length is in *len. */
 static const char *
-next_line(size_t *len)
+next_line(const uint8_t before[SHA256_LEN], size_t *len)
 {
-	size_t looked = in.pos, room;
+	size_t looked = in.pos;
 	const char *lf;
 
+	in.is_brief = false;
 	for (;;) {
 		lf = memchr(in.buf + looked, '\n', in.len - looked);
 		if (lf != NULL)
 			break;
 		if (in.len > in.pos && in.buf[in.pos] == '\0')
 			return (NULL);
-		in.len -= in.pos;
-		memmove(in.buf, in.buf + in.pos, in.len);
-		in.base += (off_t)in.pos;
-		in.pos = 0;
-		looked = in.len;
-		room = AUDIT_LINE_MAX - in.len;
-		if (room > READ_SIZE)
-			room = READ_SIZE;
-		if (room == 0 ||
-		    (room = segment_read(in.buf + in.len, room,
-			 in.base + (off_t)in.len)) == 0)
-			return (NULL);
-		in.len += room;
+		looked = in.len - in.pos;
+		if (!read_more())
+			return (
+			    in.len == WINDOW ? brief_line(before, len) : NULL);
 	}
 	*len = (size_t)(lf + 1 - (in.buf + in.pos));
 	in.pos += *len;
@@ -132,6 +223,8 @@ follows(const struct log_end *end, bool head, uint64_t first,
 		return (false);
 	if (head != is_head(h) || h->seq != (head ? first : end->seq + 1))
 		return (false);
+	if (in.is_brief)
+		return (memcmp(in.digest, h->hash, sizeof(in.digest)) == 0);
 	sha256_init(&sha);
 	sha256_update(&sha, before, sizeof(before));
 	sha256_update(&sha, line, h->covered);
@@ -147,23 +240,26 @@ segment_follow(uint64_t first, tail_seen *seen, struct log_end *end)
 	bool whole = false;
 	const char *line, *why;
 	size_t len;
+	off_t after;
 
 	end->good_end = 0;
-	while ((line = next_line(&len)) != NULL) {
+	while ((line = next_line(end->hash, &len)) != NULL) {
 		if (line_parse(line, len, &h, &why) == -1 ||
 		    !follows(end, end->good_end == 0, first, &h, line, len))
 			break;
 		memcpy(end->hash, h.hash, sizeof(end->hash));
 		end->seq = h.seq;
 		end->run = h.run;
+		end->step = h.step;
+		end->stopped = strcmp(h.event, "stop") == 0;
 		end->newest_us = h.time_us;
-		end->good_end += (off_t)len;
+		after = in.base + (off_t)in.pos;
 		whole |= strcmp(h.event, "snapshot") == 0;
-		seen(&h, line, len);
+		seen(&h, line, len, (uint64_t)(after - end->good_end));
+		end->good_end = after;
 	}
 	if (end->good_end == 0)
-		fatalx("log: segment %s has no whole record: look at it, then "
-		       "move it out of the folder",
+		fatalx("log: segment %s has no whole record: " DAMAGED,
 		    in.name);
 	return (whole);
 }
@@ -195,6 +291,51 @@ measure_tail(struct log_end *end)
 }
 
 static bool
+is_later(const char *text, size_t len, const struct log_end *end)
+{
+	char start[START_MAX + 1];
+	unsigned long long run, step;
+
+	if (len > START_MAX)
+		len = START_MAX;
+	memcpy(start, text, len);
+	start[len] = '\0';
+	return (sscanf(start,
+		    "{\"seq\":%*u,\"time\":\"%*[^\"]\",\"run\":%llu,\"step\":"
+		    "%llu,",
+		    &run, &step) == 2 &&
+	    run == end->run && step > end->step + 1);
+}
+
+/*
+ * Whether behind the good end stands what no crash leaves: anything behind a
+ * closing record, or a step later than the next one, which begins when all
+ * before it is on disk.
+ */
+static bool
+is_damaged(const struct log_end *end)
+{
+	off_t off = end->good_end;
+	size_t n, i;
+
+	if (end->length > 0 && end->stopped)
+		return (true);
+	while ((n = segment_read(in.buf, WINDOW, off)) > START_MAX) {
+		for (i = 0; i + START_MAX < n; i++) {
+			if (in.buf[i] == '{' &&
+			    is_later(in.buf + i, n - i, end))
+				return (true);
+		}
+		off += (off_t)i;
+	}
+	for (i = 0; i < n; i++) {
+		if (in.buf[i] == '{' && is_later(in.buf + i, n - i, end))
+			return (true);
+	}
+	return (false);
+}
+
+static bool
 read_segment(int folder, uint64_t first, tail_seen *seen, struct log_end *end)
 {
 	bool whole;
@@ -203,6 +344,10 @@ read_segment(int folder, uint64_t first, tail_seen *seen, struct log_end *end)
 	whole = segment_follow(first, seen, end);
 	end->first = first;
 	measure_tail(end);
+	if (is_damaged(end))
+		fatalx("log: segment %s: record %llu is damaged, and later "
+		       "ones are there: " DAMAGED,
+		    in.name, (unsigned long long)end->seq + 1);
 	close(in.fd);
 	return (whole);
 }
@@ -217,7 +362,7 @@ tail_read(int folder, tail_seen *seen, void (*forget)(void),
 	newest_segments(folder, &newest, &before);
 	if (newest == 0)
 		return;
-	in.buf = malloc(AUDIT_LINE_MAX);
+	in.buf = malloc(WINDOW);
 	if (in.buf == NULL)
 		fatal("log");
 	end->any = true;

@@ -13,12 +13,17 @@
  * whole; never more, whatever the log's size.
  */
 
-/* Called for each record from a snapshot's beginning on. */
-typedef void tail_seen(const struct line_head *, const char *line, size_t len);
+/*
+ * Called for each record from a snapshot's beginning on.  size: of its line in
+ * the log; one that is long is given without its body and input.
+ */
+typedef void tail_seen(const struct line_head *, const char *line, size_t len,
+    uint64_t size);
 
 struct log_end {
-	uint64_t seq;	  /* of the newest record, 0: there is none */
-	uint64_t run;	  /* its run */
+	uint64_t seq; /* of the newest record, 0: there is none */
+	uint64_t run, step;
+	bool stopped;	  /* it is a closing record */
 	uint8_t hash[32]; /* its hash */
 	int64_t newest_us;
 	/* The newest segment, and what lies behind its good end. */

@@ -24,11 +24,10 @@
 #include "verifier/seal.h"
 
 /* Two descriptors for each request, and what the process itself has. */
-#define NOFILE_MAX	(2 * VMS_MAX * REQUESTS_MAX + 256)
-#define ROOM_RETRY_MS	60000 /* a full disk tells nobody when it is not */
-#define RETIRE_AGAIN_MS 1000
-#define STOP_GRACE_MS	2000 /* for what is owed, once nothing runs */
-#define BOOT_ID		"/proc/sys/kernel/random/boot_id"
+#define NOFILE_MAX    (2 * VM_TABLE * REQUESTS_MAX + 256)
+#define ROOM_RETRY_MS 60000 /* a full disk tells nobody when it is not */
+#define STOP_GRACE_MS 2000  /* for what is owed, once nothing runs */
+#define BOOT_ID	      "/proc/sys/kernel/random/boot_id"
 
 struct vm vms[VM_TABLE];
 struct channel parent, executor;
@@ -74,36 +73,24 @@ peer_closed(struct channel *ch, const char *why)
 
 /*
  * A VM that is served no more keeps its session until it has what it is owed,
- * for a minute at most; then its place is free.
+ * for a minute at most; its place is free when it is owed nothing.
  */
 static int64_t
 retire(struct vm *vm, int64_t now_ms)
 {
-	struct request *r, *next;
 	const struct cancel *c;
 
-	if (vm->served || vm->name[0] == '\0' || vm->next_named ||
-	    !config_known())
+	if (vm->served || vm->name[0] == '\0' || !config_known())
 		return (-1);
-	/* Of an earlier life, its VM not served yet: it waits like the rest. */
-	if (vm->retire_ms == 0 && !TAILQ_EMPTY(&vm->requests))
-		return (-1);
-	if (vm_owes(vm) && now_ms < vm->retire_ms)
-		return (vm->retire_ms);
 	if (channel_is_open(&vm->session.ch)) {
+		if (vm_owes(vm) && now_ms < vm->retire_ms)
+			return (vm->retire_ms);
 		vm->session.bye = true;
 		return (-1);
 	}
-	if (vm->running > 0)
+	/* What it is owed waits as ever, should it come back. */
+	if (vm->next_named || !TAILQ_EMPTY(&vm->requests))
 		return (-1);
-	for (r = TAILQ_FIRST(&vm->requests); r != NULL; r = next) {
-		next = TAILQ_NEXT(r, entry);
-		if (r->state != REQUEST_GONE)
-			request_lapsed(r);
-	}
-	/* Their spool is being removed: a look later, the place is free. */
-	if (!TAILQ_EMPTY(&vm->requests))
-		return (now_ms + RETIRE_AGAIN_MS);
 	/* What it has cancelled stays so, should it come back. */
 	for (c = vm->cancels; c < vm->cancels + CANCELS_MAX; c++) {
 		if (c->expires != 0 && c->until_ms > now_ms)
@@ -239,6 +226,12 @@ verifier_begin(void)
 	if (begun)
 		fatalx("parent: begins twice");
 	journal_start(snapshot_write);
+	if (journal_lost_runs()) {
+		log_warn("log: runs before this one are missing: requests are "
+			 "refused for %d minutes, for they may have run",
+		    2 * CLOCK_SLACK / 60);
+		memory_know_since(config_known_since());
+	}
 	copy_event(NULL, "start", VERSION);
 	restore_finish();
 	begun = true;

@@ -65,6 +65,7 @@ enum request_state {
 struct request {
 	TAILQ_ENTRY(request) entry;
 	struct vm *vm;
+	char asker[VM_NAME_MAX + 1]; /* the VM that its intent names */
 	enum request_state state;
 	uint32_t serial;       /* names it between poller and verifier */
 	struct token token;    /* key "" where it had no valid one */
@@ -92,7 +93,7 @@ struct request {
 TAILQ_HEAD(requests, request);
 
 struct cancel {
-	uint8_t id[32];	  /* SHA-256 of the id */
+	uint8_t name[32]; /* of key and id */
 	int64_t expires;  /* Unix seconds; 0: free */
 	int64_t until_ms; /* boottime */
 };
@@ -119,12 +120,12 @@ struct vm {
 	bool served;
 	struct derived_keys *key; /* in locked memory; valid if served */
 	int memory;		  /* its key's index, or -1 */
-	struct policy policy;
+	struct policy *policy;	  /* NULL: it was never served */
 	/* What a reload is bringing. */
-	bool next_named, next_key_ok, next_policy_ok;
+	bool next_named, next_key_ok;
 	struct derived_keys *next_key;
-	struct policy next_policy;
-	char why[REASON_MAX + 1]; /* not served because */
+	struct policy *next_policy; /* NULL: none that is good */
+	char why[REASON_MAX + 1];   /* not served because */
 	/* Its share. */
 	struct requests requests; /* in order of arrival */
 	unsigned count;
@@ -162,12 +163,17 @@ void config_init(void);
 void config_forget(struct vm *);
 /* A VM's place, by name; a free one gets it.  NULL: the table is full. */
 struct vm *config_place(const char *name);
-/* Makes places free that nothing holds, a cancel that expired before then. */
-void config_tidy(int64_t now);
+/*
+ * Makes places free that nothing holds.  A cancel holds one until it has
+ * expired by both clocks, or, where by_time, by the time that is given.
+ */
+void config_tidy(int64_t now, bool by_time);
 /* Why a VM is not served. */
 const char *config_why(const struct vm *);
 /* The nth VM that has no place in the table, for `status`. */
 bool config_turned_away(unsigned n, struct msg_status_vm *);
+/* Since when a key is known that this log knows nothing of; Unix seconds. */
+int64_t config_known_since(void);
 /* The parent has said at least once who is served. */
 bool config_known(void);
 void config_dispatch(struct imsg *);
@@ -176,6 +182,8 @@ void config_pump(void);
 /* session.c: the channel to a poller */
 void session_open(struct vm *, int fd);
 void session_end(struct vm *, uint32_t hold_seconds);
+/* At once; what its poller still has to say is not heard. */
+void session_cut(struct vm *);
 void session_dispatch(struct channel *, struct imsg *);
 void session_pump(struct channel *);
 /* Says what is new about a request, where its VM has a session. */
@@ -188,9 +196,11 @@ bool vm_owes(const struct vm *);
 struct request *request_new(struct vm *, const char *id);
 void request_free(struct request *);
 struct request *request_find(struct vm *, const char *id, const char *key);
+/* Whom its records name: its key, and so itself, may have moved since. */
+const char *request_asker(const struct request *);
 /*
- * Its key is another VM's now: the request of a VM without a session becomes
- * that VM's.  NULL: there is none.
+ * Its key is another VM's now: so is the request, and the session of the VM
+ * that had it ends.  NULL: there is none.
  */
 struct request *request_move(struct vm *to, const char *id, const char *key);
 struct request *request_by_serial(struct vm *, uint32_t serial);
@@ -221,6 +231,11 @@ size_t request_receipt(const struct request *, char[RECEIPT_MAX]);
 void check_request(struct vm *, const struct msg_request *, int body_fd,
     int input_fd, uint64_t body_len, uint64_t input_len);
 void check_cancel(struct vm *, const struct msg_cancel *);
+/* What a cancel is remembered by. */
+void cancel_name(const char *key, const char *id, uint8_t name[SHA256_LEN]);
+/* Its entry, or a free one, or one that has expired by then; or NULL. */
+struct cancel *cancel_place(struct vm *, const uint8_t name[SHA256_LEN],
+    int64_t now);
 
 /* record.c: what is appended */
 bool record_intent(struct request *);
@@ -234,13 +249,16 @@ void record_refused(struct request *);
 void record_refused_summary(struct vm *);
 void record_cancel(struct vm *, const char *id, const struct token *,
     const char *effect);
+/* One that comes before its request: false where there are too many. */
+bool record_early_cancel(struct vm *, const char *id, const struct token *);
 void record_problem(struct vm *, const struct msg_problem *);
 void record_event(struct vm *, const char *event, const char *field,
     const char *value);
-void record_disk(const char *where, bool low);
-void record_clock(const char *event, int64_t from_us, int64_t to_us);
+/* These two: false where there was no room for it. */
+bool record_disk(const char *where, bool low);
+bool record_clock(const char *event, int64_t from_us, int64_t to_us);
 /* Ends a record that is about a VM, and counts it in its share. */
-uint64_t record_end_of(struct vm *, uint8_t hash[SHA256_LEN]);
+uint64_t record_end_of(const char *vm, uint8_t hash[SHA256_LEN]);
 
 /* share.c: how much of the log each VM has used */
 #define SHARES_MAX (4 * VM_TABLE)
@@ -258,12 +276,15 @@ const struct share *share_next(const struct share *);
 void share_forget(void);
 void share_count(const char *vm, int64_t time_us, uint64_t bytes);
 /* Whether there is room for a record with len bytes in it. */
+bool share_has(struct vm *, uint64_t len);
+/* The same of a request's; that there is none any more is recorded. */
 bool share_room(struct vm *, uint64_t len);
 
 /* snapshot.c and restore.c: what a run leaves to the next */
 void snapshot_write(void);
 void restore_init(const char *boot);
-void restore_seen(const struct line_head *, const char *line, size_t len);
+void restore_seen(const struct line_head *, const char *line, size_t len,
+    uint64_t size);
 void restore_forget(void);
 /* What had begun and has no end is answered `interrupted`. */
 void restore_finish(void);
