@@ -10,15 +10,22 @@ prepare() {
     done
 }
 
-# qvm-run as the daemon runs it: another user, group qubes and no other.
-qvm_exec() {
+# As the daemon runs a program: another user, group qubes and no other.
+as_daemon() {
     exec setpriv --reuid=65534 --regid=65534 --no-new-privs \
-        --groups="$(getent group qubes | cut -d: -f3)" \
-        "$BED/usr/bin/qvm-run" --pass-io --no-autostart --no-gui "$@"
+        --groups="$(getent group qubes | cut -d: -f3)" "$@"
+}
+
+qvm_exec() {
+    as_daemon "$BED/usr/bin/qvm-run" --pass-io --no-autostart --no-gui "$@"
 }
 
 qvm_run() {
     (qvm_exec "$@")
+}
+
+qrexec_client() {
+    (as_daemon "$BED/usr/bin/qrexec-client" "$@")
 }
 
 bed_test a_vm_has_namespaces_of_its_own
@@ -156,6 +163,37 @@ qvm_run_says_of_a_halted_vm_what_the_real_one_says_body() {
     atf_check -s exit:125 -e match:denied setpriv --reuid=65534 \
         --regid=65534 --clear-groups \
         "$BED/usr/bin/qvm-run" --pass-io --no-autostart a true
+}
+
+bed_test qrexec_client_runs_a_command_in_a_login_shell
+qrexec_client_runs_a_command_in_a_login_shell_body() {
+    prepare a
+    atf_check -s exit:7 -o inline:'-bash /home/user 1000 input\n' \
+        -e inline:'err\n' qrexec_client -d a \
+        'user:read x; echo $0 $PWD $(id -u) $x; echo err >&2; exit 7' <<'EOF2'
+input
+EOF2
+    atf_check -o inline:'0\n' qrexec_client -d a 'root:id -u' </dev/null
+    atf_check -s exit:137 qrexec_client -d a 'user:kill -9 $$' </dev/null
+    atf_check -s exit:127 -e match:none qrexec_client -d a user:/none </dev/null
+    atf_check -s exit:126 -e not-empty qrexec_client -d a user:/etc </dev/null
+}
+
+bed_test qrexec_client_ends_as_the_real_one_does
+qrexec_client_ends_as_the_real_one_does_body() {
+    prepare a
+    atf_check -s exit:125 qrexec_client -d a nobody-here:true </dev/null
+    atf_check -s exit:1 -e match:usage qrexec_client user:true
+    atf_check -s exit:1 -e match:usage qrexec_client -d a
+    atf_check -o match:usage qrexec_client --help
+    qrexec_client -d a 'user:: >up; sleep 1000' </dev/null &
+    client=$!
+    wait_for '[ -e "$BED/vms/a/home/up" ]'
+    atf_check "$regress/bed" halt a
+    wait $client
+    [ $? = 255 ] || atf_fail "not 255"
+    atf_check -s exit:125 -e match:'connect qrexec.a: No such file' \
+        qrexec_client -d a user:true
 }
 
 bed_test what_follows_the_command_is_its_input_whole

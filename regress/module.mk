@@ -1,12 +1,13 @@
 # The test bed: what regress/bed installs beside the programs under test, and
 # what the shell tests read.
 BED_PROGS := $(B)/regress/vm $(B)/regress/supervise $(B)/regress/qvm-run \
-	$(B)/regress/big_log $(B)/regress/clockrun $(B)/regress/decide
+	$(B)/regress/qrexec-client $(B)/regress/big_log $(B)/regress/clockrun $(B)/regress/decide
 $(B)/regress/vm: $(B)/regress/vm.o $(B)/regress/vm_mount.o \
 	$(B)/regress/vm_agent.o $(B)/regress/relay.o
 $(B)/regress/supervise: $(B)/regress/supervise.o
 $(B)/regress/clockrun: $(B)/regress/clockrun.o
 $(B)/regress/qvm-run: $(B)/regress/qvm_run.o $(B)/regress/relay.o
+$(B)/regress/qrexec-client: $(B)/regress/qrexec_client.o $(B)/regress/relay.o
 $(B)/regress/big_log: $(B)/regress/big_log.o $(B)/audit.a $(B)/crypto.a
 $(B)/regress/big_log: LDLIBS += -lbearssl
 $(B)/regress/decide: $(B)/regress/decide.o $(B)/policy.a $(B)/wire.a
@@ -15,8 +16,8 @@ $(BED_PROGS):
 
 install-bed: $(BED_PROGS)
 	$(INSTALL) -d -m 0755 $(DESTDIR)/usr/bin $(DESTDIR)/usr/libexec/bed
-	$(INSTALL) -m 0755 $(B)/regress/qvm-run regress/qvm-prefs \
-		$(DESTDIR)/usr/bin
+	$(INSTALL) -m 0755 $(B)/regress/qvm-run $(B)/regress/qrexec-client \
+		regress/qvm-prefs $(DESTDIR)/usr/bin
 	$(INSTALL) -m 0755 $(B)/regress/vm $(B)/regress/supervise \
 		$(B)/regress/clockrun regress/bed-check regress/log-verify \
 		$(DESTDIR)/usr/libexec/bed

@@ -1,10 +1,12 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,6 +21,25 @@ enum {
 	PF_PID = PF_TO + 2,
 	PF_COUNT
 };
+
+void
+qx_enter(const char *program)
+{
+	char path[PATH_MAX];
+	size_t root, below = strlen(program);
+	ssize_t n;
+
+	n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	if (n == -1)
+		err(1, "/proc/self/exe");
+	path[n] = '\0';
+	root = (size_t)n - below;
+	if ((size_t)n <= below || strcmp(path + root, program) != 0)
+		errx(1, "%s: not in a test bed", path);
+	memcpy(path + root, "/run/qubes", sizeof("/run/qubes"));
+	if (chdir(path) == -1)
+		err(1, "%s", path);
+}
 
 int
 qx_send(int sock, enum qx_type type, const void *data, size_t len)

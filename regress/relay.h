@@ -11,10 +11,13 @@
  * one command.  A frame is a header and len bytes; no bytes is the stream's
  * end.  The serving side (in the VM) sends QX_EXIT last.
  */
-#define QX_CHUNK 32768
+#define QX_CHUNK 65536
+
+/* The service of qvm-run: bash, which reads its input. */
+#define QX_SHELL "QUBESRPC qubes.VMShell+ dom0"
 
 enum qx_type {
-	QX_EXEC = 1, /* dom0, first: the user's name */
+	QX_EXEC = 1, /* dom0, first: USER:COMMAND */
 	QX_STDIN,    /* dom0 */
 	QX_STDOUT,   /* VM */
 	QX_STDERR,   /* VM */
@@ -53,6 +56,12 @@ void relay_init(struct relay *, int sock);
  * has come.
  */
 int relay_run(struct relay *);
+
+/*
+ * The bed's run/qubes becomes the working folder: found by where this program
+ * is in it.
+ */
+void qx_enter(const char *program);
 
 /* One whole frame, blocking; len at most QX_CHUNK.  0, or -1 with errno. */
 int qx_send(int sock, enum qx_type, const void *, size_t len);

@@ -6,8 +6,8 @@
 enum vm_tree {
 	TREE_BED,
 	TREE_HOME,
-	TREE_ETC, /* passwd, group, hostname, hosts: files of the VM */
-	TREE_DEV = TREE_ETC + 4,
+	TREE_ETC, /* passwd and what follows: files of the VM */
+	TREE_DEV = TREE_ETC + 5,
 	TREE_COUNT = TREE_DEV + 6
 };
 

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,33 +95,56 @@ read_all(int fd, void *buf, size_t len)
 			exit(1);
 }
 
-/* Whose command it is: the first frame. */
-static void
-read_user(int sock, char *user, size_t size)
+/* The first frame, USER:COMMAND, is cut in two: the command. */
+static const char *
+read_command(int sock, char user[QX_CHUNK + 1])
 {
 	struct qx_hdr hdr;
+	char *colon;
 
 	read_all(sock, &hdr, sizeof(hdr));
-	if (hdr.type != QX_EXEC || hdr.len >= size)
+	if (hdr.type != QX_EXEC || hdr.len > QX_CHUNK)
 		exit(1);
 	read_all(sock, user, hdr.len);
 	user[hdr.len] = '\0';
+	colon = strchr(user, ':');
+	if (colon == NULL)
+		exit(1);
+	*colon = '\0';
+	return colon + 1;
 }
 
 static void
-run_bash(const char *bed, const char *user, int in, int out, int errfd)
+run_login_shell(const char *user, const char *command)
+{
+	const struct passwd *pw = getpwnam(user);
+	char *name;
+
+	if (pw == NULL || asprintf(&name, "-%s", basename(pw->pw_shell)) == -1)
+		return;
+	execl(pw->pw_shell, name, "-c", command, (char *)NULL);
+}
+
+/* A command is the login shell's; the service reads its input instead. */
+static void
+run_bash(const char *bed, const char *user, const char *command,
+    const int fds[3])
 {
 	sigset_t none;
 
 	sigemptyset(&none);
 	if (signal(SIGPIPE, SIG_DFL) == SIG_ERR || setsid() == -1 ||
-	    dup2(in, 0) == -1 || dup2(out, 1) == -1 || dup2(errfd, 2) == -1 ||
+	    dup2(fds[0], 0) == -1 || dup2(fds[1], 1) == -1 ||
+	    dup2(fds[2], 2) == -1 ||
 	    sigprocmask(SIG_SETMASK, &none, NULL) == -1)
 		_exit(EXIT_REFUSED);
 	if (vm_become(bed, user) == -1)
 		_exit(EXIT_REFUSED);
-	execl("/bin/bash", "/bin/bash", (char *)NULL);
-	_exit(errno == ENOENT ? 127 : 126);
+	if (strcmp(command, QX_SHELL) == 0)
+		execl("/bin/bash", "/bin/bash", (char *)NULL);
+	else
+		run_login_shell(user, command);
+	_exit(EXIT_REFUSED);
 }
 
 /* One connection: bash, and its streams until the exit status is sent. */
@@ -128,10 +152,10 @@ static void
 session(const char *bed, int sock)
 {
 	static struct relay r;
-	char user[64];
+	static char user[QX_CHUNK + 1];
+	const char *command = read_command(sock, user);
 	int in[2], out[2], errs[2];
 
-	read_user(sock, user, sizeof(user));
 	if (pipe2(in, O_CLOEXEC) == -1 || pipe2(out, O_CLOEXEC) == -1 ||
 	    pipe2(errs, O_CLOEXEC) == -1)
 		err(1, "pipe");
@@ -140,7 +164,8 @@ session(const char *bed, int sock)
 	case -1:
 		err(1, "fork");
 	case 0:
-		run_bash(bed, user, in[0], out[1], errs[1]);
+		run_bash(bed, user, command,
+		    (const int[3]){in[0], out[1], errs[1]});
 	}
 	close(in[0]);
 	close(out[1]);

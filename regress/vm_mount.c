@@ -12,7 +12,8 @@
 
 #include "regress/vm.h"
 
-static const char *const etc_files[] = {"passwd", "group", "hostname", "hosts"};
+static const char *const etc_files[] = {"passwd", "group", "hostname", "hosts",
+    "profile"};
 static const char *const dev_files[] = {"null", "zero", "full", "random",
     "urandom", "tty"};
 
@@ -73,7 +74,7 @@ vm_trees_open(struct vm *v)
 	if (chdir(v->bed) == -1 || chdir("vms") == -1 || chdir(v->name) == -1)
 		err(1, "%s/vms/%s", v->bed, v->name);
 	v->tree[TREE_HOME] = tree_open("home", 0);
-	for (i = 0; i < 4; i++) {
+	for (i = 0; i < 5; i++) {
 		snprintf(path, sizeof(path), "etc/%s", etc_files[i]);
 		v->tree[TREE_ETC + i] = tree_open(path, 0);
 		tree_readonly(v->tree[TREE_ETC + i], "");
@@ -155,7 +156,7 @@ vm_mount(struct vm *v)
 			empty[i].options) == -1)
 			err(1, "mount %s", empty[i].path);
 	mount_dev(&v->tree[TREE_DEV]);
-	for (i = 0; i < 4; i++) {
+	for (i = 0; i < 5; i++) {
 		snprintf(path, sizeof(path), "/etc/%s", etc_files[i]);
 		/* A small host has no hosts; all is read-only by now. */
 		if (access(path, F_OK) == 0)
