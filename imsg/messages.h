@@ -156,6 +156,7 @@ struct msg_session {
 	char user[VM_NAME_MAX + 1]; /* in the VM */
 	uint32_t uid, gid;	    /* who runs qvm-run in dom0 */
 	uint32_t qubes_gid;
+	uint32_t transport; /* enum transport: or qrexec-client */
 };
 
 #define SANDBOX_SECCOMP	 0x1u

@@ -121,6 +121,22 @@ dom0_user(const struct remote_conf *conf, struct settings *out, char *err,
 	return 0;
 }
 
+/* What is missing is not replaced by the other. */
+static int
+transport_there(const struct remote_conf *conf, char *err, size_t errsize)
+{
+	char path[PATH_MAX];
+
+	settings_path(path,
+	    conf->transport == TRANSPORT_QVM_RUN ? PATH_QVM_RUN : PATH_QREXEC);
+	if (access(path, X_OK) == 0)
+		return 0;
+	(void)snprintf(err, errsize,
+	    "%s: %s: install it, or name another QVM_REMOTE_TRANSPORT", path,
+	    strerror(errno));
+	return -1;
+}
+
 int
 settings_load(char *err, size_t errsize)
 {
@@ -136,12 +152,8 @@ settings_load(char *err, size_t errsize)
 		return -1;
 	if (dom0_user(&next.conf, &next, err, errsize) == -1)
 		return -1;
-	/* What was asked for is not replaced by what can start a VM. */
-	if (next.conf.transport != TRANSPORT_QVM_RUN) {
-		(void)snprintf(err, errsize,
-		    "QVM_REMOTE_TRANSPORT: this version has qvm-run alone");
+	if (transport_there(&next.conf, err, errsize) == -1)
 		return -1;
-	}
 	settings = next;
 	return 0;
 }

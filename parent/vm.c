@@ -351,6 +351,7 @@ poller_settings(struct vm *vm, int verifier_fd)
 	    .uid = settings.dom0_uid,
 	    .gid = settings.dom0_gid,
 	    .qubes_gid = settings.qubes_gid,
+	    .transport = settings.conf.transport,
 	};
 
 	memcpy(set.root, settings.root, strlen(settings.root));

@@ -163,7 +163,7 @@ readable(struct event *ev, uint32_t revents)
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n == -1)
-		fatal("qvm-run: read");
+		fatal("the VM's pipe: read");
 	if (n == 0) {
 		at_end = true;
 		hear_watch(false);

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "policy/policy.h"
 #include "poller/session.h"
 #include "privsep/log.h"
 #include "privsep/path.h"
@@ -45,7 +46,7 @@ await_session(struct msg_session *s)
 	if (!imsg_text_ok(s->vm, sizeof(s->vm)) ||
 	    !vm_name_valid(s->vm, strnlen(s->vm, sizeof(s->vm))) ||
 	    !imsg_text_ok(s->user, sizeof(s->user)) || s->user[0] == '\0' ||
-	    s->user[0] == '-')
+	    s->user[0] == '-' || s->transport > TRANSPORT_QREXEC_CLIENT)
 		fatalx("parent: a bad session");
 }
 

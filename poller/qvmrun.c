@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "policy/policy.h"
 #include "privsep/event.h"
 #include "privsep/log.h"
 #include "privsep/path.h"
@@ -16,16 +17,51 @@
 /*
  * What runs in the VM: constant text without a secret.  The agent, where the
  * VM has one that speaks this protocol.  /dev/null: what follows on standard
- * input is the session's.
+ * input is the session's.  qvm-run's service is bash, qrexec-client's shell is
+ * the user's own, whatever that is: it only starts sh.
  */
-#define COMMAND(args)                                                \
-	"for q in qvm-remote \"$HOME/.local/bin/qvm-remote\"; do "   \
-	"case \"$(\"$q\" --version </dev/null 2>/dev/null)\" in "    \
-	"*'protocol 2'|*'protocol 2'[!0-9]*) exec \"$q\" agent" args \
-	";; esac; "                                                  \
-	"done; echo 'qvm-remote: no agent of protocol 2 in PATH or " \
-	"~/.local/bin' >&2; exit 127"
+#define COMMAND(args)                                                          \
+	"exec /bin/sh -c '"                                                    \
+	"for q in qvm-remote \"$HOME/.local/bin/qvm-remote\"; do "             \
+	"case \"$(\"$q\" --version </dev/null 2>/dev/null)\" in "              \
+	"*\"protocol 2\"|*\"protocol 2\"[!0-9]*) exec \"$q\" agent" args ";; " \
+	"esac; done; "                                                         \
+	"echo \"qvm-remote: no agent of protocol 2 in PATH or "                \
+	"~/.local/bin\" >&2; exit 127'"
 static char command[] = COMMAND(""), command_once[] = COMMAND(" --poll");
+
+/* A command line: each has what the real program wants, and no option more. */
+#define ARGS_MAX 9
+
+static const char *
+qvm_run(const struct msg_session *s, char *cmd, char *argv[ARGS_MAX])
+{
+	static char name[] = "qvm-run", pass_io[] = "--pass-io";
+	static char no_start[] = "--no-autostart", no_gui[] = "--no-gui";
+	static char as[] = "--user", vm[sizeof(s->vm)], user[sizeof(s->user)];
+	char *const args[ARGS_MAX] = {name, pass_io, no_start, no_gui, as, user,
+	    vm, cmd, NULL};
+
+	memcpy(vm, s->vm, sizeof(vm));
+	memcpy(user, s->user, sizeof(user));
+	memcpy(argv, args, sizeof(args));
+	return PATH_QVM_RUN;
+}
+
+static const char *
+qrexec_client(const struct msg_session *s, const char *cmd,
+    char *argv[ARGS_MAX])
+{
+	static char name[] = "qrexec-client", domain[] = "-d";
+	static char vm[sizeof(s->vm)];
+	static char text[sizeof(s->user) + sizeof(command_once)];
+	char *const args[ARGS_MAX] = {name, domain, vm, text, NULL};
+
+	memcpy(vm, s->vm, sizeof(vm));
+	(void)snprintf(text, sizeof(text), "%s:%s", s->user, cmd);
+	memcpy(argv, args, sizeof(args));
+	return PATH_QREXEC;
+}
 
 static void __attribute__((noreturn)) give_up(const char *what)
 {
@@ -35,20 +71,13 @@ static void __attribute__((noreturn)) give_up(const char *what)
 }
 
 static void __attribute__((noreturn)) child(const char *path,
-    const struct msg_session *s, bool once, const int fds[3])
+    const struct msg_session *s, char *const argv[], const int fds[3])
 {
-	char vm[sizeof(s->vm)], user[sizeof(s->user)];
-	char name[] = "qvm-run", pass_io[] = "--pass-io";
-	char no_start[] = "--no-autostart", no_gui[] = "--no-gui";
-	char as[] = "--user", env_path[] = "PATH=/usr/bin:/bin";
-	char env_home[] = "HOME=/", env_lang[] = "LC_ALL=C.UTF-8";
-	char *const argv[] = {name, pass_io, no_start, no_gui, as, user, vm,
-	    once ? command_once : command, NULL};
+	char env_path[] = "PATH=/usr/bin:/bin", env_home[] = "HOME=/";
+	char env_lang[] = "LC_ALL=C.UTF-8";
 	char *const envp[] = {env_path, env_home, env_lang, NULL};
 	int i;
 
-	memcpy(vm, s->vm, sizeof(vm));
-	memcpy(user, s->user, sizeof(user));
 	event_child_signals();
 	for (i = 0; i < 3; i++)
 		if (dup2(fds[i], i) == -1)
@@ -81,11 +110,16 @@ void
 qvmrun_start(struct qvmrun *q, const char *root, const struct msg_session *s,
     bool once)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], *argv[ARGS_MAX];
+	char *cmd = once ? command_once : command;
+	const char *program;
 	int in[2], out[2], err[2];
 
-	if (path_join(path, sizeof(path), root, PATH_QVM_RUN) == -1)
-		fatal("qvm-run");
+	program = s->transport == TRANSPORT_QREXEC_CLIENT
+	    ? qrexec_client(s, cmd, argv)
+	    : qvm_run(s, cmd, argv);
+	if (path_join(path, sizeof(path), root, program) == -1)
+		fatal("%s", program);
 	make_pipe(in);
 	make_pipe(out);
 	make_pipe(err);
@@ -93,7 +127,7 @@ qvmrun_start(struct qvmrun *q, const char *root, const struct msg_session *s,
 	if (q->pid == -1)
 		fatal("fork");
 	if (q->pid == 0)
-		child(path, s, once, (const int[3]){in[0], out[1], err[1]});
+		child(path, s, argv, (const int[3]){in[0], out[1], err[1]});
 	(void)close(in[0]);
 	(void)close(out[1]);
 	(void)close(err[1]);

@@ -189,7 +189,7 @@ write_some(void)
 		return false;
 	}
 	if (n == -1)
-		fatal("qvm-run: write");
+		fatal("the VM's pipe: write");
 	progress_ms = now_monotonic_ms();
 	out.off += (size_t)n;
 	if (out.off == out.len)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "imsg/imsg.h"
+#include "policy/policy.h"
 #include "wire/frame.h"
 #include "privsep/path.h"
 
@@ -28,6 +29,7 @@
 static char root[64];
 static char prog[4096];
 static pid_t pid;
+static enum transport transport; /* qvm-run, if not said */
 static struct imsg_end par, ver;
 static struct imsg m;
 
@@ -37,7 +39,7 @@ static struct imsg m;
 	"bytes() { dd bs=1 count=$1 2>/dev/null >>\"$log\"; }\n"         \
 	"rest() { cat >/dev/null; }\n"                                   \
 	"ready() { line; echo \"ready 2 test/1 ${1-wait}\"; }\n"         \
-	"log=${0%/usr/bin/qvm-run}/tmp/log\n"
+	"log=${0%/usr/bin/*}/tmp/log\n"
 
 static void
 join(char *out, size_t size, const char *path)
@@ -74,7 +76,8 @@ make_root(const char *script)
 	make_folder("/tmp", 0777);
 	join(path, sizeof(path), "/tmp/fifo");
 	ATF_REQUIRE(mkfifo(path, 0600) == 0 && chmod(path, 0666) == 0);
-	join(path, sizeof(path), PATH_QVM_RUN);
+	join(path, sizeof(path),
+	    transport == TRANSPORT_QVM_RUN ? PATH_QVM_RUN : PATH_QREXEC);
 	f = fopen(path, "w");
 	ATF_REQUIRE(f != NULL);
 	ATF_REQUIRE(fprintf(f, "%s%s\n", SCRIPT_HEAD, script) > 0);
@@ -156,7 +159,8 @@ start(const atf_tc_t *tc, const char *script)
 	    .user = "user",
 	    .uid = NOBODY,
 	    .gid = NOBODY,
-	    .qubes_gid = GROUP};
+	    .qubes_gid = GROUP,
+	    .transport = transport};
 	int own[2], vers[2];
 
 #ifdef __SANITIZE_ADDRESS__
@@ -378,15 +382,28 @@ CASE(the_session_opens_after_a_greeting)
 	check_log("qvm-remote 2\n");
 }
 
+/* The command line, with CMD for what the VM runs, and the environment. */
+#define SAY_ARGS                                                       \
+	"for a; do case $a in *exec*agent*) a=${a%%exec*}CMD;; esac; " \
+	"echo \"$a\" >>\"$log\"; done; "                               \
+	"env | sort >>\"$log\"; ready; rest"
+
 CASE(qvm_run_is_asked_for_the_vm_and_not_to_start_it)
 {
-	start(tc,
-	    "shift_out() { for a; do case $a in for*) a=CMD;; esac; "
-	    "echo \"$a\" >>\"$log\"; done; }; shift_out \"$@\"; "
-	    "env | sort >>\"$log\"; ready; rest");
+	start(tc, SAY_ARGS);
 	expect(&ver, IMSG_OPEN);
 	check_log("--pass-io\n--no-autostart\n--no-gui\n--user\nuser\nwork\n"
 		  "CMD\nHOME=/\nLC_ALL=C.UTF-8\nPATH=/usr/bin:/bin\nPWD=/\n"
+		  "qvm-remote 2\n");
+}
+
+CASE(qrexec_client_is_asked_for_the_vm_as_its_user)
+{
+	transport = TRANSPORT_QREXEC_CLIENT;
+	start(tc, SAY_ARGS);
+	expect(&ver, IMSG_OPEN);
+	check_log("-d\nwork\nuser:CMD\n"
+		  "HOME=/\nLC_ALL=C.UTF-8\nPATH=/usr/bin:/bin\nPWD=/\n"
 		  "qvm-remote 2\n");
 }
 
@@ -661,6 +678,7 @@ ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, the_session_opens_after_a_greeting);
 	ATF_TP_ADD_TC(tp, qvm_run_is_asked_for_the_vm_and_not_to_start_it);
+	ATF_TP_ADD_TC(tp, qrexec_client_is_asked_for_the_vm_as_its_user);
 	ATF_TP_ADD_TC(tp, the_poller_has_given_up_all);
 	ATF_TP_ADD_TC(tp, qvm_run_has_given_up_all);
 	ATF_TP_ADD_TC(tp, qvm_run_gets_three_descriptors);

@@ -21,6 +21,7 @@
 #define PATH_CGROUP    "/run/qvm-remote/cgroup"
 #define PATH_QUBES_RUN "/run/qubes"
 #define PATH_QVM_RUN   "/usr/bin/qvm-run"
+#define PATH_QREXEC    "/usr/bin/qrexec-client"
 #define PATH_LIBEXEC   PREFIX "/libexec/qvm-remote"
 
 #define USER_POLLER   "qvm-remote-poll"

@@ -97,12 +97,24 @@ a_vm_whose_policy_is_not_enforced_is_not_served_body() {
     only_vm2 'vm1.conf:1: mode: this version'
 }
 
+# What serves goes on serving.
 bed_test a_transport_that_is_not_there_is_an_error
 a_transport_that_is_not_there_is_an_error_body() {
-    bed_up 1
-    atf_check "$regress/bed" stop
+    BED_TRANSPORT='' bed_up 1
+    atf_check in_vm vm1 qvm-remote true
+    rm "$BED/usr/bin/qrexec-client"
     echo 'QVM_REMOTE_TRANSPORT=qrexec-client' >>"$BED/etc/qubes/remote.conf"
-    atf_check -s exit:1 -e match:'QVM_REMOTE_TRANSPORT: this version' \
+    reload
+    atf_check -o match:"old settings stay: $BED/usr/bin/qrexec-client: No such" \
+        cat "$BED/daemon.log"
+    atf_check -o inline:'on\n' in_vm vm1 qvm-remote 'echo on'
+    atf_check "$regress/bed" stop
+    atf_check -s exit:1 -e match:'usr/bin/qrexec-client: No such file' \
+        -e match:'install it, or name another QVM_REMOTE_TRANSPORT' \
+        in_dom0 qvm-remote-dom0
+    rm "$BED/usr/bin/qvm-run"
+    sed -i '/TRANSPORT/d' "$BED/etc/qubes/remote.conf"
+    atf_check -s exit:1 -e match:'usr/bin/qvm-run: No such file' \
         in_dom0 qvm-remote-dom0
 }
 
