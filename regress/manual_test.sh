@@ -1,0 +1,100 @@
+#!/usr/bin/env atf-sh
+# qvm-remote-log(5) says what the log holds.
+. "$(atf_get_srcdir)/lib.sh"
+
+log_manual() {
+    python3 "$regress/log_manual.py" "$@"
+}
+
+# What a clean life leaves, and what a crash does.
+many_records() {
+    in_vm vm1 qvm-remote --note 'for a test' -t 20 'cat; echo ok; echo no >&2' \
+        >/dev/null 2>&1 || atf_fail "run"
+    printf 'x\377\n' | in_vm vm1 qvm-remote -i 'cat; printf "\377" >&2' \
+        >/dev/null 2>&1 || atf_fail "input"
+    in_vm vm1 qvm-remote --check true >/dev/null || atf_fail "check"
+    in_vm vm1 qvm-remote ping >/dev/null || atf_fail "ping"
+    in_vm vm1 qvm-remote -t 86400 true 2>/dev/null
+    forge vm1 --key "$(other_key)" --wait 20 >/dev/null
+    id=$(in_vm vm1 qvm-remote --detach 'sleep 60') || atf_fail "detach"
+    wait_for "in_vm vm1 test -e .qvm-remote/queue/running/$id.auth"
+    in_vm vm1 qvm-remote cancel "$id" || atf_fail "cancel"
+    wait_result vm1 "$id"
+    atf_check -o ignore in_dom0 qvm-remote-dom0 clock accept
+    # The answer is owed over a restart, and a cancel waits for its request.
+    forge vm1 --kind cancel --id 20260218-143022-1234-a1b2c3d4 >/dev/null
+    wait_for '[ "$(count_log "before its request")" = 1 ]'
+    in_vm vm1 qvm-remote --detach 'sleep 2; echo late' >/dev/null ||
+        atf_fail "late"
+    wait_for '[ "$(count_log "echo late")" = 1 ]'
+    "$regress/bed" halt vm1
+    wait_for '[ "$(count_log "\"exit\":0.*late")" = 1 ]'
+}
+
+bed_test every_event_and_field_of_a_log_is_in_the_manual
+every_event_and_field_of_a_log_is_in_the_manual_body() {
+    bed_up 1
+    many_records
+    kill -9 "$(role_pid verifier)"
+    wait_for '[ -z "$(bed_processes)" ]'
+    atf_check "$regress/bed" start
+    "$regress/bed" boot vm1
+    wait_for '[ "$(count_log "\"event\":\"delivered\"")" -ge 6 ]'
+    atf_check "$regress/bed" stop
+    cat_log >log
+    python3 -c 'import json
+print(*sorted({json.loads(line)["event"] for line in open("log")}))' >events
+    for event in start stop key session session-end intent result refused \
+        cancel delivered clock-accept snapshot snapshot-key snapshot-memory \
+        snapshot-vm snapshot-request snapshot-cancel; do
+        grep -qw "$event" events || atf_fail "no $event: $(cat events)"
+    done
+    atf_check -o empty log_manual "$TREE/man/qvm-remote-log.5" \
+        "$TREE"/verifier/*.c <log
+}
+
+atf_test_case what_the_manual_does_not_say_is_named
+what_the_manual_does_not_say_is_named_body() {
+    cat >new.c <<'END'
+static void
+record_new(void)
+{
+	rec = journal_begin("new", NULL, NULL);
+	record_str(rec, "colour", value);
+	record_event(vm, "other", "shade", value);
+}
+static void
+handed_on(const char *name)
+{
+	rec = journal_begin(name, NULL, NULL);
+}
+END
+    printf '%s\n' '{"seq":"1","event":"stop","why":1}' '{"event":"odd"}' >log
+    log_manual "$TREE/man/qvm-remote-log.5" "$TREE"/verifier/*.c new.c \
+        <log >said || atf_fail "log_manual"
+    sed 's/^.*new\.c/new.c/' said | sort >have
+    sort >want <<'END'
+event new
+event odd
+event other
+event stop: field why
+field colour
+field seq: not of the kind "1"
+field shade
+field why: not of the kind 1
+new.c: handed_on writes an event that this test cannot read
+END
+    atf_check diff want have
+    sed '/^\.It Li boot Pq/,/^\.It/d' "$TREE/man/qvm-remote-log.5" >page
+    atf_check -o match:'^field boot$' log_manual page "$TREE"/verifier/*.c \
+        </dev/null
+    sed 's/^\.It Cm stop$/.It Cm fly\nNo fields.\n&/' \
+        "$TREE/man/qvm-remote-log.5" >with-more
+    atf_check -o inline:'event fly is written nowhere\n' \
+        log_manual with-more "$TREE"/verifier/*.c </dev/null
+}
+
+atf_init_test_cases() {
+    bed_add_tests
+    atf_add_test_case what_the_manual_does_not_say_is_named
+}
