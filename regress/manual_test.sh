@@ -1,5 +1,6 @@
 #!/usr/bin/env atf-sh
-# qvm-remote-log(5) says what the log holds.
+# qvm-remote-log(5) says what the log holds, qvm-remote-protocol(7) what a client
+# and an agent say.
 . "$(atf_get_srcdir)/lib.sh"
 
 log_manual() {
@@ -94,7 +95,73 @@ END
         log_manual with-more "$TREE"/verifier/*.c </dev/null
 }
 
+# The bytes that another implementation is to make.
+atf_test_case examples_of_the_protocol_hold
+examples_of_the_protocol_hold_body() {
+    cat >check.py <<'END'
+import hashlib, hmac, re, sys
+page = open(sys.argv[1], encoding="ascii").read()
+key, name = bytes(range(32)), b"20260218-143022-1234-a1b2c3d4"
+
+def mac(key, text):
+    return hmac.new(key, text, hashlib.sha256)
+
+def block(first):
+    return re.search(r"^%s\n(?:[a-z]+ .*\n)*mac [0-9a-f]{64}\n" % first, page,
+                     re.M)[0].encode()
+
+def signed(text, what, *more):
+    of = mac(key, b"qvm-remote %s key 2" % what).digest()
+    assert what.decode() + " key " + of.hex() in page
+    covered = b"".join([b"qvm-remote %s 2\n" % what, *more, text[:-69]])
+    assert text[-69:] == b"mac %s\n" % mac(of, covered).hexdigest().encode()
+
+token, receipt = block("qvm-remote-auth 2"), block("qvm-remote-receipt 2")
+signed(token, b"request", name, b"\n")
+signed(receipt, b"receipt")
+for text in (b"qvm-remote key fingerprint 2\n" + key, token, b"echo ok\n", b"ok\n"):
+    assert hashlib.sha256(text).hexdigest()[:16] in page, text
+assert "%d 8 0" % len(token) in page and "0 %d\n" % len(receipt) in page
+assert key.hex() in page.replace("\\:", "")
+END
+    atf_check python3 check.py "$TREE/man/qvm-remote-protocol.7"
+}
+
+atf_test_case every_frame_and_status_is_in_the_manual
+every_frame_and_status_is_in_the_manual_body() {
+    page=$TREE/man/qvm-remote-protocol.7
+    sed -n 's/^ *\[FRAME_[A-Z_]*\] = {FRAME_[A-Z0-9]*, "\([^"]*\)".*/\1/p' \
+        "$TREE/wire/frame.c" >frames
+    atf_check -o inline:'16\n' grep -c . frames
+    while read -r frame; do
+        grep -q "^\.It Cm $frame\( \|\$\)" "$page" || atf_fail "$frame"
+    done <frames
+    sed -n 's/^\tX([A-Z_]*, "\([a-z-]*\)", .*/\1/p' "$TREE/wire/receipt.h" \
+        >statuses
+    atf_check -o inline:'11\n' grep -c . statuses
+    while read -r status; do
+        grep -q "^\.It Li $status Ta" "$page" || atf_fail "$status"
+    done <statuses
+}
+
+bed_test the_smallest_client_works
+the_smallest_client_works_body() {
+    bed_up 1
+    mandoc -T ascii -O width=200 "$TREE/man/qvm-remote-protocol.7" |
+        sed 's/.\x08//g' | sed -n '/^ *hmac() {/,/^ *For tests/p' |
+        sed '$d' >client.sh
+    { cat client.sh; echo 'ask "echo hi; exit 3"'; } >right
+    atf_check -s exit:3 -o inline:'hi\n' in_vm vm1 sh <right
+    # Where the receipt is another one's, it does not believe the output.
+    { sed 's/receipt key 2/receipt key 3/' client.sh; cat; } >wrong <<'END'
+ask 'echo hi'
+END
+    atf_check -s exit:255 in_vm vm1 sh <wrong
+}
+
 atf_init_test_cases() {
     bed_add_tests
     atf_add_test_case what_the_manual_does_not_say_is_named
+    atf_add_test_case examples_of_the_protocol_hold
+    atf_add_test_case every_frame_and_status_is_in_the_manual
 }
