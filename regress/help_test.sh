@@ -88,6 +88,54 @@ what_help_names_completes_and_nothing_else_body() {
     done
 }
 
+atf_test_case words_of_help_are_found_in_each_of_its_forms
+words_of_help_are_found_in_each_of_its_forms_body() {
+    cat >program <<'END'
+#!/bin/sh
+case $* in
+--help) cat <<'TEXT'
+usage: program [--not-looked-at]
+
+  -x, --long=ARG  what it is for
+      --other     --not-this
+
+  key show [--all] [-n N]   show the key
+  policy         check [VM]
+                  looks at [--nothing]
+  queue          [status|clean] [--json]
+                  shows it
+TEXT
+    ;;
+'--root / key show --help')
+    printf 'usage: program key show [--all] [-q]\n  -z, --zed  it\n  -h, --help\n'
+    ;;
+*) echo --never; exit 2 ;;
+esac
+END
+    chmod 755 program
+    sort >want <<'END'
+ -x
+ --long
+ --other
+ key
+ policy
+ queue
+key show
+key show --all
+key show -n
+key show -q
+key show -z
+key show --zed
+policy check
+queue status
+queue clean
+queue --json
+END
+    python3 "$regress/help_words.py" list ./program --root / |
+        tr '\t' ' ' | sort >have
+    atf_check diff want have
+}
+
 # completes LINE WORD...: exactly these, in each shell.
 completes() {
     line=$1
@@ -140,6 +188,7 @@ values_complete_as_what_they_are_body() {
 atf_init_test_cases() {
     atf_add_test_case what_help_names_is_in_the_manual
     atf_add_test_case what_is_not_in_the_manual_is_named
+    atf_add_test_case words_of_help_are_found_in_each_of_its_forms
     atf_add_test_case what_help_names_completes_and_nothing_else
     atf_add_test_case values_complete_as_what_they_are
 }
