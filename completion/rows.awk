@@ -3,8 +3,8 @@
 # A line of a table is an option (`-x, --long=KIND`), or words in lower case, and
 # then options of theirs in brackets (`[-x KIND]`, `[--long]`) and arguments: the
 # first one's KIND may complete, and `KIND...` is any number of them.  KIND is one
-# of those that the three files know, FILE, DIR, VM and ID; any other name
-# completes nothing.
+# of those that the three files know, FILE, DIR, VM and ID, or COMMAND, which is
+# all that follows, and dom0's; any other name completes nothing.
 #
 # A row is `where|word|KIND|what for`, quoted for a shell, and then `end`, which
 # the caller sets.  where: the words before it; word: 1 for a first argument, *

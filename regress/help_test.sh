@@ -182,6 +182,8 @@ values_complete_as_what_they_are_body() {
     completes 'qvm-remote -t 5 ke' key
     completes 'qvm-remote ls n' ''
     completes 'qvm-remote -- ke' ''
+    completes 'qvm-remote --no-shell ke' ''
+    completes 'qvm-remote -q --no-shell ls ke' ''
     atf_check test ! -e empty/x
 }
 
