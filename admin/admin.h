@@ -20,6 +20,9 @@ int command_authorize(int argc, char **argv);
 int command_revoke(int argc, char **argv);
 int command_keys(int argc, char **argv);
 int command_log(int argc, char **argv);
+int command_log_verify(int argc, char **argv);
+int command_log_checkpoint(int argc, char **argv);
+int command_log_init(int argc, char **argv);
 int command_status(int argc, char **argv);
 int command_clock(int argc, char **argv);
 
@@ -84,9 +87,6 @@ void key_input(const char *vm, const char *argument, uint8_t key[KEY_LEN],
 
 /* control.c: prints the running daemon's checkpoint; false: none runs. */
 bool control_checkpoint(void);
-
-/* init.c: log init */
-int log_init(int argc, char **argv);
 
 /* uuid.c: the VM's UUID, of the running one or from qvm-prefs. */
 bool vm_uuid(const char *vm, char uuid[UUID_LEN + 1]);

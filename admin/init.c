@@ -293,7 +293,7 @@ parse_init(int argc, char **argv)
 }
 
 int
-log_init(int argc, char **argv)
+command_log_init(int argc, char **argv)
 {
 	const struct passwd *pw;
 	bool follows = false;

@@ -434,8 +434,8 @@ parse_verify(int argc, char **argv)
 		usage_error("log verify: too many words");
 }
 
-static int
-verify(int argc, char **argv)
+int
+command_log_verify(int argc, char **argv)
 {
 	static struct log log;
 
@@ -444,8 +444,8 @@ verify(int argc, char **argv)
 	return log_verify(&log);
 }
 
-static int
-checkpoint(int argc, char **argv)
+int
+command_log_checkpoint(int argc, char **argv)
 {
 	static struct log log;
 
@@ -458,26 +458,12 @@ checkpoint(int argc, char **argv)
 	return log_checkpoint(&log);
 }
 
-static const struct {
-	const char *name;
-	int (*run)(int argc, char **argv);
-} verbs[] = {
-    {"verify", verify},
-    {"checkpoint", checkpoint},
-    {"init", log_init},
-};
-
 int
 command_log(int argc, char **argv)
 {
 	struct options o = {.count = SHOW_DEFAULT};
 	static struct log log;
-	size_t i;
 
-	for (i = 0; argc > 1 && i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-		if (strcmp(argv[1], verbs[i].name) == 0)
-			return verbs[i].run(argc - 1, argv + 1);
-	}
 	parse_options(argc, argv, &o);
 	if (optind < argc)
 		usage_error("log: too many words");

@@ -14,6 +14,7 @@
 #include "admin/admin.h"
 #include "imsg/messages.h"
 
+/* A command of two words stands behind that of its first one. */
 static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
@@ -31,26 +32,42 @@ static const struct command {
 	"takes dom0's present time as right, after it was wrong"},
     {"log", command_log, "[-n N] [--vm VM] [--id ID] [--json]",
 	"shows the last requests"},
-    /* log.c's: */
-    {"log verify", NULL, "[--key FILE|-]...",
+    {"log verify", command_log_verify, "[--key FILE|-]...",
 	"checks the log's chain and, with its keys, its seals"},
-    {"log checkpoint", NULL, "", "prints a line to keep elsewhere"},
-    {"log init", NULL, "[--key-file FILE]",
+    {"log checkpoint", command_log_checkpoint, "",
+	"prints a line to keep elsewhere"},
+    {"log init", command_log_init, "[--key-file FILE]",
 	"begins the seals anew, and shows their key once"},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-static const struct command *
-command_find(const char *name)
+static bool
+first_word_is(const struct command *c, const char *word)
 {
-	size_t i;
+	size_t len = strcspn(c->name, " ");
 
-	for (i = 0; i < COMMANDS; i++) {
-		if (commands[i].run != NULL &&
-		    strcmp(commands[i].name, name) == 0)
-			return &commands[i];
+	return strlen(word) == len && memcmp(c->name, word, len) == 0;
+}
+
+/* NULL: none; count becomes the number of words that it has. */
+static const struct command *
+command_find(char **words, int *count)
+{
+	const struct command *c, *found = NULL;
+	const char *verb;
+	int given = *count;
+
+	for (c = commands; c < commands + COMMANDS; c++) {
+		if (!first_word_is(c, words[0]))
+			continue;
+		verb = strchr(c->name, ' ');
+		if (verb != NULL &&
+		    (given < 2 || strcmp(words[1], verb + 1) != 0))
+			continue;
+		found = c;
+		*count = verb == NULL ? 1 : 2;
 	}
-	return NULL;
+	return found;
 }
 
 static void
@@ -72,6 +89,56 @@ help(void)
 	for (i = 0; i < COMMANDS; i++)
 		printf("  %-14s %s\n%18s%s\n", commands[i].name,
 		    commands[i].args, "", commands[i].help);
+}
+
+static bool
+asks_for_help(const char *word)
+{
+	return strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0;
+}
+
+/* Of the command and of those whose first word it is; returns if none is. */
+static void
+command_help(const char *name)
+{
+	const struct command *c;
+	bool found = false;
+	size_t len = strlen(name);
+
+	for (c = commands; c < commands + COMMANDS; c++) {
+		if (strncmp(c->name, name, len) != 0 ||
+		    (c->name[len] != '\0' && c->name[len] != ' '))
+			continue;
+		printf("%s qvm-remote-dom0 [--root DIR] %s%s%s\n"
+		       "           %s\n",
+		    found ? "      " : "usage:", c->name,
+		    c->args[0] == '\0' ? "" : " ", c->args, c->help);
+		found = true;
+	}
+	if (!found)
+		return;
+	finish_output();
+	exit(0);
+}
+
+/* The command that words name, and how many words do. */
+static const struct command *
+command_of(char **words, int *count)
+{
+	int i, given = *count;
+	const struct command *c = command_find(words, count);
+
+	if (c == NULL) {
+		if (given > 1 && asks_for_help(words[1]))
+			command_help(words[0]);
+		usage_error("unknown command %s%s%s", words[0],
+		    given > 1 ? " " : "", given > 1 ? words[1] : "");
+	}
+	for (i = *count; i < given && strcmp(words[i], "--") != 0; i++) {
+		if (asks_for_help(words[i]))
+			command_help(c->name);
+	}
+	return c;
 }
 
 /* What stands before the command, and what of it the daemon gets. */
@@ -170,14 +237,13 @@ main(int argc, char **argv)
 {
 	const struct command *command = NULL;
 	struct given given = {.count = 0};
-	int first;
+	int first, words;
 
 	parse_options(argc, argv, &given);
 	first = optind;
-	if (first < argc) {
-		command = command_find(argv[first]);
-		if (command == NULL)
-			usage_error("unknown command %s", argv[first]);
+	words = argc - first;
+	if (words > 0) {
+		command = command_of(argv + first, &words);
 		if (given.only != NULL)
 			usage_error("%s before a command: it is the daemon's",
 			    given.only);
@@ -188,5 +254,6 @@ main(int argc, char **argv)
 		daemon_start(given.options, given.count);
 	/* The command parses its own words from their beginning. */
 	optind = 0;
+	first += words - 1;
 	return command->run(argc - first, argv + first);
 }

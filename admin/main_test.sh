@@ -12,6 +12,27 @@ help_and_version_are_answers_body() {
         "$here/qvm-remote-dom0" --version
 }
 
+# What --help lists, each with its own.
+root_test every_command_has_help
+every_command_has_help_body() {
+    make_root
+    dom0 --help | sed -n 's/^  \([a-z][a-z ]\{13\}\) .*/\1/p' |
+        sed 's/ *$//' >commands
+    atf_check -o match:'^keys$' -o match:'^log checkpoint$' cat commands
+    while read -r command; do
+        for option in -h --help '--json --help'; do
+            # shellcheck disable=SC2086 # words are words
+            atf_check -o match:"^usage: qvm-remote-dom0 .* $command( |\$)" \
+                dom0 $command $option
+        done
+    done <commands
+    # Those of one word first, and what is behind `--` is no option.
+    atf_check -o match:' log verify ' -o not-match:revoke dom0 log --help
+    atf_check -s exit:2 -e match:'too many words' dom0 log -- --help
+    atf_check -s exit:2 -e match:'unknown command logs --help' \
+        dom0 logs --help
+}
+
 root_test wrong_usage_ends_with_2
 wrong_usage_ends_with_2_body() {
     make_root
@@ -26,6 +47,8 @@ wrong_usage_ends_with_2_body() {
 unknown
 log verify now
 log now
+logs
+lo
 log -n
 log -n 0
 log -n 100001

@@ -56,44 +56,45 @@ set_user(struct text *t, char out[VM_NAME_MAX + 1], const char *key,
 	return 0;
 }
 
+static const char *const transports[] = {
+    [TRANSPORT_QVM_RUN] = "qvm-run",
+    [TRANSPORT_QREXEC_CLIENT] = "qrexec-client",
+};
+
+const char *
+conf_transport_name(enum transport transport)
+{
+	return transports[transport];
+}
+
 static int
 set_transport(struct text *t, enum transport *out, const char *value)
 {
-	static const char *const names[] = {
-	    [TRANSPORT_QVM_RUN] = "qvm-run",
-	    [TRANSPORT_QREXEC_CLIENT] = "qrexec-client",
-	};
 	size_t i;
 
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(names[i], value) != 0)
+	for (i = 0; i < sizeof(transports) / sizeof(transports[0]); i++) {
+		if (strcmp(transports[i], value) != 0)
 			continue;
 		*out = (enum transport)i;
 		return 0;
 	}
 	return text_complain(t, "transport `%.40s`: must be %s or %s", value,
-	    names[TRANSPORT_QVM_RUN], names[TRANSPORT_QREXEC_CLIENT]);
+	    transports[TRANSPORT_QVM_RUN], transports[TRANSPORT_QREXEC_CLIENT]);
 }
 
 /* In each group the order counts: the first that is set in a source. */
-enum group {
-	GROUP_LIST,
-	GROUP_VM_USER,
-	GROUP_DOM0_USER,
-	GROUP_TRANSPORT
-};
 static const struct variable {
 	const char *name;
-	enum group group;
+	enum conf_group group;
 } variables[] = {
-    {"QVM_REMOTE_VMS", GROUP_LIST},
-    {"QUBES_REMOTE_VMS", GROUP_LIST},
-    {"QVM_REMOTE_VM", GROUP_LIST},
-    {"QUBES_REMOTE_VM", GROUP_LIST},
-    {"QVM_REMOTE_VM_USER", GROUP_VM_USER},
-    {"QUBES_REMOTE_VM_USER", GROUP_VM_USER},
-    {"QVM_REMOTE_DOM0_USER", GROUP_DOM0_USER},
-    {"QVM_REMOTE_TRANSPORT", GROUP_TRANSPORT},
+    {"QVM_REMOTE_VMS", CONF_LIST},
+    {"QUBES_REMOTE_VMS", CONF_LIST},
+    {"QVM_REMOTE_VM", CONF_LIST},
+    {"QUBES_REMOTE_VM", CONF_LIST},
+    {"QVM_REMOTE_VM_USER", CONF_VM_USER},
+    {"QUBES_REMOTE_VM_USER", CONF_VM_USER},
+    {"QVM_REMOTE_DOM0_USER", CONF_DOM0_USER},
+    {"QVM_REMOTE_TRANSPORT", CONF_TRANSPORT},
 };
 #define VARIABLES (sizeof(variables) / sizeof(variables[0]))
 
@@ -109,14 +110,20 @@ variable(const char *key)
 	return i;
 }
 
+const char *
+conf_variable(unsigned int i)
+{
+	return i < VARIABLES ? variables[i].name : NULL;
+}
+
 /* What follows comes from another source, and stands above all so far. */
 static void
 next_source(struct remote_conf *c)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(c->rank) / sizeof(c->rank[0]); i++)
-		c->rank[i] = VARIABLES;
+	for (i = 0; i < CONF_GROUPS; i++)
+		c->source[i].rank = VARIABLES;
 }
 
 static int
@@ -124,21 +131,22 @@ set(struct text *t, struct remote_conf *c, const char *key, const char *value)
 {
 	struct remote_conf unused;
 	unsigned int i = variable(key);
-	enum group group;
+	enum conf_group group;
 
 	if (i == VARIABLES)
 		return text_complain(t, "`%s` is no variable of ours", key);
 	group = variables[i].group;
 	/* What does not count must be right all the same. */
-	if (i > c->rank[group])
+	if (i > c->source[group].rank)
 		c = &unused;
 	else
-		c->rank[group] = i;
-	if (group == GROUP_LIST)
+		c->source[group] =
+		    (struct conf_source){variables[i].name, t->line, i};
+	if (group == CONF_LIST)
 		return set_list(t, c, value);
-	if (group == GROUP_TRANSPORT)
+	if (group == CONF_TRANSPORT)
 		return set_transport(t, &c->transport, value);
-	return set_user(t, group == GROUP_VM_USER ? c->vm_user : c->dom0_user,
+	return set_user(t, group == CONF_VM_USER ? c->vm_user : c->dom0_user,
 	    key, value);
 }
 
@@ -207,6 +215,6 @@ conf_set_vms(struct remote_conf *c, const char *value, char *err,
 {
 	struct text t = {.name = "--vm", .err = err, .errsize = errsize};
 
-	c->rank[GROUP_LIST] = 0;
+	c->source[CONF_LIST] = (struct conf_source){t.name, 0, 0};
 	return set_list(&t, c, value);
 }

@@ -199,6 +199,54 @@ ATF_TC_BODY(so_many_vms_and_no_more, tc)
 	}
 }
 
+/* NAME:LINE of what has set it. */
+static const char *
+source(enum conf_group group)
+{
+	static char text[64];
+	const struct conf_source *s = &c.source[group];
+
+	snprintf(text, sizeof(text), "%s:%u", s->name == NULL ? "-" : s->name,
+	    s->line);
+	return text;
+}
+
+ATF_TC_WITHOUT_HEAD(what_has_set_each_is_known);
+ATF_TC_BODY(what_has_set_each_is_known, tc)
+{
+	ATF_CHECK_EQ(0,
+	    parse("QVM_REMOTE_VM=a\n\nQUBES_REMOTE_VMS=b\n"
+		  "QUBES_REMOTE_VM_USER=u\n"));
+	ATF_CHECK_STREQ("QUBES_REMOTE_VMS:3", source(CONF_LIST));
+	ATF_CHECK_STREQ("QUBES_REMOTE_VM_USER:4", source(CONF_VM_USER));
+	ATF_CHECK_STREQ("-:0", source(CONF_DOM0_USER));
+	ATF_CHECK_STREQ("-:0", source(CONF_TRANSPORT));
+	ATF_CHECK_EQ(0, conf_set(&c, "QVM_REMOTE_VM", "x", err, sizeof(err)));
+	ATF_CHECK_STREQ("QVM_REMOTE_VM:0", source(CONF_LIST));
+	ATF_CHECK_STREQ("QUBES_REMOTE_VM_USER:4", source(CONF_VM_USER));
+	ATF_CHECK_EQ(0, conf_set_vms(&c, "y", err, sizeof(err)));
+	ATF_CHECK_STREQ("--vm:0", source(CONF_LIST));
+}
+
+ATF_TC_WITHOUT_HEAD(every_variable_can_be_named);
+ATF_TC_BODY(every_variable_can_be_named, tc)
+{
+	unsigned int i;
+
+	conf_default(&c);
+	for (i = 0; conf_variable(i) != NULL; i++) {
+		ATF_CHECK_EQ_MSG(0,
+		    conf_set(&c, conf_variable(i),
+			strstr(conf_variable(i), "TRANSPORT") != NULL
+			    ? conf_transport_name(TRANSPORT_QREXEC_CLIENT)
+			    : "x",
+			err, sizeof(err)),
+		    "%s", err);
+	}
+	ATF_CHECK_EQ(8, i);
+	ATF_CHECK_EQ(TRANSPORT_QREXEC_CLIENT, c.transport);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, without_a_file_all_vms_are_served);
@@ -210,5 +258,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, the_option_stands_above_all);
 	ATF_TP_ADD_TC(tp, what_is_wrong_is_named_with_its_line);
 	ATF_TP_ADD_TC(tp, so_many_vms_and_no_more);
+	ATF_TP_ADD_TC(tp, what_has_set_each_is_known);
+	ATF_TP_ADD_TC(tp, every_variable_can_be_named);
 	return atf_no_error();
 }

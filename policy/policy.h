@@ -162,6 +162,15 @@ enum transport {
 	TRANSPORT_QREXEC_CLIENT
 };
 
+/* What of remote.conf is one setting, by any of its names. */
+enum conf_group {
+	CONF_LIST,
+	CONF_VM_USER,
+	CONF_DOM0_USER,
+	CONF_TRANSPORT,
+	CONF_GROUPS
+};
+
 /* remote.conf, the seed's variables. */
 struct remote_conf {
 	bool vms_set; /* some list is set, even if empty */
@@ -170,8 +179,16 @@ struct remote_conf {
 	char vm_user[VM_NAME_MAX + 1];	 /* default "user" */
 	char dom0_user[VM_NAME_MAX + 1]; /* "" : first of group qubes */
 	enum transport transport;
-	unsigned int rank[4]; /* conf.c's: what has set each */
+	/* What has set each; name NULL: nothing has. */
+	struct conf_source {
+		const char *name;
+		unsigned int line; /* of the file; 0: not from there */
+		unsigned int rank; /* conf.c's */
+	} source[CONF_GROUPS];
 };
+/* The names of all variables, one after the other; NULL behind the last. */
+const char *conf_variable(unsigned int);
+const char *conf_transport_name(enum transport);
 void conf_default(struct remote_conf *);
 /*
  * KEY=VALUE, # comments, optional quotes; no shell.  As policy_parse.  Comes
