@@ -25,6 +25,8 @@ int command_log_checkpoint(int argc, char **argv);
 int command_log_init(int argc, char **argv);
 int command_status(int argc, char **argv);
 int command_clock(int argc, char **argv);
+int command_policy_check(int argc, char **argv);
+int command_policy_explain(int argc, char **argv);
 
 /* say.c: what people read.  No byte but printable ASCII leaves. */
 /* `qvm-remote-dom0: error: …`, and exit status 1. */
@@ -75,9 +77,12 @@ struct keyfile {
 /* Reads all, sorted by name; the caller wipes and frees them. */
 struct keyfile *keyfiles_read(int dir, size_t *count);
 void keyfiles_free(struct keyfile *, size_t count);
-/* 1: read; 0: there is none; -1: err says why it does not hold. */
-int policy_read(int dir, const char *vm, struct policy *, char *err,
-    size_t errsize);
+/*
+ * As policy_load: 1: read; 0: there is none; -1: err says why it does not
+ * hold, and begins with VM.conf.
+ */
+int policy_read(int dir, const char *vm, const struct policy_env *,
+    struct policy *, char *err, size_t errsize);
 
 /* keyinput.c: secrets, as a person or a pipe gives them.  Fatal on failure. */
 /* One line from the terminal, without echo: its length. */

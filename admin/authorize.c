@@ -69,7 +69,7 @@ check_policy(int dir, const char *vm)
 	char err[512], uuid[UUID_LEN + 1];
 	struct policy p;
 
-	switch (policy_read(dir, vm, &p, err, sizeof(err))) {
+	switch (policy_read(dir, vm, NULL, &p, err, sizeof(err))) {
 	case 0:
 		write_policy(dir, vm);
 		break;

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "admin/admin.h"
-#include "privsep/path.h"
 #include "wire/id.h"
 
 #define KEYFILES_MAX 4096
@@ -95,30 +94,28 @@ keyfiles_free(struct keyfile *list, size_t count)
 }
 
 int
-policy_read(int dir, const char *vm, struct policy *p, char *err,
-    size_t errsize)
+policy_read(int dir, const char *vm, const struct policy_env *env,
+    struct policy *p, char *err, size_t errsize)
 {
 	static char text[65536];
 	char name[VM_NAME_MAX + sizeof(".conf")];
-	char path[PATH_MAX + sizeof(name)], keys[PATH_MAX];
 	const char *why = NULL;
 	ssize_t n;
 
-	at_root(keys, PATH_KEYS);
 	snprintf(name, sizeof(name), "%s.conf", vm);
-	snprintf(path, sizeof(path), "%s/%s", keys, name);
 	n = read_file(dir, name, text, sizeof(text), 022, &why);
 	if (n == -1 && errno == ENOENT)
 		return 0;
 	if (n == -1) {
-		snprintf(err, errsize, "%s: %s", path,
+		snprintf(err, errsize, "%s: %s", name,
 		    errno != 0 ? strerror(errno) : why);
 		return -1;
 	}
 	if (n == (ssize_t)sizeof(text)) {
-		snprintf(err, errsize, "%s: too long", path);
+		snprintf(err, errsize, "%s: more than 64 KiB", name);
 		return -1;
 	}
-	return policy_parse(path, text, (size_t)n, p, err, errsize) == -1 ? -1
-									  : 1;
+	return policy_load(name, text, (size_t)n, env, p, err, errsize) == -1
+	    ? -1
+	    : 1;
 }

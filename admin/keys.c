@@ -85,7 +85,7 @@ show(int dir, const struct keyfile *list, size_t count, size_t self, bool json)
 		derive_keys(list[self].key, &derived);
 		row.fingerprint = derived.fingerprint;
 	}
-	got = policy_read(dir, list[self].vm, &policy, err, sizeof(err));
+	got = policy_read(dir, list[self].vm, NULL, &policy, err, sizeof(err));
 	if (got == 1 && policy.uuid[0] != '\0')
 		row.uuid = policy.uuid;
 	else if (got == 0)

@@ -30,6 +30,10 @@ static const struct command {
 	"shows the daemon's processes, log and VMs"},
     {"clock", command_clock, "accept",
 	"takes dom0's present time as right, after it was wrong"},
+    {"policy check", command_policy_check, "[--json] [VM]",
+	"says what is wrong with policies, and what is risky"},
+    {"policy explain", command_policy_explain, "VM COMMAND...",
+	"says whether VM may run it, by which line, as whom"},
     {"log", command_log, "[-n N] [--vm VM] [--id ID] [--json]",
 	"shows the last requests"},
     {"log verify", command_log_verify, "[--key FILE|-]...",
@@ -137,6 +141,9 @@ command_of(char **words, int *count)
 	for (i = *count; i < given && strcmp(words[i], "--") != 0; i++) {
 		if (asks_for_help(words[i]))
 			command_help(c->name);
+		/* Behind the VM stands a command with its own options. */
+		if (c->run == command_policy_explain && words[i][0] != '-')
+			break;
 	}
 	return c;
 }

@@ -46,6 +46,13 @@ wrong_usage_ends_with_2_body() {
 --vm
 unknown
 log verify now
+policy
+policy now
+policy check a b
+policy check --unknown
+policy explain
+policy explain work
+policy explain --unknown work ls
 log now
 logs
 lo
@@ -116,7 +123,8 @@ only_root_may_body() {
     chmod 0755 .
     # The build folder may be out of another user's reach.
     cp "$here/qvm-remote-dom0" ./copy
-    for words in '' keys log 'log verify' 'authorize work' 'revoke work'; do
+    for words in '' keys log 'log verify' 'authorize work' 'revoke work' \
+        'policy check' 'policy explain work ls'; do
         # shellcheck disable=SC2086 # words are words
         atf_check -s exit:1 -e match:'must be run as root' \
             setpriv --reuid=65534 --regid=65534 --clear-groups \

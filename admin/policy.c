@@ -1,0 +1,451 @@
+#include <dirent.h>
+#include <errno.h>
+#include <getopt.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "admin/admin.h"
+#include "policy/find.h"
+#include "privsep/path.h"
+#include "wire/id.h"
+
+/* policy check and policy explain: the policies that are there. */
+
+#define POLICIES_MAX 4096
+#define EXIT_DENIED  126 /* as qvm-remote ends in the VM */
+
+static char folder[PATH_MAX]; /* of the policies, as it is shown */
+
+/* As policy_read, of one that must be there; with all that it names. */
+static void
+policy_of(int dir, const char *vm, struct policy *p)
+{
+	static const struct policy_env env = {.find = policy_find};
+	char err[512];
+
+	switch (policy_read(dir, vm, &env, p, err, sizeof(err))) {
+	case 0:
+		fail("%s has no policy: it is not served", vm);
+	case -1:
+		fail("%s/%s", folder, err);
+	}
+}
+
+static int
+policies_folder(void)
+{
+	char path[PATH_MAX];
+	int dir = keys_folder(false);
+
+	at_root(path, PATH_KEYS);
+	escape(folder, sizeof(folder), path, strlen(path));
+	return dir;
+}
+
+/* check */
+
+struct checked {
+	char vm[VM_NAME_MAX + 1];
+	char user[VM_NAME_MAX + 1]; /* "" : root, or not known */
+};
+
+static struct {
+	bool json, bad;
+	unsigned int findings;
+	const char *vm;
+} check;
+
+/* text: "VM.conf:LINE: …", or without a line. */
+static void
+finding(const char *severity, const char *text)
+{
+	const char *place = text + strlen(check.vm) + strlen(".conf");
+	char *what;
+	unsigned long line = 0;
+
+	if (*place == ':' && place[1] >= '0' && place[1] <= '9') {
+		line = strtoul(place + 1, &what, 10);
+		place = what;
+	}
+	if (!check.json) {
+		printf("%s/%.*s: %s%s\n", folder, (int)(place - text), text,
+		    severity, place);
+	} else {
+		printf("%s{\"line\":", check.findings > 0 ? "," : "");
+		if (line > 0)
+			printf("%lu", line);
+		else
+			printf("null");
+		printf(",\"severity\":\"%s\",\"text\":", severity);
+		print_json(strncmp(place, ": ", 2) == 0 ? place + 2 : place);
+		putchar('}');
+	}
+	check.findings++;
+	if (strcmp(severity, "error") == 0)
+		check.bad = true;
+}
+
+static void
+take_warning(void *arg, const char *text)
+{
+	(void)arg;
+	finding("warning", text);
+}
+
+static void __attribute__((format(printf, 3, 4)))
+user_finding(const struct policy *p, const char *severity, const char *fmt, ...)
+{
+	char what[256], text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	snprintf(text, sizeof(text), "%s.conf:%u: user `%s` %s", check.vm,
+	    p->key_line[POLICY_KEY_USER], p->user, what);
+	finding(severity, text);
+}
+
+static bool
+in_group_qubes(const struct passwd *pw)
+{
+	const struct group *gr = getgrnam("qubes");
+	gid_t groups[256];
+	int i, count = (int)(sizeof(groups) / sizeof(groups[0]));
+
+	if (gr == NULL ||
+	    getgrouplist(pw->pw_name, pw->pw_gid, groups, &count) == -1)
+		return false;
+	for (i = 0; i < count; i++) {
+		if (groups[i] == gr->gr_gid)
+			return true;
+	}
+	return false;
+}
+
+/* What the text of a policy does not show: who its user is. */
+static void
+check_user(const struct policy *p, const struct checked *all, size_t count)
+{
+	const struct passwd *pw;
+	size_t i;
+
+	if (p->user[0] == '\0' || strcmp(p->user, "root") == 0)
+		return;
+	pw = getpwnam(p->user);
+	if (pw == NULL) {
+		user_finding(p, "error",
+		    "is not there: make it, or name one "
+		    "that is");
+		return;
+	}
+	if (pw->pw_uid == 0)
+		user_finding(p, "warning", "is root by another name");
+	else if (in_group_qubes(pw))
+		user_finding(p, "warning",
+		    "is in group qubes: as good as root");
+	for (i = 0; i < count; i++) {
+		if (strcmp(all[i].vm, check.vm) != 0 &&
+		    strcmp(all[i].user, p->user) == 0)
+			user_finding(p, "warning",
+			    "is also that of %s: each VM's commands can "
+			    "change what the other's do",
+			    all[i].vm);
+	}
+}
+
+/* What its one line says, to whoever may read all of it. */
+static void
+print_described(const struct policy *p)
+{
+	static char text[POLICY_DESCRIBE_MAX];
+	static struct policy shown;
+	size_t len;
+
+	shown = *p;
+	shown.hide = false;
+	len = policy_describe(&shown, false, text);
+	text[len - 1] = '\0';
+	if (check.json) {
+		print_json(text);
+		return;
+	}
+	printf("%s: %s%s\n", check.vm, text,
+	    p->key_line[POLICY_KEY_EXAMPLE] != 0 ? "; its examples hold" : "");
+}
+
+static bool
+check_one(int dir, const struct checked *one, const struct checked *all,
+    size_t count)
+{
+	static const struct policy_env env = {.find = policy_find,
+	    .warn = take_warning};
+	static struct policy p;
+	char err[512];
+	int got;
+
+	check.vm = one->vm;
+	check.findings = 0;
+	check.bad = false;
+	if (check.json) {
+		printf("{\"vm\":");
+		print_json(one->vm);
+		printf(",\"findings\":[");
+	}
+	got = policy_read(dir, one->vm, &env, &p, err, sizeof(err));
+	if (got == 1)
+		check_user(&p, all, count);
+	else if (got == 0)
+		snprintf(err, sizeof(err), "%s.conf: it is gone", one->vm);
+	if (got != 1)
+		finding("error", err);
+	if (check.json)
+		printf("],\"policy\":");
+	if (!check.bad)
+		print_described(&p);
+	else if (check.json)
+		printf("null");
+	if (check.json)
+		printf("}\n");
+	return !check.bad;
+}
+
+static int
+is_policy(const struct dirent *e)
+{
+	size_t len = strlen(e->d_name), cut = strlen(".conf");
+
+	return len > cut && strcmp(e->d_name + len - cut, ".conf") == 0 &&
+	    vm_name_valid(e->d_name, len - cut);
+}
+
+/* All that are there, sorted, each with its user. */
+static struct checked *
+policies_list(int dir, size_t *count)
+{
+	static struct policy p;
+	struct checked *list;
+	struct dirent **names;
+	char err[512];
+	int i, n;
+
+	n = scandirat(dir, ".", &names, is_policy, alphasort);
+	if (n == -1)
+		fail_errno("%s", folder);
+	if (n > POLICIES_MAX)
+		fail("more than %d policies", POLICIES_MAX);
+	list = calloc((size_t)n + 1, sizeof(*list));
+	if (list == NULL)
+		fail_errno("%s", folder);
+	for (i = 0; i < n; i++) {
+		memcpy(list[i].vm, names[i]->d_name,
+		    strlen(names[i]->d_name) - strlen(".conf"));
+		if (policy_read(dir, list[i].vm, NULL, &p, err, sizeof(err)) ==
+		    1)
+			memcpy(list[i].user, p.user, sizeof(p.user));
+		free(names[i]);
+	}
+	free(names);
+	*count = (size_t)n;
+	return list;
+}
+
+static const char *
+parse_check(int argc, char **argv)
+{
+	static const struct option options[] = {
+	    {"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c != 'j')
+			exit(EXIT_USAGE);
+		check.json = true;
+	}
+	if (argc - optind > 1)
+		usage_error("policy check: too many words");
+	if (optind < argc && !vm_name_valid(argv[optind], strlen(argv[optind])))
+		fail("`%s` is no VM's name", argv[optind]);
+	return optind < argc ? argv[optind] : NULL;
+}
+
+int
+command_policy_check(int argc, char **argv)
+{
+	const char *vm = parse_check(argc, argv);
+	struct checked *list = NULL;
+	size_t i, found = 0, count = 0;
+	bool ok = true;
+	int dir;
+
+	dir = policies_folder();
+	if (dir != -1)
+		list = policies_list(dir, &count);
+	for (i = 0; i < count; i++) {
+		if (vm != NULL && strcmp(vm, list[i].vm) != 0)
+			continue;
+		found++;
+		if (!check_one(dir, &list[i], list, count))
+			ok = false;
+	}
+	if (vm != NULL && found == 0)
+		fail("%s has no policy: it is not served", vm);
+	free(list);
+	finish_output();
+	return ok ? 0 : 1;
+}
+
+/* explain */
+
+/* As the client makes one body of its words. */
+static char *
+join(int count, char **words)
+{
+	size_t size = 1;
+	char *body, *end;
+	int i;
+
+	for (i = 0; i < count; i++)
+		size += strlen(words[i]) + 1;
+	body = end = malloc(size);
+	if (body == NULL)
+		fail_errno("command");
+	*body = '\0';
+	for (i = 0; i < count; i++) {
+		end = stpcpy(end, i > 0 ? " " : "");
+		end = stpcpy(end, words[i]);
+	}
+	return body;
+}
+
+static void
+print_verdict(const char *vm, const char *when, const struct policy_decision *d)
+{
+	printf("%s%s: %s/%s.conf:%u: %s\n", when, d->run ? "run" : "deny",
+	    folder, vm, d->line, d->reason);
+}
+
+/* Mode allow's words, in quotes where they are not plain. */
+static void
+print_words(const struct policy_decision *d, const char *word)
+{
+	int i;
+
+	printf("executes: %s", d->path);
+	for (i = 1; i < d->argc; i++) {
+		word += strlen(word) + 1;
+		printf(" '%s'", word);
+	}
+	putchar('\n');
+}
+
+/* The policy's limits, each with the line that has set it. */
+static void
+print_limits(const char *vm, const struct policy *p)
+{
+	static char text[POLICY_DESCRIBE_MAX];
+	static struct policy shown;
+	enum policy_key key;
+	char *line, *rest = text;
+	size_t len;
+
+	shown = *p;
+	shown.lines = 0;
+	policy_describe(&shown, true, text);
+	/* The first line says what print_verdict does. */
+	strsep(&rest, "\n");
+	while ((line = strsep(&rest, "\n")) != NULL && *line != '\0') {
+		len = strcspn(line, " ");
+		for (key = 0; key < POLICY_KEYS; key++) {
+			if (strncmp(policy_key_name(key), line, len) == 0 &&
+			    policy_key_name(key)[len] == '\0')
+				break;
+		}
+		if (key == POLICY_KEY_HIDE)
+			continue;
+		printf("%-24s  ", line);
+		if (key < POLICY_KEYS && p->key_line[key] != 0)
+			printf("%s/%s.conf:%u\n", folder, vm, p->key_line[key]);
+		else
+			printf("default\n");
+	}
+}
+
+/* The VM is not told which of the two it is; here one may know. */
+static void
+note_absent(const char *body, size_t len)
+{
+	char words[POLICY_COMMAND_MAX + 1], path[POLICY_PATH_MAX], why[64];
+
+	if (len <= POLICY_COMMAND_MAX &&
+	    policy_split(body, len, words, sizeof(words), why, sizeof(why)) >
+		0 &&
+	    policy_find(NULL, words, path) == -1)
+		printf("note: dom0 has no command `%s`\n", words);
+}
+
+static bool
+explain(const char *vm, struct policy *p, const char *body)
+{
+	static const struct policy_env env = {.find = policy_find};
+	static struct policy_decision without, with;
+	static char words[POLICY_COMMAND_MAX + 1], again[sizeof(words)];
+	size_t len = strlen(body);
+
+	/* What is kept from the VM is not from who wrote it. */
+	p->hide = false;
+	policy_decide(p, &env, body, len, true, again, sizeof(again), &with);
+	policy_decide(p, &env, body, len, false, words, sizeof(words),
+	    &without);
+	print_verdict(vm, "", &without);
+	if (with.run != without.run)
+		print_verdict(vm, "with input: ", &with);
+	if (!without.run) {
+		if (p->mode == POLICY_ALLOW)
+			note_absent(body, len);
+		return false;
+	}
+	if (without.argc > 0)
+		print_words(&without, words);
+	else
+		printf("executes: bash\n");
+	printf("as: %s\n", p->user[0] == '\0' ? "root" : p->user);
+	print_limits(vm, p);
+	return true;
+}
+
+int
+command_policy_explain(int argc, char **argv)
+{
+	static const struct option none[] = {{NULL, 0, NULL, 0}};
+	static struct policy p;
+	char name[KEYFILE_NAME_MAX], *body;
+	const char *vm;
+	bool run;
+	int dir;
+
+	if (getopt_long(argc, argv, "+", none, NULL) != -1)
+		exit(EXIT_USAGE);
+	if (argc - optind < 2)
+		usage_error("policy explain: which VM, and which command?");
+	vm = argv[optind];
+	if (!vm_name_valid(vm, strlen(vm)))
+		fail("`%s` is no VM's name", vm);
+	dir = policies_folder();
+	if (dir == -1)
+		fail("%s has no policy: it is not served", vm);
+	policy_of(dir, vm, &p);
+	snprintf(name, sizeof(name), "%s.key", vm);
+	if (faccessat(dir, name, F_OK, 0) == -1)
+		warn("%s has no key: it is not served", vm);
+	body = join(argc - optind - 1, argv + optind + 1);
+	run = explain(vm, &p, body);
+	free(body);
+	finish_output();
+	return run ? 0 : EXIT_DENIED;
+}
