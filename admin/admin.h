@@ -25,6 +25,11 @@ int command_log_checkpoint(int argc, char **argv);
 int command_log_init(int argc, char **argv);
 int command_status(int argc, char **argv);
 int command_clock(int argc, char **argv);
+int command_connect(int argc, char **argv);
+int command_disconnect(int argc, char **argv);
+int command_config(int argc, char **argv);
+int command_enable(int argc, char **argv);
+int command_disable(int argc, char **argv);
 int command_policy_check(int argc, char **argv);
 int command_policy_explain(int argc, char **argv);
 
@@ -61,8 +66,9 @@ int keys_folder(bool change);
  */
 ssize_t read_file(int dir, const char *name, void *, size_t size, mode_t forbid,
     const char **why);
-/* Atomically, 0600, on disk when it returns.  Fatal on failure. */
-void write_file(int dir, const char *name, const void *, size_t len);
+/* Root's; atomically, on disk when it returns.  Fatal on failure. */
+void write_file(int dir, const char *name, const void *, size_t len, mode_t,
+    gid_t);
 void sync_folder(int dir);
 
 /* keyfile.c */
@@ -83,6 +89,20 @@ void keyfiles_free(struct keyfile *, size_t count);
  */
 int policy_read(int dir, const char *vm, const struct policy_env *,
     struct policy *, char *err, size_t errsize);
+
+/* authorize.c */
+/* VM and at most so many words in all; the second, or NULL, in *second. */
+const char *vm_argument(int argc, char **argv, int most, const char **second);
+/* Their effect comes with daemon_reload; the folder of keys stays locked. */
+void vm_authorize(const char *vm, const char *key);
+/* False: it had no key. */
+bool vm_revoke(const char *vm);
+
+/* config.c: the list of VMs in remote.conf.  Fatal on failure. */
+/* Before a VM is authorised: whether it could be added. */
+void list_check(const char *vm);
+/* Says what it did; whether the file has changed.  Keys are locked. */
+bool list_change(const char *vm, bool add);
 
 /* keyinput.c: secrets, as a person or a pipe gives them.  Fatal on failure. */
 /* One line from the terminal, without echo: its length. */

@@ -55,7 +55,7 @@ write_policy(int dir, const char *vm)
 		n += snprintf(text + n, sizeof(text) - (size_t)n, "uuid = %s\n",
 		    uuid);
 	snprintf(name, sizeof(name), "%s.conf", vm);
-	write_file(dir, name, text, (size_t)n);
+	write_file(dir, name, text, (size_t)n, 0600, 0);
 	printf("Wrote %s with `mode = shell`: whoever has the key runs any "
 	       "command in\ndom0, as root.\n",
 	    name);
@@ -96,7 +96,7 @@ write_key(int dir, const char *vm, const uint8_t key[KEY_LEN],
 	struct derived_keys derived;
 
 	snprintf(name, sizeof(name), "%s.key", vm);
-	write_file(dir, name, text, 2 * KEY_LEN + 1);
+	write_file(dir, name, text, 2 * KEY_LEN + 1, 0600, 0);
 	derive_keys(key, &derived);
 	printf("%s is authorised with the key %s\n"
 	       "Compare: `qvm-remote key show --fingerprint` in %s says the "
@@ -105,9 +105,8 @@ write_key(int dir, const char *vm, const uint8_t key[KEY_LEN],
 	explicit_bzero(&derived, sizeof(derived));
 }
 
-/* VM and at most so many words more; their place in argv is optind. */
-static const char *
-vm_argument(int argc, char **argv, int most)
+const char *
+vm_argument(int argc, char **argv, int most, const char **second)
 {
 	static const struct option none[] = {{NULL, 0, NULL, 0}};
 	const char *vm;
@@ -121,18 +120,19 @@ vm_argument(int argc, char **argv, int most)
 	vm = argv[optind];
 	if (!vm_name_valid(vm, strlen(vm)))
 		fail("`%s` is no VM's name", vm);
+	if (second != NULL)
+		*second = optind + 1 < argc ? argv[optind + 1] : NULL;
 	return vm;
 }
 
-int
-command_authorize(int argc, char **argv)
+void
+vm_authorize(const char *vm, const char *argument)
 {
-	const char *vm = vm_argument(argc, argv, 2);
 	char text[2 * KEY_LEN + 1];
 	uint8_t key[KEY_LEN];
 	int dir;
 
-	key_input(vm, optind + 1 < argc ? argv[optind + 1] : NULL, key, text);
+	key_input(vm, argument, key, text);
 	dir = keys_folder(true);
 	refuse_duplicate(dir, vm, key);
 	/* The key comes last: with it, the VM is served. */
@@ -140,16 +140,23 @@ command_authorize(int argc, char **argv)
 	write_key(dir, vm, key, text);
 	explicit_bzero(key, sizeof(key));
 	explicit_bzero(text, sizeof(text));
+}
+
+int
+command_authorize(int argc, char **argv)
+{
+	const char *argument, *vm = vm_argument(argc, argv, 2, &argument);
+
+	vm_authorize(vm, argument);
 	daemon_reload();
 	finish_output();
 	return 0;
 }
 
-int
-command_revoke(int argc, char **argv)
+bool
+vm_revoke(const char *vm)
 {
 	static const char *const suffixes[] = {".key", ".key.next"};
-	const char *vm = vm_argument(argc, argv, 1);
 	char name[KEYFILE_NAME_MAX];
 	unsigned int i, removed = 0;
 	int dir;
@@ -163,9 +170,19 @@ command_revoke(int argc, char **argv)
 			fail_errno("%s", name);
 	}
 	if (removed == 0)
-		fail("%s has no key", vm);
+		return false;
 	sync_folder(dir);
 	printf("%s is revoked. %s.conf stays.\n", vm, vm);
+	return true;
+}
+
+int
+command_revoke(int argc, char **argv)
+{
+	const char *vm = vm_argument(argc, argv, 1, NULL);
+
+	if (!vm_revoke(vm))
+		fail("%s has no key", vm);
 	daemon_reload();
 	finish_output();
 	return 0;

@@ -95,11 +95,12 @@ void
 sync_folder(int dir)
 {
 	if (fsync(dir) == -1)
-		fail_errno("the folder of keys: sync");
+		fail_errno("its folder: sync");
 }
 
 void
-write_file(int dir, const char *name, const void *data, size_t len)
+write_file(int dir, const char *name, const void *data, size_t len, mode_t mode,
+    gid_t gid)
 {
 	char temporary[NAME_MAX];
 	ssize_t n;
@@ -116,8 +117,9 @@ write_file(int dir, const char *name, const void *data, size_t len)
 	if (fd == -1)
 		fail_errno("%s", temporary);
 	n = write(fd, data, len);
-	if (n != (ssize_t)len || fchmod(fd, 0600) == -1 || fsync(fd) == -1 ||
-	    close(fd) == -1 || renameat(dir, temporary, dir, name) == -1) {
+	if (n != (ssize_t)len || fchown(fd, 0, gid) == -1 ||
+	    fchmod(fd, mode) == -1 || fsync(fd) == -1 || close(fd) == -1 ||
+	    renameat(dir, temporary, dir, name) == -1) {
 		int saved = n >= 0 && n != (ssize_t)len ? ENOSPC : errno;
 
 		unlinkat(dir, temporary, 0);

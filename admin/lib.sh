@@ -43,6 +43,43 @@ END
     cat ready
 }
 
+# terminal.py PROMPT TYPED PROGRAM [ARG]...: runs it at a terminal of its own,
+# types when it asks, and prints what it wrote and how it left the terminal.
+make_terminal() {
+    cat >terminal.py <<'END'
+import fcntl, os, signal, subprocess, sys, termios
+signal.alarm(60)
+
+def echoes(fd):
+    return bool(termios.tcgetattr(fd)[3] & termios.ECHO)
+
+def own_terminal():
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+prompt = sys.argv[1].encode()
+typed = sys.argv[2].encode().decode("unicode_escape").encode()
+master, slave = os.openpty()
+assert echoes(slave)
+program = subprocess.Popen(sys.argv[3:], stdin=slave, stdout=slave,
+                           stderr=slave, preexec_fn=own_terminal)
+seen = b""
+while prompt not in seen:
+    seen += os.read(master, 1000)
+assert echoes(slave) != (b"not shown" in prompt), "echo while it asks"
+os.write(master, typed)
+status = program.wait()
+os.set_blocking(master, False)
+try:
+    while True:
+        seen += os.read(master, 1000)
+except BlockingIOError:
+    pass
+sys.stdout.write(seen.decode().replace("\r", ""))
+print("echo", echoes(slave), "status", status)
+END
+}
+
 # root_test NAME: declares a test that needs root; NAME_body follows.
 ROOT_TESTS=
 root_test() {

@@ -46,6 +46,16 @@ wrong_usage_ends_with_2_body() {
 --vm
 unknown
 log verify now
+connect
+connect a b c
+disconnect
+disconnect a b
+config now
+config --unknown
+enable now
+enable --unknown
+disable now
+disable --unknown
 policy
 policy now
 policy check a b
@@ -124,7 +134,9 @@ only_root_may_body() {
     # The build folder may be out of another user's reach.
     cp "$here/qvm-remote-dom0" ./copy
     for words in '' keys log 'log verify' 'authorize work' 'revoke work' \
-        'policy check' 'policy explain work ls'; do
+        'connect work' \
+        'disconnect work' config enable disable 'policy check' \
+        'policy explain work ls'; do
         # shellcheck disable=SC2086 # words are words
         atf_check -s exit:1 -e match:'must be run as root' \
             setpriv --reuid=65534 --regid=65534 --clear-groups \

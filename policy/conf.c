@@ -111,9 +111,12 @@ variable(const char *key)
 }
 
 const char *
-conf_variable(unsigned int i)
+conf_variable(unsigned int i, enum conf_group *group)
 {
-	return i < VARIABLES ? variables[i].name : NULL;
+	if (i >= VARIABLES)
+		return NULL;
+	*group = variables[i].group;
+	return variables[i].name;
 }
 
 /* What follows comes from another source, and stands above all so far. */

@@ -231,16 +231,18 @@ ATF_TC_BODY(what_has_set_each_is_known, tc)
 ATF_TC_WITHOUT_HEAD(every_variable_can_be_named);
 ATF_TC_BODY(every_variable_can_be_named, tc)
 {
+	enum conf_group group, last = CONF_LIST;
+	const char *name, *value;
 	unsigned int i;
 
 	conf_default(&c);
-	for (i = 0; conf_variable(i) != NULL; i++) {
-		ATF_CHECK_EQ_MSG(0,
-		    conf_set(&c, conf_variable(i),
-			strstr(conf_variable(i), "TRANSPORT") != NULL
-			    ? conf_transport_name(TRANSPORT_QREXEC_CLIENT)
-			    : "x",
-			err, sizeof(err)),
+	for (i = 0; (name = conf_variable(i, &group)) != NULL; i++) {
+		ATF_CHECK(group == last || group == last + 1);
+		last = group;
+		value = group == CONF_TRANSPORT
+		    ? conf_transport_name(TRANSPORT_QREXEC_CLIENT)
+		    : "x";
+		ATF_CHECK_EQ_MSG(0, conf_set(&c, name, value, err, sizeof(err)),
 		    "%s", err);
 	}
 	ATF_CHECK_EQ(8, i);

@@ -186,8 +186,8 @@ struct remote_conf {
 		unsigned int rank; /* conf.c's */
 	} source[CONF_GROUPS];
 };
-/* The names of all variables, one after the other; NULL behind the last. */
-const char *conf_variable(unsigned int);
+/* All variables by name, those of a group in their order; NULL: no more. */
+const char *conf_variable(unsigned int, enum conf_group *);
 const char *conf_transport_name(enum transport);
 void conf_default(struct remote_conf *);
 /*
