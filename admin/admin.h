@@ -32,6 +32,7 @@ int command_enable(int argc, char **argv);
 int command_disable(int argc, char **argv);
 int command_policy_check(int argc, char **argv);
 int command_policy_explain(int argc, char **argv);
+int command_policy_replay(int argc, char **argv);
 
 /* say.c: what people read.  No byte but printable ASCII leaves. */
 /* `qvm-remote-dom0: error: …`, and exit status 1. */
@@ -61,8 +62,8 @@ void at_root(char out[PATH_MAX], const char *path);
 int keys_folder(bool change);
 /*
  * A regular file's bytes, at most size: their count; -1 with errno, or with
- * errno 0 and what is wrong in *why.  It must be root's, and its mode has none
- * of forbid.
+ * errno 0 and what is wrong in *why.  Its mode has none of forbid; it may be
+ * anybody's where that is 0, and must be root's otherwise.
  */
 ssize_t read_file(int dir, const char *name, void *, size_t size, mode_t forbid,
     const char **why);

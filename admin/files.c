@@ -41,13 +41,13 @@ keys_folder(bool change)
 	return fd;
 }
 
-/* The daemon's rule for root's files. */
+/* The daemon's rule for root's files, which forbid something to others. */
 static const char *
 file_fault(const struct stat *st, mode_t forbid)
 {
 	if (!S_ISREG(st->st_mode))
 		return "not a regular file";
-	if (st->st_uid != 0)
+	if (forbid != 0 && st->st_uid != 0)
 		return "not owned by root";
 	if ((st->st_mode & forbid & 022) != 0)
 		return "others than root may write it";

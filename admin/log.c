@@ -70,9 +70,8 @@ is_request(const struct line_head *h, const char *line, size_t len)
 	    strcmp(h->event, "refused") == 0;
 }
 
-/* Calls fn with every record up to the first that is none. */
-static void
-each_record(const struct segment *s,
+void
+log_each_record(const struct segment *s,
     void (*fn)(const struct line_head *, const char *, size_t, off_t, void *),
     void *arg)
 {
@@ -120,7 +119,7 @@ first_needed(const struct log *log, const struct options *o)
 	size_t i = log->count;
 
 	while (i > 0 && c.count < o->count)
-		each_record(&log->segments[--i], count_record, &c);
+		log_each_record(&log->segments[--i], count_record, &c);
 	return i;
 }
 
@@ -358,7 +357,7 @@ log_show(const struct log *log, const struct options *o)
 		fail_errno("log");
 	for (i = first_needed(log, o); i < log->count; i++) {
 		c.fd = log->segments[i].fd;
-		each_record(&log->segments[i], collect_record, &c);
+		log_each_record(&log->segments[i], collect_record, &c);
 	}
 	show(&ring, log, o->json);
 	free(ring.list);

@@ -63,6 +63,13 @@ policy check --unknown
 policy explain
 policy explain work
 policy explain --unknown work ls
+policy replay
+policy replay work
+policy replay --with x
+policy replay --with x a b
+policy replay --unknown
+policy replay work --with x --since yesterday
+policy replay work --with x --since 2026-02-18T14:30
 log now
 logs
 lo
@@ -136,7 +143,7 @@ only_root_may_body() {
     for words in '' keys log 'log verify' 'authorize work' 'revoke work' \
         'connect work' \
         'disconnect work' config enable disable 'policy check' \
-        'policy explain work ls'; do
+        'policy explain work ls' 'policy replay work --with x'; do
         # shellcheck disable=SC2086 # words are words
         atf_check -s exit:1 -e match:'must be run as root' \
             setpriv --reuid=65534 --regid=65534 --clear-groups \

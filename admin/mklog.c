@@ -16,6 +16,8 @@
  *   open               a new segment, without its first record
  *   event NAME         a record with nothing in it
  *   intent VM ID BODY  \xHH is a byte of BODY
+ *   asking SECONDS BYTES   the next intent asks for that time-out, and has an
+ *                      input of that length
  *   result SEQ VM ID STATUS EXIT MS [REASON]
  *   denied VM ID REASON BODY   a result without an intent; REASON is a word
  *   refused VM ID REASON
@@ -51,7 +53,8 @@ static struct {
 	/* What lies behind the last whole record. */
 	uint64_t good_end, tail;
 	struct sha256 tail_sha;
-	const char *lie; /* or "" */
+	const char *lie;	 /* or "" */
+	uint64_t timeout, input; /* of the next intent; 0: it says none */
 	/* The seals: of the next run, and of the present step. */
 	bool sealed, unseen, announce;
 	struct seed seed;
@@ -289,8 +292,20 @@ op_intent(char *rest)
 	struct record *r = begin("intent", vm, id);
 
 	record_str(r, "kind", "run");
+	if (m.timeout != 0)
+		record_u64(r, "timeout", m.timeout);
+	if (m.input != 0)
+		record_u64(r, "input_length", m.input);
+	m.timeout = m.input = 0;
 	record_bytes(r, "body", rest, bytes(rest));
 	end();
+}
+
+static void
+op_asking(char *rest)
+{
+	m.timeout = number(&rest);
+	m.input = number(&rest);
 }
 
 static void
@@ -416,6 +431,8 @@ run_line(char *line)
 		seal_next_step(m.key);
 	else if (strcmp(op, "intent") == 0)
 		op_intent(rest);
+	else if (strcmp(op, "asking") == 0)
+		op_asking(rest);
 	else if (strcmp(op, "result") == 0)
 		op_result(rest);
 	else if (strcmp(op, "denied") == 0)

@@ -1,0 +1,345 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "admin/admin.h"
+#include "admin/log.h"
+#include "policy/find.h"
+#include "wire/id.h"
+
+/*
+ * policy replay: what another policy would make of the commands that the log
+ * has.  The policy is read as root; the log, as in `log`, by nobody in
+ * particular, who may look into fewer folders than root.
+ */
+
+#define COMMAND_SHOW 160 /* bytes of a command's first line */
+
+/* What became of a command, and what would. */
+enum change {
+	CHANGE_NONE,
+	CHANGE_DENIED, /* it ran, and would not */
+	CHANGE_RUN,    /* it was denied, and would run */
+	CHANGE_UNKNOWN,
+	CHANGES
+};
+static const struct {
+	char mark;
+	const char *name, *summary;
+} changes[CHANGES] = {
+    [CHANGE_NONE] = {' ', "none", "as before"},
+    [CHANGE_DENIED] = {'-', "denied", "ran, and would be denied"},
+    [CHANGE_RUN] = {'+', "run", "denied, and would run"},
+    [CHANGE_UNKNOWN] = {'?', "unknown",
+	"in a folder that only root can look into"},
+};
+
+static struct {
+	const char *vm, *file;
+	char shown[PATH_MAX]; /* the file, printable */
+	int64_t since_us;
+	bool json, closed; /* a folder was */
+	size_t count[CHANGES];
+	struct policy policy;
+	char body[BODY_MAX + 1];
+} replay;
+
+static int
+find(void *arg, const char *name, char path[POLICY_PATH_MAX])
+{
+	int found = policy_find(arg, name, path);
+
+	if (found == -1 && errno == EACCES)
+		replay.closed = true;
+	return found;
+}
+
+static void
+take_warning(void *arg, const char *text)
+{
+	(void)arg;
+	warn("%s", text);
+}
+
+static const struct policy_env env = {.find = find, .warn = take_warning};
+
+/* A draft may be anybody's. */
+static void
+read_policy(void)
+{
+	static char text[65536];
+	const char *why = NULL;
+	char err[1024];
+	ssize_t n;
+
+	escape(replay.shown, sizeof(replay.shown), replay.file,
+	    strlen(replay.file));
+	n = read_file(AT_FDCWD, replay.file, text, sizeof(text), 0, &why);
+	if (n == -1 && errno == 0)
+		fail("%s: %s", replay.file, why);
+	if (n == -1)
+		fail_errno("%s", replay.file);
+	if (n == (ssize_t)sizeof(text))
+		fail("%s: more than 64 KiB", replay.file);
+	if (policy_load(replay.shown, text, (size_t)n, &env, &replay.policy,
+		err, sizeof(err)) == -1)
+		fail("%s", err);
+	/* What is kept from the VM is not from who wrote it. */
+	replay.policy.hide = false;
+}
+
+/* Beside the command itself, what it asked for must fit. */
+static bool
+within_limits(const char *line, size_t len, struct policy_decision *d)
+{
+	const struct policy *p = &replay.policy;
+	uint64_t n;
+
+	if (line_u64(line, len, "timeout", &n) == 0 && n > p->timeout) {
+		d->line = p->key_line[POLICY_KEY_TIMEOUT];
+		snprintf(d->reason, sizeof(d->reason),
+		    "its timeout of %ju s is over %ju s", (uintmax_t)n,
+		    (uintmax_t)p->timeout);
+	} else if (line_u64(line, len, "input_length", &n) == 0 &&
+	    n > p->input_limit) {
+		d->line = p->key_line[POLICY_KEY_INPUT_LIMIT];
+		snprintf(d->reason, sizeof(d->reason),
+		    "its input of %ju bytes is over %ju", (uintmax_t)n,
+		    (uintmax_t)p->input_limit);
+	} else
+		return true;
+	return false;
+}
+
+static void
+print_command(size_t len)
+{
+	char escaped[4 * COMMAND_SHOW + 1];
+	size_t shown = strcspn(replay.body, "\n");
+
+	if (shown > len)
+		shown = len;
+	if (shown > COMMAND_SHOW)
+		shown = COMMAND_SHOW;
+	escape(escaped, sizeof(escaped), replay.body, shown);
+	if (replay.json)
+		print_json(escaped);
+	else
+		printf("%s%s", escaped, len > shown + 1 ? " ..." : "");
+}
+
+static void
+print_words(const struct line_head *h, const char *was,
+    const struct policy_decision *d, enum change change, size_t len)
+{
+	time_t t = (time_t)(h->time_us / 1000000);
+	char text[32];
+	struct tm tm;
+
+	if (localtime_r(&t, &tm) == NULL ||
+	    strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm) == 0)
+		fail("a time that is none");
+	printf("%c %s  %-9s  ", changes[change].mark, text, was);
+	if (d->line > 0)
+		printf("%s %s:%u  ", d->run ? "run " : "deny", replay.shown,
+		    d->line);
+	else
+		printf("%s default of %s  ", d->run ? "run " : "deny",
+		    replay.shown);
+	print_command(len);
+	if (!d->run)
+		printf("  (%s)", d->reason);
+	putchar('\n');
+}
+
+static void
+print_object(const struct line_head *h, const char *was,
+    const struct policy_decision *d, enum change change, size_t len)
+{
+	printf("{\"seq\":%ju,\"id\":", (uintmax_t)h->seq);
+	print_json(h->id);
+	printf(",\"was\":");
+	print_json(was);
+	printf(",\"run\":%s,\"line\":", d->run ? "true" : "false");
+	if (d->line > 0)
+		printf("%u", d->line);
+	else
+		printf("null");
+	printf(",\"reason\":");
+	print_json(d->reason);
+	printf(",\"change\":\"%s\",\"command\":", changes[change].name);
+	print_command(len);
+	printf("}\n");
+}
+
+/* What became of it: a result without an intent is of what never ran. */
+static bool
+was_asked(const struct line_head *h, const char *line, size_t len, char was[64])
+{
+	char kind[16], status[16];
+	uint64_t intent;
+	ssize_t n;
+
+	if (strcmp(h->vm, replay.vm) != 0 || h->time_us < replay.since_us ||
+	    line_str(line, len, "kind", kind, sizeof(kind)) != 3 ||
+	    memcmp(kind, "run", 3) != 0)
+		return false;
+	if (strcmp(h->event, "intent") == 0) {
+		memcpy(was, "ran", sizeof("ran"));
+		return true;
+	}
+	if (strcmp(h->event, "result") != 0 ||
+	    (line_u64(line, len, "intent", &intent) == 0 && intent != 0))
+		return false;
+	n = line_str(line, len, "status", status, sizeof(status));
+	if (n <= 0 || (size_t)n > sizeof(status))
+		return false;
+	escape(was, 64, status, strnlen(status, (size_t)n));
+	return true;
+}
+
+static enum change
+change_of(const char *was, bool run)
+{
+	if (!run && replay.closed)
+		return CHANGE_UNKNOWN;
+	if (!run && strcmp(was, "ran") == 0)
+		return CHANGE_DENIED;
+	if (run && strcmp(was, "denied") == 0)
+		return CHANGE_RUN;
+	return CHANGE_NONE;
+}
+
+static void
+replay_record(const struct line_head *h, const char *line, size_t len,
+    off_t offset, void *arg)
+{
+	static char words[POLICY_COMMAND_MAX + 1];
+	struct policy_decision d;
+	enum change change;
+	char was[64];
+	uint64_t input;
+	ssize_t n;
+
+	(void)offset;
+	(void)arg;
+	if (!was_asked(h, line, len, was))
+		return;
+	n = line_str(line, len, "body", replay.body, sizeof(replay.body) - 1);
+	if (n < 0 || n > BODY_MAX)
+		return;
+	replay.body[n] = '\0';
+	replay.closed = false;
+	if (policy_decide(&replay.policy, &env, replay.body, (size_t)n,
+		line_u64(line, len, "input_length", &input) == 0, words,
+		sizeof(words), &d) &&
+	    !within_limits(line, len, &d))
+		d.run = false;
+	change = change_of(was, d.run);
+	replay.count[change]++;
+	if (replay.json)
+		print_object(h, was, &d, change, (size_t)n);
+	else
+		print_words(h, was, &d, change, (size_t)n);
+}
+
+static void
+print_summary(void)
+{
+	enum change change;
+	size_t all = 0;
+
+	for (change = 0; change < CHANGES; change++)
+		all += replay.count[change];
+	printf("%zu command%s", all, all == 1 ? "" : "s");
+	for (change = 0; change < CHANGES; change++) {
+		if (replay.count[change] > 0)
+			printf("; %zu %s", replay.count[change],
+			    changes[change].summary);
+	}
+	putchar('\n');
+}
+
+/* Local time, as `log` shows it; its later parts may be left out. */
+static int64_t
+parse_time(const char *s)
+{
+	static const char *const forms[] = {"%Y-%m-%d", "%Y-%m-%d %H:%M",
+	    "%Y-%m-%d %H:%M:%S"};
+	const char *end;
+	struct tm tm;
+	time_t t;
+	size_t i;
+
+	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		memset(&tm, 0, sizeof(tm));
+		tm.tm_isdst = -1;
+		end = strptime(s, forms[i], &tm);
+		if (end == NULL || *end != '\0')
+			continue;
+		t = mktime(&tm);
+		if (t >= 0)
+			return (int64_t)t * 1000000;
+	}
+	usage_error("policy replay: --since: a local time as `log` shows it, "
+		    "YYYY-MM-DD or 'YYYY-MM-DD HH:MM:SS'");
+}
+
+static void
+parse_replay(int argc, char **argv)
+{
+	enum {
+		OPT_WITH = 256,
+		OPT_SINCE,
+		OPT_JSON
+	};
+	static const struct option options[] = {
+	    {"with", required_argument, NULL, OPT_WITH},
+	    {"since", required_argument, NULL, OPT_SINCE},
+	    {"json", no_argument, NULL, OPT_JSON}, {NULL, 0, NULL, 0}};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case OPT_WITH:
+			replay.file = optarg;
+			break;
+		case OPT_SINCE:
+			replay.since_us = parse_time(optarg);
+			break;
+		case OPT_JSON:
+			replay.json = true;
+			break;
+		default:
+			exit(EXIT_USAGE);
+		}
+	}
+	if (argc - optind != 1 || replay.file == NULL)
+		usage_error("policy replay: one VM, and --with FILE");
+	replay.vm = argv[optind];
+	if (!vm_name_valid(replay.vm, strlen(replay.vm)))
+		fail("`%s` is no VM's name", replay.vm);
+}
+
+int
+command_policy_replay(int argc, char **argv)
+{
+	static struct log log;
+	size_t i;
+
+	parse_replay(argc, argv);
+	read_policy();
+	log_open(&log);
+	for (i = 0; i < log.count; i++)
+		log_each_record(&log.segments[i], replay_record, NULL);
+	if (!replay.json)
+		print_summary();
+	finish_output();
+	return 0;
+}
