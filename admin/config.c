@@ -61,28 +61,32 @@ file_read(void)
 
 /* config */
 
-/* A process's environment or arguments: strings, an empty one behind them. */
+/*
+ * A process's environment or arguments: strings, an empty one behind them.
+ * Valid until the next call.
+ */
 static char *
 proc_strings(pid_t pid, const char *what)
 {
-	static char empty[2];
-	char name[64], *buf;
-	ssize_t n = 0;
+	static char buf[PROC_SIZE];
+	char name[64];
 	size_t used = 0;
+	ssize_t n = -1;
 	int fd;
 
 	snprintf(name, sizeof(name), "/proc/%d/%s", (int)pid, what);
 	fd = open(name, O_RDONLY | O_CLOEXEC);
-	buf = calloc(1, PROC_SIZE);
-	while (fd != -1 && buf != NULL && used < PROC_SIZE - 2 &&
-	    (n = read(fd, buf + used, PROC_SIZE - 2 - used)) > 0)
+	while (fd != -1 && used < sizeof(buf) - 2 &&
+	    (n = read(fd, buf + used, sizeof(buf) - 2 - used)) > 0)
 		used += (size_t)n;
-	if (fd != -1 && buf != NULL && n != -1) {
-		close(fd);
-		return buf;
+	if (n == -1) {
+		warn("the daemon's %s is not known: %s", what, strerror(errno));
+		used = 0;
 	}
-	warn("the daemon's %s is not known: %s", what, strerror(errno));
-	return empty;
+	if (fd != -1)
+		close(fd);
+	buf[used] = buf[used + 1] = '\0';
+	return buf;
 }
 
 static char *
@@ -154,6 +158,9 @@ effective(struct remote_conf *conf)
 
 	if (lock != -1)
 		close(lock);
+	/* Of a process that cannot be seen from here nothing is known. */
+	if (pid < 0)
+		pid = 0;
 	*conf = file.conf;
 	add_environment(conf, pid == 0 ? NULL : proc_strings(pid, "environ"));
 	if (pid != 0)
