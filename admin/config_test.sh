@@ -51,6 +51,9 @@ QVM_REMOTE_TRANSPORT qvm-run default
     atf_check -o match:'^QVM_REMOTE_VMS none environment$' \
         -o match:'^QVM_REMOTE_VM_USER his environment .QUBES_REMOTE_VM_USER.$' \
         -o match:"^QVM_REMOTE_DOM0_USER jo $conf:4\$" cat said
+    # What does not count there need not be right.
+    QVM_REMOTE_VM=../x settings >said || atf_fail config
+    atf_check -o match:'^QVM_REMOTE_VMS none environment$' cat said
 }
 
 root_test config_json_is_one_object_a_setting
@@ -106,6 +109,8 @@ END
     atf_check -o match:'^QVM_REMOTE_VMS +work ' dom0 config
     atf_check -s exit:1 -e match:'error: environment: ' \
         env "QVM_REMOTE_VMS=$(printf 'a\033')" dom0 config
+    head -c 65536 /dev/zero | tr '\0' '#' >"$conf"
+    atf_check -s exit:1 -e match:'remote.conf: too long' dom0 config
     rm "$conf"
     mkfifo "$conf"
     atf_check -s exit:1 -e match:'not a regular file' dom0 config

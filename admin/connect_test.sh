@@ -36,7 +36,7 @@ END
     connect mail
     atf_check -o match:'mail is authorised with the key 038284dcff6b5701' \
         -o match:"mail is added to QVM_REMOTE_VMS: $conf:2" \
-        -o match:'No daemon runs' cat said
+        -o match:'No daemon runs' -o not-match:warning cat said
     cat >want <<END
 # Who is served.
   QVM_REMOTE_VMS="work home mail"
@@ -96,12 +96,17 @@ END
         dom0 connect mail "$KEY"
     atf_check cmp want "$conf"
     atf_check test ! -e "$keys"
-    # What is revoked is so at once, all the same.
+    # What is revoked is so at once, all the same, and the daemon knows.
+    hold_lock
     mkdir -m 700 "$keys"
     echo "$KEY" >"$keys/mail.key"
     atf_check -s exit:1 -o match:'mail is revoked' \
+        -o match:"pid $holder" \
         -e match:'others than root may write it' dom0 disconnect mail
     atf_check test ! -e "$keys/mail.key"
+    kill -TERM "$holder"
+    wait "$holder"
+    atf_check -o inline:'SIGHUP\nSIGTERM\n' cat signals
 }
 
 root_test a_key_that_is_refused_changes_no_list

@@ -35,6 +35,10 @@ END
 mode = shell
 END
     chmod 666 "$keys/open.conf"
+    make_policy vast <<END
+mode = shell
+$(head -c 65536 /dev/zero | tr '\0' '#')
+END
     # None of these is a VM's.
     cp "$keys/key.conf" "$keys/.hidden.conf"
     cp "$keys/key.conf" "$keys/dom0.conf"
@@ -45,6 +49,7 @@ allow: mode allow: what 1 lines allow runs, without a shell, as root, for at mos
 $keys/example.conf:3: error: this example is not \`run\` but \`deny\`: no line of its policy allows it, or dom0 has no such command
 $keys/key.conf:2: error: no key \`moed\`: see qvm-remote-policy(5)
 $keys/open.conf: error: others than root may write it
+$keys/vast.conf: error: more than 64 KiB
 END
     atf_check -s exit:1 -o file:want dom0 policy check
     # One alone.

@@ -120,6 +120,7 @@ what_only_root_can_look_up_is_not_guessed_body() {
 start
 intent work $A $PWD/closed/in/tool
 intent work $A $PWD/open/tool
+intent work $A $PWD/open/other
 END
     chmod 755 .
     mkdir -p closed/in open
@@ -131,6 +132,7 @@ END
     setpriv --reuid=65534 --clear-groups test -x open ||
         atf_skip "others cannot reach the test's folder"
     atf_check -o match:'^\? .*closed/in/tool' -o match:'^  .*open/tool' \
+        -o match:'^- .*open/other' \
         -o match:'1 in a folder that only root can look into' \
         dom0 policy replay work --with draft
 }
@@ -153,7 +155,7 @@ END
     atf_check -o file:want python3 -c 'import json
 for line in open("out"):
     r = json.loads(line)
-    assert r["id"].startswith("2026") and r["reason"]
+    assert r["id"].startswith("2026") and "line" in r["reason"]
     print(r["seq"], r["was"], r["run"], r["line"], r["change"], r["command"])'
     atf_check -s exit:1 env LC_ALL=C grep -v '^[ -~]*$' out
     # In words no byte is raw either.
