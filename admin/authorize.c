@@ -49,7 +49,7 @@ write_policy(int dir, const char *vm)
 	int n;
 
 	n = snprintf(text, sizeof(text),
-	    "# What %s may do in dom0: qvm-remote.conf(5).\nmode = shell\n",
+	    "# What %s may do in dom0: qvm-remote-policy(5).\nmode = shell\n",
 	    vm);
 	if (vm_uuid(vm, uuid))
 		n += snprintf(text + n, sizeof(text) - (size_t)n, "uuid = %s\n",
