@@ -152,8 +152,9 @@ check_previous(const struct part *previous, const struct line_head *h,
 
 	if (previous == NULL) {
 		if (line_u64(line, len, "previous", &none) == 0)
-			altered(h->seq, "it follows a segment that is not "
-					"there");
+			altered(h->seq,
+			    "it follows a segment that is not "
+			    "there");
 		return;
 	}
 	if (!same_u64(line, len, "previous", previous->first))
