@@ -36,6 +36,7 @@ def of_line(line):
     for word in words:
         if re.fullmatch(r'\[?[a-z-]+(\|[a-z-]+)+\]?', word):
             yield from ((path, x) for x in word.strip('[]').split('|'))
+    yield from ((path, x) for x in words if re.fullmatch(OPTION, x))
     yield from ((path, x) for x in options(line))
 
 
@@ -50,19 +51,25 @@ def of_help(program):
             yield from of_line(line if own else re.split(' {2,}', line)[1])
 
 
-def of_subcommand(program, first, path):
+def of_subcommand(program, first, path, known):
+    """Not of those below it, nor of all: they are named where they belong."""
+    below = [word for where, word in known if where == path]
     for line in say(program, *first, *path.split(), '--help').splitlines():
+        if re.search(r'(^|\s)%s (%s)(\s|$)' % (path, '|'.join(below) or '-'),
+                     line):
+            continue
         for x in options(line):
-            if x not in ('-h', '--help'):
+            if ('', x) not in known and x not in ('-h', '--help'):
                 yield path, x
 
 
 def list_words(program, *first):
-    found = set(of_help(program))
-    for where, word in sorted(found):
+    known = set(of_help(program))
+    found = set(known)
+    for where, word in sorted(known):
         if word[0] != '-':
             found |= set(of_subcommand(program, first,
-                                       (where + ' ' + word).strip()))
+                                       (where + ' ' + word).strip(), known))
     for where, word in sorted(found):
         print(where, word, sep='\t')
 

@@ -54,7 +54,7 @@ def sources(paths):
         events |= set(re.findall(r'\bjournal_begin\("([^"]*)"', text))
         fields |= set(FIELD.findall(text))
         for name, of in CALLS.items():
-            for call in re.findall(r'\b%s\(([^;]*)\);' % name, text):
+            for call in re.findall(r'\b%s\(([^;{]*)' % name, text):
                 for what, literal in zip(of, LITERAL.findall(call)):
                     (events if what == 'event' else fields).add(literal)
         for table in re.findall(r'\bevents\[\] = \{([^;{}]*)\}', text):
