@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -291,20 +290,33 @@ measure_tail(struct log_end *end)
 }
 
 static bool
+number_after(const char *text, const char *name, uint64_t *value)
+{
+	const char *at = strstr(text, name);
+	char *end;
+
+	if (at == NULL)
+		return (false);
+	*value = strtoull(at + strlen(name), &end, 10);
+	return (*end == ',');
+}
+
+/* Whether a record begins there that is of a later step than the next. */
+static bool
 is_later(const char *text, size_t len, const struct log_end *end)
 {
+	static const char first[] = "{\"seq\":";
 	char start[START_MAX + 1];
-	unsigned long long run, step;
+	uint64_t run, step;
 
 	if (len > START_MAX)
 		len = START_MAX;
 	memcpy(start, text, len);
 	start[len] = '\0';
-	return (sscanf(start,
-		    "{\"seq\":%*u,\"time\":\"%*[^\"]\",\"run\":%llu,\"step\":"
-		    "%llu,",
-		    &run, &step) == 2 &&
-	    run == end->run && step > end->step + 1);
+	return (strncmp(start, first, sizeof(first) - 1) == 0 &&
+	    number_after(start, ",\"run\":", &run) &&
+	    number_after(start, ",\"step\":", &step) && run == end->run &&
+	    step > end->step + 1);
 }
 
 /*
