@@ -451,6 +451,49 @@ sys.stdout.write(sys.argv[1] + "\n# " + "\u00e9" * 500000 + "\n")' \
         grep -a '"event":"snapshot",' "$(newest)"
 }
 
+# What was refused or only checked has its body in its result.
+bed_test a_long_result_is_read_in_pieces
+a_long_result_is_read_in_pieces_body() {
+    bed_up 1
+    python3 -c 'import sys
+sys.stdout.write(": \n# " + "\u00e9" * 500000 + "\n")' >script
+    atf_check -o ignore sh -c '"$0" run vm1 qvm-remote --check <script' \
+        "$regress/bed"
+    atf_check -s exit:126 -e ignore sh -c \
+        '"$0" run vm1 qvm-remote -t 3000 <script' "$regress/bed"
+    kill -9 "$(role_pid verifier)"
+    wait_for '[ -z "$(bed_processes)" ]'
+    bed_expect_crash
+    atf_check "$regress/bed" start
+    atf_check -o match:'"memory":1,.*"requests":0' \
+        grep -a '"event":"snapshot",' "$(newest)"
+    atf_check "$regress/bed" stop
+    atf_check -o match:'^whole' in_dom0 qvm-remote-dom0 log verify
+}
+
+# A run without a record, and the daemon started twice since.
+bed_test what_missing_runs_may_have_run_is_refused_after_a_second_start
+what_missing_runs_may_have_run_is_refused_after_a_second_start_body() {
+    bed_up 1
+    bed_altered
+    atf_check -o ignore in_vm vm1 qvm-remote true
+    restart
+    id=$(forge vm1 --save /home/user/saved --expires $(($(date +%s) + 4000)) \
+        --body "$(witness)")
+    wait_result vm1 "$id"
+    atf_check "$regress/bed" stop
+    mv "$(newest)" away
+    atf_check "$regress/bed" start
+    atf_check -o match:'runs before this one are missing' cat "$BED/daemon.log"
+    restart
+    forget vm1
+    again vm1
+    wait_result vm1 "$id"
+    atf_check -o match:'^status rejected$' -o not-match:'^mac ' \
+        meta_of vm1 "$id"
+    atf_check -o inline:'1\n' count_witness
+}
+
 bed_test a_crash_costs_no_segment
 a_crash_costs_no_segment_body() {
     bed_up 1

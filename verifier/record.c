@@ -147,12 +147,14 @@ record_result(struct request *r, const struct msg_ended *ended)
 		return;
 	rec = journal_begin("result", request_asker(r), r->answer.id);
 	record_u64(rec, "intent", r->seq);
-	if (r->seq == 0) {
+	if (r->seq == 0)
 		add_token(rec, r);
-		add_body(rec, r);
-	} else
+	else
 		record_hex(rec, "request", r->answer.request, SHA256_LEN);
 	record_answer(rec, r, ended);
+	/* Last: of a long record a start reads what stands before it. */
+	if (r->seq == 0)
+		add_body(rec, r);
 	r->answer.log_seq = record_end_of(request_asker(r), r->answer.log_hash);
 	if (r->memory != -1)
 		memory_recorded(r->memory);

@@ -220,18 +220,28 @@ open_channels(int executor_fd)
 	    ST_SERVING, "executor");
 }
 
-void
-verifier_begin(void)
+/*
+ * A start's snapshot and each later one's.  What is not known any more of runs
+ * that are missing is in the first: the next start must not know more.
+ */
+static void
+begin_snapshot(void)
 {
-	if (begun)
-		fatalx("parent: begins twice");
-	journal_start(snapshot_write);
-	if (journal_lost_runs()) {
+	if (!begun && journal_lost_runs()) {
 		log_warn("log: runs before this one are missing: requests are "
 			 "refused for %d minutes, for they may have run",
 		    2 * CLOCK_SLACK / 60);
 		memory_know_since(config_known_since());
 	}
+	snapshot_write();
+}
+
+void
+verifier_begin(void)
+{
+	if (begun)
+		fatalx("parent: begins twice");
+	journal_start(begin_snapshot);
 	copy_event(NULL, "start", VERSION);
 	restore_finish();
 	begun = true;
