@@ -17,11 +17,12 @@
 #include <unistd.h>
 
 #include "executor/cgroup.h"
+#include "imsg/messages.h"
 #include "privsep/event.h"
 #include "privsep/log.h"
 
-#define CGROUP_TASKS "1024" /* pids.max of a command */
-#define CGROUP_DEPTH 16	    /* how far down SIGTERM goes */
+#define CGROUP_TASKS 1024
+#define CGROUP_DEPTH 16 /* how far down SIGTERM goes */
 #define CGROUP_ADVICE                                                       \
 	"; the daemon needs a writable cgroup2 folder of its own: start it" \
 	" as a systemd unit with Delegate=yes, or in a cgroup made for it"  \
@@ -82,8 +83,20 @@ cgroup_init(const char *path)
 	cgroup_end_all("command.", 10000);
 }
 
+/* Where the kernel has no such limit, a policy that names one is refused. */
+static int
+limit(int dir, const char *file, uint64_t value, bool named)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRIu64, value);
+	if (write_file(dir, file, text) == -1 && (named || errno != ENOENT))
+		return -1;
+	return 0;
+}
+
 int
-cgroup_make(uint64_t seq)
+cgroup_make(uint64_t seq, uint32_t tasks, uint64_t memory)
 {
 	char name[NAME_MAX + 1];
 	int dir;
@@ -93,12 +106,45 @@ cgroup_make(uint64_t seq)
 		return -1;
 	if ((dir = open_dir(base, name)) == -1)
 		return -1;
-	if (write_file(dir, "pids.max", CGROUP_TASKS) == -1 &&
-	    errno != ENOENT) {
+	if (limit(dir, "pids.max", tasks > 0 ? tasks : CGROUP_TASKS,
+		tasks > 0) == -1 ||
+	    (memory > 0 &&
+		(limit(dir, "memory.max", memory, true) == -1 ||
+		    limit(dir, "memory.swap.max", 0, false) == -1))) {
 		close(dir);
 		return -1;
 	}
 	return dir;
+}
+
+/* Whether the file counts the event, and more than 0. */
+static bool
+counts(int dir, const char *file, const char *event)
+{
+	char text[512], *line, *rest = text;
+	size_t len = strlen(event);
+	ssize_t n = -1;
+	int fd;
+
+	if ((fd = openat(dir, file, O_RDONLY | O_CLOEXEC)) != -1) {
+		n = read(fd, text, sizeof(text) - 1);
+		close(fd);
+	}
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	while ((line = strsep(&rest, "\n")) != NULL)
+		if (strncmp(line, event, len) == 0 && line[len] == ' ' &&
+		    strtoull(line + len, NULL, 10) > 0)
+			return true;
+	return false;
+}
+
+uint32_t
+cgroup_limits(int dir)
+{
+	return (counts(dir, "memory.events", "oom_kill") ? LIMIT_MEMORY : 0) |
+	    (counts(dir, "pids.events", "max") ? LIMIT_TASKS : 0);
 }
 
 bool

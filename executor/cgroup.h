@@ -17,8 +17,13 @@
  */
 void cgroup_init(const char *base);
 
-/* A new, empty cgroup: its folder, or -1. */
-int cgroup_make(uint64_t seq);
+/*
+ * A new, empty cgroup: its folder, or -1.  tasks, memory (bytes): 0 where the
+ * policy names none; then tasks are limited where they can be.
+ */
+int cgroup_make(uint64_t seq, uint32_t tasks, uint64_t memory);
+/* LIMIT_* that those in it have run into. */
+uint32_t cgroup_limits(int dir);
 /* Whether the process is in it, or below it. */
 bool cgroup_has(pid_t, uint64_t seq);
 /* SIGTERM to each process in it and below it. */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include "executor/spawn.h"
 #include "executor/tell.h"
 #include "executor/tree.h"
+#include "policy/policy.h"
 #include "privsep/channel.h"
 #include "privsep/log.h"
 
@@ -253,6 +255,9 @@ finish(struct command *c)
 	if (!c->stopped)
 		c->how = WIFEXITED(c->status) ? END_EXITED : END_SIGNALED;
 	c->pid = 0;
+	c->limits = cgroup_limits(c->cgroup);
+	if (WIFSIGNALED(c->status) && WTERMSIG(c->status) == SIGXFSZ)
+		c->limits |= LIMIT_FILE_SIZE;
 	stream_drain(&c->out);
 	stream_drain(&c->err);
 	release(c);
@@ -398,7 +403,8 @@ open_cgroup(struct command *c)
 {
 	int fd;
 
-	if ((c->cgroup = cgroup_make(c->run.seq)) == -1)
+	if ((c->cgroup =
+		    cgroup_make(c->run.seq, c->run.tasks, c->run.memory)) == -1)
 		return errno;
 	if ((fd = cgroup_events(c->cgroup)) == -1)
 		return errno;
@@ -416,8 +422,45 @@ open_pipes(struct command *c, struct spawn *s)
 	return s->err == -1 ? errno : 0;
 }
 
+/* The words of a body that is executed without a shell: 0, or the errno. */
 static int
-spawn_bash(struct command *c, struct spawn *s)
+split_body(int body, struct spawn *s)
+{
+	static char text[POLICY_COMMAND_MAX + 1], words[POLICY_COMMAND_MAX + 1];
+	static char *argv[POLICY_WORDS_MAX + 1];
+	char why[64], *word = words;
+	ssize_t n;
+	int i, count;
+
+	if ((n = pread(body, text, sizeof(text), 0)) == -1)
+		return errno;
+	count = policy_split(text, (size_t)n, words, sizeof(words), why,
+	    sizeof(why));
+	if (count < 1)
+		return EINVAL;
+	for (i = 0; i < count; i++) {
+		argv[i] = word;
+		word += strlen(word) + 1;
+	}
+	argv[count] = NULL;
+	s->argv = argv;
+	return 0;
+}
+
+/* Who runs it, as it is now: 0, or the errno. */
+static int
+find_user(struct command *c, struct spawn *s)
+{
+	errno = 0;
+	s->user = c->run.user[0] == '\0' ? getpwuid(0) : getpwnam(c->run.user);
+	if (s->user == NULL)
+		return errno != 0 ? errno : ENOENT;
+	return fchown(c->work, s->user->pw_uid, s->user->pw_gid) == -1 ? errno
+								       : 0;
+}
+
+static int
+spawn_command(struct command *c, struct spawn *s)
 {
 	int status;
 
@@ -425,8 +468,7 @@ spawn_bash(struct command *c, struct spawn *s)
 	s->work = c->work;
 	s->in = c->input;
 	s->body = c->body;
-	s->vm = c->run.vm;
-	s->id = c->run.id;
+	s->run = &c->run;
 	c->started_us = now_realtime_us();
 	if ((c->pid = spawn(s, &status)) == -1) {
 		c->pid = 0;
@@ -457,11 +499,17 @@ prepare(struct command *c, struct spawn *s, const char **what)
 	*what = "work folder";
 	if ((c->work = work_make(c->run.seq)) == -1)
 		return errno;
+	*what = "user";
+	if ((error = find_user(c, s)) != 0)
+		return error;
+	*what = "words";
+	if (c->run.direct && (error = split_body(c->body, s)) != 0)
+		return error;
 	*what = "cgroup";
 	if ((error = open_cgroup(c)) != 0)
 		return error;
 	*what = "clone3";
-	return spawn_bash(c, s);
+	return spawn_command(c, s);
 }
 
 static void
@@ -521,6 +569,10 @@ run_mistake(const struct msg_run *m)
 	if (!imsg_text_ok(m->vm, sizeof(m->vm)) || m->vm[0] == '\0' ||
 	    !imsg_text_ok(m->id, ID_MAX + 1) || m->id[0] == '\0')
 		return "RUN with a text that is none";
+	if (!imsg_text_ok(m->user, sizeof(m->user)) ||
+	    !imsg_text_ok(m->path, sizeof(m->path)) ||
+	    m->direct != (m->path[0] == '/'))
+		return "RUN with a user or a path that is none";
 	if (m->seq == 0 || m->timeout == 0 || m->has_input > 1)
 		return "RUN with a number out of range";
 	if (find(m->seq) != NULL)

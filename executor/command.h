@@ -40,6 +40,7 @@ struct command {
 	bool stopped;	 /* how says why we ended it */
 	enum end_how how;
 	int error;	    /* why it cannot start */
+	uint32_t limits;    /* LIMIT_*, that it has run into */
 	struct timer timer; /* of the state */
 	int kills;
 	struct stream out, err;

@@ -2,7 +2,7 @@ executor_OMIT = executor/rig.c
 LIBS += executor
 PROGS += $(B)/executor/executor
 $(B)/executor/executor: $(B)/executor.a $(B)/privsep.a $(B)/imsg.a \
-	$(B)/crypto.a
+	$(B)/policy.a $(B)/wire.a $(B)/crypto.a
 $(B)/executor/executor: LDLIBS += -lseccomp -lcap-ng -lbearssl
 
 TESTS += $(B)/executor/end_test $(B)/executor/run_test

@@ -95,10 +95,12 @@ ATF_TC_BODY(environment_is_fixed_and_exact, tc)
 	ATF_CHECK_STREQ("HOME=/root\n"
 			"LANG=C.UTF-8\n"
 			"LC_ALL=C.UTF-8\n"
+			"LOGNAME=root\n"
 			"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:"
 			"/usr/bin:/sbin:/bin\n"
 			"QVM_REMOTE_ID=20260218-143022-1-00000001\n"
-			"QVM_REMOTE_VM=work\n",
+			"QVM_REMOTE_VM=work\n"
+			"USER=root\n",
 	    rig_output(&r, 1,
 		"env | grep -Ev '^(PWD|SHLVL|_)=' | LC_ALL=C sort\n"));
 }
@@ -124,7 +126,7 @@ ATF_TC_BODY(a_command_has_its_own_session_folder_and_cgroup, tc)
 	struct rig r;
 
 	setup(&r, tc);
-	snprintf(want, sizeof(want), "%s\n700\n0022\n",
+	snprintf(want, sizeof(want), "%s\n700\n0077\n",
 	    rig_path(&r, "/run/qvm-remote/work/1"));
 	ATF_CHECK_STREQ(want, rig_output(&r, 1, "pwd; stat -c %a .; umask\n"));
 	path = strstr(r.cgroup, "/qvm-remote-test");

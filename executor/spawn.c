@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
 #include <linux/sched.h>
 #include <pwd.h>
 #include <signal.h>
@@ -18,8 +20,8 @@
 
 #include "executor/spawn.h"
 #include "privsep/event.h"
+#include "policy/policy.h"
 #include "privsep/log.h"
-#include "wire/limits.h"
 
 #define SHELL	   "/bin/bash"
 #define BODY_FD	   3
@@ -35,7 +37,8 @@
 	X(LIMITS, "limits")           \
 	X(OOM, OOM_ADJ)               \
 	X(FOLDER, "work folder")      \
-	X(EXEC, SHELL)
+	X(USER, "user")               \
+	X(EXEC, "exec")
 enum step {
 #define X(name, text) STEP_##name,
 	STEPS(X)
@@ -52,7 +55,6 @@ struct failure {
 	int step, error;
 };
 
-static char home_var[256];
 static struct rlimit their_nofile;
 static bool oom_reset; /* ours is not for them */
 
@@ -89,15 +91,6 @@ read_oom(void)
 void
 spawn_init(void)
 {
-	const struct passwd *pw;
-	int n;
-
-	errno = 0;
-	if ((pw = getpwuid(0)) == NULL)
-		fatal("no passwd entry for root");
-	n = snprintf(home_var, sizeof(home_var), "HOME=%s", pw->pw_dir);
-	if (n < 0 || (size_t)n >= sizeof(home_var))
-		fatalx("root's home folder has too long a name");
 	raise_nofile();
 	read_oom();
 }
@@ -134,13 +127,36 @@ place_fds(const struct spawn *s, int *status)
 }
 
 static int
-set_limits(void)
+set_limit(int resource, uint64_t value)
 {
-	const struct rlimit none = {0, 0};
+	const struct rlimit limit = {value, value};
 
-	if (setrlimit(RLIMIT_CORE, &none) == -1)
+	return setrlimit(resource, &limit);
+}
+
+static int
+set_limits(const struct msg_run *run)
+{
+	if (set_limit(RLIMIT_CORE, 0) == -1 ||
+	    setrlimit(RLIMIT_NOFILE, &their_nofile) == -1)
 		return -1;
-	return setrlimit(RLIMIT_NOFILE, &their_nofile);
+	if (run->files > 0 && set_limit(RLIMIT_NOFILE, run->files) == -1)
+		return -1;
+	if (run->file_size > 0 && set_limit(RLIMIT_FSIZE, run->file_size) == -1)
+		return -1;
+	return run->nice > 0 ? setpriority(PRIO_PROCESS, 0, (int)run->nice) : 0;
+}
+
+/* All of it, and for good: saved ids too. */
+static int
+become(const struct passwd *user)
+{
+	if (user->pw_uid == 0 && user->pw_gid == 0)
+		return 0;
+	if (initgroups(user->pw_name, user->pw_gid) == -1 ||
+	    setresgid(user->pw_gid, user->pw_gid, user->pw_gid) == -1)
+		return -1;
+	return setresuid(user->pw_uid, user->pw_uid, user->pw_uid);
 }
 
 static int
@@ -160,7 +176,8 @@ reset_oom(void)
 static void __attribute__((noreturn))
 child(const struct spawn *s, int status, char *const envp[])
 {
-	static char *const argv[] = {(char *)"bash", (char *)"/dev/fd/3", NULL};
+	static char *const shell[] = {(char *)"bash", (char *)"/dev/fd/3",
+	    NULL};
 
 	if (setsid() == -1)
 		fail(status, STEP_SESSION);
@@ -170,11 +187,16 @@ child(const struct spawn *s, int status, char *const envp[])
 		fail(status, STEP_DESCRIPTORS);
 	if (reset_oom() == -1)
 		fail(status, STEP_OOM);
-	if (set_limits() == -1)
+	if (set_limits(s->run) == -1)
 		fail(status, STEP_LIMITS);
-	umask(022);
+	if (become(s->user) == -1)
+		fail(status, STEP_USER);
+	umask(077);
 	event_child_signals();
-	execve(SHELL, argv, envp);
+	if (s->argv == NULL)
+		execve(SHELL, shell, envp);
+	else if (close(BODY_FD) == 0)
+		execve(s->run->path, s->argv, envp);
 	fail(status, STEP_EXEC);
 }
 
@@ -198,11 +220,16 @@ pid_t
 spawn(const struct spawn *s, int *status)
 {
 	char vm[sizeof("QVM_REMOTE_VM=") + VM_NAME_MAX];
-	char id[sizeof("QVM_REMOTE_ID=") + ID_MAX];
+	char id[sizeof("QVM_REMOTE_ID=") + sizeof(s->run->id)];
+	char home[sizeof("HOME=") + PATH_MAX];
+	char user[sizeof("USER=") + VM_NAME_MAX];
+	char logname[sizeof("LOGNAME=") + VM_NAME_MAX];
 	char *const envp[] = {
 	    (char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:"
 		    "/usr/bin:/sbin:/bin",
-	    home_var,
+	    home,
+	    user,
+	    logname,
 	    (char *)"LANG=C.UTF-8",
 	    (char *)"LC_ALL=C.UTF-8",
 	    vm,
@@ -212,8 +239,11 @@ spawn(const struct spawn *s, int *status)
 	int p[2], saved;
 	pid_t pid;
 
-	snprintf(vm, sizeof(vm), "QVM_REMOTE_VM=%s", s->vm);
-	snprintf(id, sizeof(id), "QVM_REMOTE_ID=%s", s->id);
+	snprintf(vm, sizeof(vm), "QVM_REMOTE_VM=%s", s->run->vm);
+	snprintf(id, sizeof(id), "QVM_REMOTE_ID=%s", s->run->id);
+	snprintf(home, sizeof(home), "HOME=%s", s->user->pw_dir);
+	snprintf(user, sizeof(user), "USER=%s", s->user->pw_name);
+	snprintf(logname, sizeof(logname), "LOGNAME=%s", s->user->pw_name);
 	if (pipe2(p, O_CLOEXEC | O_NONBLOCK) == -1)
 		return -1;
 	if ((pid = fork_into(s->cgroup)) == 0)

@@ -3,13 +3,19 @@
 
 #include <sys/types.h>
 
+#include <pwd.h>
+
+#include "imsg/messages.h"
+
 /* What a command starts with.  The descriptors stay the caller's. */
 struct spawn {
 	int cgroup; /* its folder */
 	int work;   /* the folder that it starts in */
 	int in, out, err;
 	int body; /* what bash reads, as descriptor 3 */
-	const char *vm, *id;
+	const struct msg_run *run;
+	const struct passwd *user;
+	char *const *argv; /* words to be executed without a shell, or NULL */
 };
 
 /* Looks up what every command gets.  Fatal on failure. */

@@ -213,6 +213,7 @@ send_ended(struct channel *ch, struct command *c)
 	m.seq = c->run.seq;
 	m.how = (uint32_t)c->how;
 	m.value = end_value(c);
+	m.limits = c->limits;
 	m.started_us = c->started_us;
 	m.ended_us = c->ended_us;
 	stream_report(&c->out, &m.out);

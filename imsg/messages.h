@@ -18,6 +18,7 @@
 
 #define IMSG_TEXT_MAX 512
 #define IMSG_PATH_MAX 256
+#define RUN_PATH_MAX  256
 
 enum role {
 	ROLE_PARENT,
@@ -70,6 +71,7 @@ enum role {
 	X(BEGUN, VER, PAR, ST_ANY, msg_none, NOFD)                        \
 	/* who is served */                                               \
 	X(CONFIG_BEGIN, PAR, VER, ST_SERVING, msg_none, NOFD)             \
+	X(CONFIG_COMMANDS, PAR, VER, ST_RELOAD, msg_none, FD)             \
 	X(CONFIG_VM, PAR, VER, ST_RELOAD, msg_vm, NOFD)                   \
 	X(CONFIG_KEY, PAR, VER, ST_RELOAD, msg_vm, FD)                    \
 	X(CONFIG_POLICY, PAR, VER, ST_RELOAD, msg_vm, FD)                 \
@@ -278,6 +280,13 @@ struct msg_run {
 	uint64_t output_limit; /* bytes kept of each stream */
 	uint32_t timeout;      /* seconds */
 	uint32_t has_input;    /* RUN_INPUT follows */
+	/* 0 where the policy has no such limit */
+	uint64_t memory, file_size; /* bytes */
+	uint32_t tasks, files;
+	uint32_t nice;
+	uint32_t direct;	    /* body is words, and path runs them */
+	char user[VM_NAME_MAX + 1]; /* "" : root */
+	char path[RUN_PATH_MAX];
 };
 
 struct msg_seq {
@@ -301,14 +310,19 @@ enum end_how {
 	END_KILLED, /* after KILL */
 	END_FAILED  /* bash did not start; value is errno */
 };
+/* Limits that it has run into. */
+#define LIMIT_MEMORY	0x1u
+#define LIMIT_TASKS	0x2u
+#define LIMIT_FILE_SIZE 0x4u
 struct msg_ended_stream {
 	uint64_t written, kept;
 	uint8_t sha256[32];
 };
 struct msg_ended {
 	uint64_t seq;
-	uint32_t how;	/* enum end_how */
-	uint32_t value; /* exit status, signal or errno */
+	uint32_t how;	 /* enum end_how */
+	uint32_t value;	 /* exit status, signal or errno */
+	uint64_t limits; /* LIMIT_* */
 	int64_t started_us, ended_us;
 	struct msg_ended_stream out, err;
 	uint32_t out_head_len, err_head_len;

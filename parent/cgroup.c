@@ -337,6 +337,21 @@ controllers(const char *const list[2])
 			log_debug("%s: %s: %s", file, list[i], strerror(errno));
 }
 
+bool
+cgroup_controls(const char *controller)
+{
+	char file[PATH_MAX], text[1024], *word, *rest = text;
+
+	if (join(file, base, "cgroup.subtree_control") == -1 ||
+	    access(file, R_OK) == -1)
+		return false;
+	(void)read_text(file, text, sizeof(text));
+	while ((word = strsep(&rest, " \n")) != NULL)
+		if (strcmp(word, controller) == 0)
+			return true;
+	return false;
+}
+
 static int
 move_to(const char *dir)
 {

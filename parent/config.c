@@ -13,14 +13,14 @@
 #include "wire/id.h"
 
 /*
- * Keys and policies for the verifier.  A key is opened here and never read;
- * a policy is read for its UUID alone.  Sent is state: when it changes on the
- * way, all of it is sent again.
+ * Keys and policies for the verifier.  A key is opened here and never read.
+ * Sent is state: when it changes on the way, all of it is sent again.
  */
 
 enum step {
 	STEP_IDLE,
 	STEP_BEGIN,
+	STEP_COMMANDS,
 	STEP_LOAD, /* the next VM's files */
 	STEP_NAME,
 	STEP_KEY,
@@ -38,8 +38,8 @@ static struct {
 	unsigned unserved_count;
 	/* The one that is being sent. */
 	struct msg_vm vm;
-	int key_fd, policy_fd;
-} config = {.key_fd = -1, .policy_fd = -1};
+	int key_fd, policy_fd, commands_fd;
+} config = {.key_fd = -1, .policy_fd = -1, .commands_fd = -1};
 
 #define KEY_SUFFIX    ".key"
 #define POLICY_SUFFIX ".conf"
@@ -258,25 +258,39 @@ open_for(const char *vm, const char *suffix, const char *what, mode_t forbid,
 static int
 read_policy(const char *vm, struct policy *policy, char *err, size_t errsize)
 {
-	static char text[CONF_MAX];
 	char path[PATH_MAX];
-	ssize_t n;
 
 	if (vm_path(path, vm, POLICY_SUFFIX) == -1)
 		return -1;
-	n = file_read(config.policy_fd, text, sizeof(text));
-	if (n == -1) {
-		(void)snprintf(err, errsize, "%s: %s", path, strerror(errno));
-		return -1;
+	return policies_read(path, config.policy_fd, policy, err, errsize);
+}
+
+/* Before any policy is sent: where the commands are that they all name. */
+static void
+look_up_commands(void)
+{
+	static struct policy policy;
+	char err[ERR_MAX];
+	unsigned i;
+
+	policies_begin();
+	for (i = 0; i < config.count; i++) {
+		if (open_for(config.names[i], POLICY_SUFFIX, "policy", 022,
+			&config.policy_fd, err, sizeof(err)) == 0)
+			(void)read_policy(config.names[i], &policy, err,
+			    sizeof(err));
+		close_files();
 	}
-	return policy_parse(path, text, (size_t)n, policy, err, errsize);
+	if (config.commands_fd != -1)
+		(void)close(config.commands_fd);
+	config.commands_fd = policies_table();
 }
 
 /* Opens what a VM needs; only one that has all of it is sent. */
 static bool
 load(const char *name)
 {
-	struct policy policy;
+	static struct policy policy;
 	char err[ERR_MAX] = "";
 	struct vm *vm;
 
@@ -342,7 +356,15 @@ take_step(struct channel *ch)
 			break;
 		vm_config_begin();
 		find_names();
+		look_up_commands();
 		config.next = 0;
+		return STEP_COMMANDS;
+	case STEP_COMMANDS:
+		if (channel_send(ch, IMSG_CONFIG_COMMANDS, 0, NULL, 0,
+			config.commands_fd) == -1)
+			break;
+		(void)close(config.commands_fd);
+		config.commands_fd = -1;
 		return STEP_LOAD;
 	case STEP_LOAD:
 		if (config.next == config.count)

@@ -73,8 +73,24 @@ bool cgroup_empty(int events_fd);
 int cgroup_remove(const char *path);
 /* Every command's and every poller's. */
 void cgroup_kill_all(void);
+/* Whether commands' cgroups have that controller. */
+bool cgroup_controls(const char *controller);
 /* At the very end: out of `daemon`, which goes. */
 void cgroup_leave(void);
+
+/* policies.c */
+/*
+ * From policies_begin to policies_table the policies that are read make the
+ * table of commands that the verifier gets: a sealed memfd.
+ */
+void policies_begin(void);
+int policies_table(void);
+/*
+ * A policy that can be enforced here: 0, or -1 with err.  path is for err.
+ * Warnings are logged, but not while the table is made.
+ */
+int policies_read(const char *path, int fd, struct policy *, char *err,
+    size_t errsize);
 
 /* spawn.c */
 /*

@@ -10,8 +10,8 @@
 /* The only file here that asks the system: whoever needs it brings it in. */
 
 /* /usr/local is left out: a policy names what is there by its path. */
-static const char *const folders[] = {"/usr/sbin/", "/usr/bin/", "/sbin/",
-    "/bin/"};
+const char *const policy_folders[] = {"/usr/sbin/", "/usr/bin/", "/sbin/",
+    "/bin/", NULL};
 
 /* The folder ends with a slash, so that no file stands for one. */
 static int
@@ -36,9 +36,10 @@ find_bare(const char *name, char path[POLICY_PATH_MAX])
 	struct stat st;
 	size_t i;
 
-	for (i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
-		if (join(folders[i], name, path) == 0 && stat(path, &st) == 0 &&
-		    S_ISREG(st.st_mode) && (st.st_mode & 0111) != 0)
+	for (i = 0; policy_folders[i] != NULL; i++) {
+		if (join(policy_folders[i], name, path) == 0 &&
+		    stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+		    (st.st_mode & 0111) != 0)
 			return 0;
 	}
 	errno = ENOENT;

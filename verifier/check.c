@@ -79,48 +79,30 @@ fresh(const struct vm *vm, const struct token *t, int64_t clock, char *reason,
 	return (RECEIPT_EXITED);
 }
 
+/* Says what would become of it, and that nothing was run. */
 static void
-answer_check(struct request *r)
+answer_text(struct request *r, enum receipt_status status)
 {
 	char text[ANSWER_TEXT_MAX];
+	const char *dry = "[dry-run] ";
+	size_t used = 0;
 	int n;
 
-	if (r->token.kind == TOKEN_PING)
-		n = snprintf(text, sizeof(text),
-		    "qvm-remote %s in dom0. VM %s: mode shell: every command "
-		    "runs in bash, as root, for at most %d s.\n",
-		    VERSION, r->vm->name, TIMEOUT_DEFAULT);
-	else
-		n = snprintf(text, sizeof(text), "would run: mode shell\n");
-	if (n < 0 || (size_t)n >= sizeof(text))
+	if (status == RECEIPT_DRY_RUN) {
+		used = strlen(dry);
+		memcpy(text, dry, used);
+	}
+	n = decide_describe(r, text + used, sizeof(text) - used);
+	if (n < 0 || (size_t)n >= sizeof(text) - used)
 		fatalx("an answer that is too long");
-	request_text(r, text, (size_t)n);
-	r->answer.status = RECEIPT_CHECKED;
+	request_text(r, text, used + (size_t)n);
+	r->answer.status = status;
+	r->answer.exit = 0;
 	/* So that the client can tell how far its clock is off. */
-	r->answer.has_times = true;
-	r->answer.started_us = r->answer.ended_us = now_realtime_us();
-	r->answer.exit = 0;
-	record_result(r, NULL);
-	request_answered(r);
-}
-
-/* What would have been run. */
-static void
-answer_dry_run(struct request *r)
-{
-	char text[ANSWER_TEXT_MAX];
-	int n;
-
-	n = snprintf(text, sizeof(text),
-	    "[dry-run] would run: mode shell: in bash, as root, for at most %d "
-	    "s; nothing was run\n",
-	    (int)(r->token.timeout == TOKEN_TIMEOUT_POLICY ? TIMEOUT_DEFAULT
-							   : r->token.timeout));
-	if (n < 0 || (size_t)n >= sizeof(text))
-		fatalx("an answer that is too long");
-	request_text(r, text, (size_t)n);
-	r->answer.status = RECEIPT_DRY_RUN;
-	r->answer.exit = 0;
+	if (status == RECEIPT_CHECKED) {
+		r->answer.has_times = true;
+		r->answer.started_us = r->answer.ended_us = now_realtime_us();
+	}
 	record_result(r, NULL);
 	request_answered(r);
 }
@@ -195,9 +177,7 @@ was_cancelled(const char *key, const char *id)
 static void
 judge(struct request *r)
 {
-	const struct token *t = &r->token;
 	const char *rule;
-	char reason[REASON_MAX + 1];
 
 	rule = contents(r);
 	if (rule != NULL) {
@@ -206,25 +186,22 @@ judge(struct request *r)
 		request_refuse(r, RECEIPT_REJECTED, rule);
 		return;
 	}
-	if (t->timeout > TIMEOUT_DEFAULT) {
-		snprintf(reason, sizeof(reason),
-		    "time-out %d s: the policy allows at most %d s",
-		    (int)t->timeout, TIMEOUT_DEFAULT);
-		request_refuse(r, RECEIPT_DENIED, reason);
-		return;
-	}
 	if (was_cancelled(r->token.key, r->answer.id)) {
 		request_refuse(r, RECEIPT_CANCELLED, "cancelled by the client");
 		return;
 	}
-	if (t->kind != TOKEN_RUN) {
-		answer_check(r);
+	rule = decide(r);
+	if (rule != NULL) {
+		request_refuse(r, RECEIPT_DENIED, rule);
 		return;
 	}
-	if (dry_run) {
-		answer_dry_run(r);
+	if (r->token.kind != TOKEN_RUN || dry_run) {
+		answer_text(r,
+		    r->token.kind != TOKEN_RUN ? RECEIPT_CHECKED
+					       : RECEIPT_DRY_RUN);
 		return;
 	}
+	(void)decide_rate(r->vm, now_boottime_ms(), true);
 	r->state = REQUEST_WAITING;
 	session_tell(r, TELL_TAKE);
 }
@@ -351,7 +328,7 @@ check_request(struct vm *vm, const struct msg_request *untrusted, int body_fd,
 	r = request_new(vm, untrusted->id);
 	vm->last_us = now_realtime_us();
 	memcpy(vm->last_id, r->answer.id, sizeof(vm->last_id));
-	rule = frame_lengths_rule(&f, INPUT_MAX);
+	rule = frame_lengths_rule(&f, session_input_limit(vm));
 	if (rule != NULL || untrusted->token_len > TOKEN_MAX) {
 		close_both(body_fd, input_fd);
 		request_refuse(r, RECEIPT_REJECTED,

@@ -140,29 +140,12 @@ read_key(struct vm *vm, int fd)
 	explicit_bzero(key, sizeof(key));
 }
 
-/* What this daemon does not enforce yet is not served. */
-static bool
-is_enforced(struct vm *vm, const struct policy *p, const char *name)
-{
-	enum policy_key key;
-
-	for (key = 0; key < POLICY_KEYS; key++) {
-		if (p->key_line[key] == 0 || key == POLICY_KEY_UUID ||
-		    (key == POLICY_KEY_MODE && p->mode == POLICY_SHELL))
-			continue;
-		snprintf(vm->why, sizeof(vm->why),
-		    "%s:%u: %s: this version serves `mode = shell` alone", name,
-		    p->key_line[key], policy_key_name(key));
-		return (false);
-	}
-	return (true);
-}
-
 static void
 read_policy(struct vm *vm, int fd)
 {
 	static char text[POLICY_MAX + 1];
 	static struct policy policy;
+	const struct policy_env env = {.find = commands_find};
 	char name[VM_NAME_MAX + 6];
 	ssize_t n;
 
@@ -174,9 +157,8 @@ read_policy(struct vm *vm, int fd)
 	else if (n > POLICY_MAX)
 		snprintf(vm->why, sizeof(vm->why), "%s: more than 64 KiB",
 		    name);
-	else if (policy_parse(name, text, (size_t)n, &policy, vm->why,
-		     sizeof(vm->why)) == 0 &&
-	    is_enforced(vm, &policy, name)) {
+	else if (policy_load(name, text, (size_t)n, &env, &policy, vm->why,
+		     sizeof(vm->why)) == 0) {
 		free(vm->next_policy);
 		vm->next_policy = policy_copy(&policy);
 		if (vm->next_policy == NULL)
@@ -406,6 +388,7 @@ config_dispatch(struct imsg *m)
 {
 	static uint32_t before;
 	struct vm *vm;
+	int fd;
 
 	switch (m->hdr.type) {
 	case IMSG_COPY:
@@ -421,6 +404,10 @@ config_dispatch(struct imsg *m)
 			forget_next(vm);
 		no_places = 0;
 		no_places_told = VMS_MAX;
+		break;
+	case IMSG_CONFIG_COMMANDS:
+		commands_take(fd = imsg_take_fd(m));
+		close(fd);
 		break;
 	case IMSG_CONFIG_VM:
 	case IMSG_CONFIG_KEY:

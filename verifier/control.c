@@ -108,7 +108,7 @@ send_vm(const struct vm *vm)
 	struct msg_status_vm s = {.served = vm->served,
 	    .last_us = vm->last_us,
 	    .log_day = share->day_bytes,
-	    .log_day_limit = LOG_DAY_BYTES,
+	    .log_day_limit = vm->policy != NULL ? vm->policy->log_limit : 1,
 	    .log_full = share->full,
 	    .refused = vm->refused_all};
 

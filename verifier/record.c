@@ -48,19 +48,37 @@ record_end_of(const char *vm, uint8_t hash[SHA256_LEN])
 	return (seq);
 }
 
+/* By whom it was allowed, and as whom it runs. */
+static void
+add_policy(struct record *rec, const struct request *r)
+{
+	const struct policy *p = r->vm->policy;
+
+	if (r->path[0] != '\0') {
+		record_u64(rec, "policy_line", r->policy_line);
+		record_str(rec, "path", r->path);
+	}
+	if (p->user[0] != '\0')
+		record_str(rec, "user", p->user);
+}
+
 bool
 record_intent(struct request *r)
 {
+	/* Of a longer one, and where the policy says so, its digest is all. */
+	bool whole = r->input_fd != -1 && !r->vm->policy->record_digest &&
+	    r->token.input_len <= INPUT_MAX;
 	uint8_t hash[SHA256_LEN];
 	struct record *rec;
 
 	if (!journal_room(record_bound(r->token.body_len) +
-		record_bound(r->token.input_len) + JOURNAL_RESULT))
+		record_bound(whole ? r->token.input_len : 0) + JOURNAL_RESULT))
 		return (false);
 	rec = journal_begin("intent", r->vm->name, r->answer.id);
 	add_token(rec, r);
+	add_policy(rec, r);
 	add_body(rec, r);
-	if (r->input_fd != -1 &&
+	if (whole &&
 	    record_bytes_fd(rec, "input", r->input_fd, r->token.input_len) ==
 		-1)
 		fatalx("an input cannot be read");

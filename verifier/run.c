@@ -27,6 +27,30 @@ set_status(struct receipt *a, enum receipt_status status, uint8_t own,
 	snprintf(a->reason, sizeof(a->reason), "%s", reason);
 }
 
+/* Limits that it ran into are named, whatever its end. */
+static void
+name_limits(struct request *r, const struct msg_ended *e)
+{
+	static const struct {
+		uint64_t bit;
+		const char *name;
+	} limits[] = {
+	    {LIMIT_MEMORY, "memory"},
+	    {LIMIT_TASKS, "tasks"},
+	    {LIMIT_FILE_SIZE, "file-size"},
+	};
+	char *reason = r->answer.reason;
+	size_t i, len, size = sizeof(r->answer.reason);
+
+	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		if ((e->limits & limits[i].bit) == 0)
+			continue;
+		len = strlen(reason);
+		snprintf(reason + len, size - len, "%sits policy's limit: %s",
+		    len > 0 ? "; " : "", limits[i].name);
+	}
+}
+
 static void
 set_end(struct request *r, const struct msg_ended *e)
 {
@@ -42,17 +66,14 @@ set_end(struct request *r, const struct msg_ended *e)
 		break;
 	case END_TIMEOUT:
 		snprintf(reason, sizeof(reason),
-		    "ended after its time-out of %d s",
-		    (int)(r->token.timeout == TOKEN_TIMEOUT_POLICY
-			    ? TIMEOUT_DEFAULT
-			    : r->token.timeout));
+		    "ended after its time-out of %u s", r->timeout);
 		set_status(a, RECEIPT_TIMEOUT, 0, reason);
 		break;
 	case END_KILLED:
 		set_status(a, RECEIPT_CANCELLED, 0, r->why);
 		break;
 	case END_FAILED:
-		snprintf(reason, sizeof(reason), "bash did not start: %s",
+		snprintf(reason, sizeof(reason), "it did not start: %s",
 		    strerror((int)e->value));
 		set_status(a, RECEIPT_REJECTED, 0, reason);
 		break;
@@ -94,6 +115,7 @@ handle_ended(struct imsg *m)
 	copy_stream(&r->answer.out, &e.out);
 	copy_stream(&r->answer.err, &e.err);
 	set_end(r, &e);
+	name_limits(r, &e);
 	r->out = r->answer.out.kept;
 	r->err = r->answer.err.kept;
 	command_over(r);
@@ -206,13 +228,21 @@ run_dispatch(struct channel *ch, struct imsg *m)
 static int
 send_run(struct channel *ch, struct request *r)
 {
-	struct msg_run run = {.seq = r->seq, .output_limit = OUTPUT_DEFAULT};
+	const struct policy *p = r->vm->policy;
+	struct msg_run run = {.seq = r->seq,
+	    .output_limit = p->output_limit,
+	    .timeout = r->timeout,
+	    .memory = p->memory,
+	    .file_size = p->file_size,
+	    .tasks = (uint32_t)p->tasks,
+	    .files = (uint32_t)p->files,
+	    .nice = (uint32_t)p->nice,
+	    .direct = r->path[0] != '\0'};
 
 	memcpy(run.vm, r->vm->name, sizeof(r->vm->name));
 	memcpy(run.id, r->answer.id, sizeof(r->answer.id));
-	run.timeout = r->token.timeout == TOKEN_TIMEOUT_POLICY
-	    ? TIMEOUT_DEFAULT
-	    : (uint32_t)r->token.timeout;
+	memcpy(run.user, p->user, sizeof(p->user));
+	memcpy(run.path, r->path, sizeof(r->path));
 	run.has_input = r->input_fd != -1;
 	return (channel_send(ch, IMSG_RUN, 0, &run, sizeof(run), r->body_fd));
 }

@@ -30,11 +30,13 @@ may_run(const struct vm *vm, const struct request *r)
 {
 	unsigned attached = vm->running - vm->running_queue;
 
-	if (r->state != REQUEST_WAITING)
+	/* Who is served no more has none that wait. */
+	if (r->state != REQUEST_WAITING || vm->policy == NULL)
 		return (false);
-	if (r->token.queue ? vm->running_queue > 0 : attached >= JOBS_DEFAULT)
+	if (r->token.queue ? vm->running_queue > 0
+			   : attached >= vm->policy->jobs)
 		return (false);
-	return (vm->spool_bytes + 2 * OUTPUT_DEFAULT <= SPOOL_BYTES);
+	return (vm->spool_bytes + 2 * vm->policy->output_limit <= SPOOL_BYTES);
 }
 
 /*
@@ -45,17 +47,25 @@ may_run(const struct vm *vm, const struct request *r)
 static bool
 start(struct vm *vm, struct request *r)
 {
+	const char *why;
+
 	if (!vm->served || strcmp(vm->key->fingerprint, r->token.key) != 0) {
 		request_refuse(r, RECEIPT_REJECTED, "its key was revoked");
 		return (false);
 	}
+	why = decide(r);
+	if (why != NULL) {
+		request_refuse(r, RECEIPT_DENIED, why);
+		return (false);
+	}
+	r->timeout = decide_timeout(r);
 	if (!record_intent(r)) {
 		request_refuse(r, RECEIPT_REJECTED,
 		    "dom0's log has no room: nothing runs");
 		return (false);
 	}
 	r->state = REQUEST_RECORDED;
-	r->spool_bytes = 2 * OUTPUT_DEFAULT;
+	r->spool_bytes = 2 * vm->policy->output_limit;
 	vm->spool_bytes += r->spool_bytes;
 	vm->running++;
 	if (r->token.queue)

@@ -15,7 +15,7 @@
  * it, and costs its own VM only.
  */
 
-#define ENTRIES_MAX (JOBS_DEFAULT + 1) /* of the poller, in use at a time */
+#define ENTRIES_MAX (JOBS_MAX + 1) /* of the poller, in use at a time */
 
 static void
 close_fd(int *fd)
@@ -488,38 +488,63 @@ tell(struct channel *ch, struct request *r)
 	return (0);
 }
 
+uint64_t
+session_input_limit(const struct vm *vm)
+{
+	uint64_t limit = INPUT_MAX;
+
+	if (vm->policy != NULL && vm->policy->input_limit > limit)
+		limit = vm->policy->input_limit;
+	return (limit);
+}
+
+static uint64_t
+request_bytes(const struct vm *vm)
+{
+	return (BODY_MAX + session_input_limit(vm));
+}
+
 /* Bodies and inputs of all VMs, beyond each one's first maximal request. */
 static uint64_t
 common_bytes(void)
 {
-	const uint64_t first = BODY_MAX + INPUT_MAX;
 	uint64_t sum = 0;
 	struct vm *vm;
 
 	for (vm = vms; vm < vms + VM_TABLE; vm++) {
-		if (vm->bytes > first)
-			sum += vm->bytes - first;
+		if (vm->bytes > request_bytes(vm))
+			sum += vm->bytes - request_bytes(vm);
 	}
 	return (sum);
+}
+
+/* What its records of one maximal request hold at most. */
+static uint64_t
+recorded_bytes(const struct vm *vm)
+{
+	return (BODY_MAX + (vm->policy->record_digest ? 0 : INPUT_MAX));
 }
 
 /* Whether one maximal request has room, or the word that says why not. */
 static struct msg_next
 room(struct vm *vm)
 {
-	const uint64_t request = BODY_MAX + INPUT_MAX;
 	struct msg_next n = {.input_limit = INPUT_MAX, .cancel_only = 1};
+	uint64_t request = request_bytes(vm);
 
+	n.input_limit = session_input_limit(vm);
 	if (stopping || !vm->served || vm->count >= REQUESTS_MAX ||
-	    vm->bytes + request > VM_BYTES ||
+	    vm->bytes + request > VM_BYTES + n.input_limit - INPUT_MAX ||
 	    (vm->bytes > 0 && common_bytes() + request > COMMON_BYTES))
 		n.word = WORD_FULL;
+	else if (decide_rate(vm, now_boottime_ms(), false) > 0)
+		n.word = WORD_RATE;
 	else if (!memory_room(vm->memory))
 		n.word = WORD_MEMORY;
-	else if (!share_room(vm, request))
+	else if (!share_room(vm, recorded_bytes(vm)))
 		n.word = WORD_LOG;
 	else if (disk_low ||
-	    !journal_room(record_bound(request) + JOURNAL_RESULT))
+	    !journal_room(record_bound(recorded_bytes(vm)) + JOURNAL_RESULT))
 		n.word = WORD_DISK;
 	else
 		n.cancel_only = 0;

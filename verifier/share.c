@@ -88,10 +88,10 @@ full_for(struct vm *vm, uint64_t len)
 	struct share *s = share_of(vm->name);
 
 	turn_day(s, journal_now_us());
-	if (s->total_bytes + bytes > LOG_VM_BYTES)
+	if (s->total_bytes + bytes > vm->policy->log_total)
 		return (LOG_FULL_ALL);
 	return (
-	    s->day_bytes + bytes > LOG_DAY_BYTES ? LOG_FULL_DAY : LOG_FULL_NOT);
+	    s->day_bytes + bytes > vm->policy->log_limit ? LOG_FULL_DAY : LOG_FULL_NOT);
 }
 
 bool

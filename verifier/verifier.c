@@ -152,6 +152,15 @@ stop(int64_t now_ms)
 	return (-1);
 }
 
+/* When what holds a VM up may be over. */
+static int64_t
+held_ms(struct vm *vm)
+{
+	if (vm->session.last.word == WORD_RATE)
+		return (decide_rate(vm, now_boottime_ms(), false));
+	return (ROOM_RETRY_MS);
+}
+
 /*
  * After each turn of the loop: what is due, whose turn it is, one sync for
  * all that was appended, and only then every message about it.
@@ -171,7 +180,7 @@ after_turn(void)
 		for (vm = vms; vm < vms + VM_TABLE; vm++) {
 			next = earlier(next, retire(vm, now_ms));
 			if (session_is_held(vm))
-				next = earlier(next, now_ms + ROOM_RETRY_MS);
+				next = earlier(next, now_ms + held_ms(vm));
 		}
 		if (stopping && !stop_recorded)
 			next = earlier(next, stop(now_ms));

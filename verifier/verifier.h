@@ -24,11 +24,9 @@
 #define CANCELS_MAX    64 /* early cancels remembered, per VM */
 #define REFUSED_MAX    10 /* records of refusals per VM and minute */
 #define ANSWER_KEPT_MS (24ll * 3600 * 1000)
-#define VM_TABLE       (2 * VMS_MAX)	      /* served, and on their way out */
-#define LOG_DAY_BYTES  (256ull * 1024 * 1024) /* of records, per VM */
-#define LOG_VM_BYTES   (4ull * 1024 * 1024 * 1024) /* the same, kept in all */
+#define VM_TABLE       (2 * VMS_MAX) /* served, and on their way out */
 
-#define ANSWER_TEXT_MAX 512 /* of an answer's text that is made here */
+#define ANSWER_TEXT_MAX 4096 /* of an answer's text that is made here */
 #define CANCEL_EARLY	"before its request" /* a cancel record's effect */
 
 struct vm;
@@ -67,10 +65,13 @@ struct request {
 	struct vm *vm;
 	char asker[VM_NAME_MAX + 1]; /* the VM that its intent names */
 	enum request_state state;
-	uint32_t serial;       /* names it between poller and verifier */
-	struct token token;    /* key "" where it had no valid one */
-	struct receipt answer; /* id and request digest from the start */
-	int memory;	       /* entry, or -1: not remembered */
+	uint32_t serial;	    /* names it between poller and verifier */
+	struct token token;	    /* key "" where it had no valid one */
+	struct receipt answer;	    /* id and request digest from the start */
+	char path[POLICY_PATH_MAX]; /* runs it without a shell; or "" */
+	uint32_t policy_line;	    /* that decided, where mode = allow */
+	uint32_t timeout;	    /* seconds, once it has begun */
+	int memory;		    /* entry, or -1: not remembered */
 	int body_fd, input_fd;
 	int64_t deadline_ms;  /* boottime: WAITING expires, FINISHED goes */
 	uint64_t seq;	      /* of the intent record, 0: none */
@@ -125,7 +126,9 @@ struct vm {
 	bool next_named, next_key_ok;
 	struct derived_keys *next_key;
 	struct policy *next_policy; /* NULL: none that is good */
-	char why[REASON_MAX + 1];   /* not served because */
+	/* The policy's rate: in thousandths of a command. */
+	int64_t bucket, bucket_ms;
+	char why[REASON_MAX + 1]; /* not served because */
 	/* Its share. */
 	struct requests requests; /* in order of arrival */
 	unsigned count;
@@ -179,6 +182,11 @@ bool config_known(void);
 void config_dispatch(struct imsg *);
 void config_pump(void);
 
+/* commands.c: where dom0's commands are */
+void commands_take(int fd);
+/* For policy_env. */
+int commands_find(void *arg, const char *name, char path[POLICY_PATH_MAX]);
+
 /* session.c: the channel to a poller */
 void session_open(struct vm *, int fd);
 void session_end(struct vm *, uint32_t hold_seconds);
@@ -190,6 +198,8 @@ void session_pump(struct channel *);
 void session_tell(struct request *, uint32_t what);
 /* Its agent may answer with a cancel only: nothing has room. */
 bool session_is_held(const struct vm *);
+/* Of an input that may be offered: the policy is asked when it is there. */
+uint64_t session_input_limit(const struct vm *);
 bool vm_owes(const struct vm *);
 
 /* request.c: a request's states */
@@ -226,6 +236,16 @@ int64_t request_deadlines(int64_t now_ms);
 
 /* The receipt as text, signed where it may be: its length. */
 size_t request_receipt(const struct request *, char[RECEIPT_MAX]);
+
+/* decide.c: what a VM's policy says of a request */
+/* NULL where it may run (and then path says how), or why not. */
+const char *decide(struct request *);
+/* How long it may run, in seconds. */
+uint32_t decide_timeout(const struct request *);
+/* What it says of itself, for `ping`; of a request, for `check`. */
+int decide_describe(const struct request *, char *text, size_t size);
+/* A token of the bucket: how long until there is one, in ms; 0: now. */
+int64_t decide_rate(struct vm *, int64_t now_ms, bool take);
 
 /* check.c: DESIGN.md, A request's life, step 4 */
 void check_request(struct vm *, const struct msg_request *, int body_fd,

@@ -1,0 +1,233 @@
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "parent/parent.h"
+#include "policy/find.h"
+#include "privsep/log.h"
+#include "privsep/path.h"
+
+/*
+ * Policies, and where the commands are that they name.  The verifier cannot
+ * look: it gets a table of it, made when policies are read.  A line is
+ * `NAME<TAB>PATH`, of a command in PATH, or `FOLDER/<TAB>FOLDER WITHOUT LINKS/`.
+ */
+
+#define TABLE_MAX (4 * 1024 * 1024)
+
+static struct {
+	FILE *f; /* NULL: nothing is recorded */
+	char *text;
+	size_t len;
+	bool used; /* a policy looks commands up */
+} table;
+
+static void
+add(const char *key, size_t len, const char *value, size_t value_len)
+{
+	if (table.f == NULL || ftell(table.f) > TABLE_MAX)
+		return;
+	(void)fprintf(table.f, "%.*s\t%.*s\n", (int)len, key, (int)value_len,
+	    value);
+}
+
+static int
+find(void *arg, const char *name, char path[POLICY_PATH_MAX])
+{
+	const char *slash = strrchr(name, '/');
+
+	if (policy_find(arg, name, path) == -1)
+		return -1;
+	if (slash != NULL)
+		add(name, (size_t)(slash + 1 - name), path,
+		    (size_t)(strrchr(path, '/') + 1 - path));
+	return 0;
+}
+
+static void
+warn(void *arg, const char *text)
+{
+	(void)arg;
+	log_warn("%s", text);
+}
+
+static bool
+is_plain(const char *name)
+{
+	for (; *name != '\0'; name++)
+		if (*name <= ' ' || *name > '~')
+			return false;
+	return true;
+}
+
+static void
+add_folder(const char *folder)
+{
+	char name[PATH_MAX], path[POLICY_PATH_MAX];
+	struct dirent *e;
+	struct stat st;
+	DIR *dir;
+
+	(void)snprintf(name, sizeof(name), "%sx", folder);
+	if (find(NULL, name, path) == -1)
+		return;
+	path[strlen(path) - 1] = '\0';
+	dir = opendir(path);
+	if (dir == NULL)
+		return;
+	while ((e = readdir(dir)) != NULL) {
+		if (!is_plain(e->d_name) ||
+		    fstatat(dirfd(dir), e->d_name, &st, 0) == -1 ||
+		    !S_ISREG(st.st_mode) || (st.st_mode & 0111) == 0)
+			continue;
+		(void)snprintf(name, sizeof(name), "%s%s", path, e->d_name);
+		add(e->d_name, strlen(e->d_name), name, strlen(name));
+	}
+	(void)closedir(dir);
+}
+
+void
+policies_begin(void)
+{
+	if (table.f != NULL)
+		(void)fclose(table.f);
+	free(table.text);
+	memset(&table, 0, sizeof(table));
+	table.f = open_memstream(&table.text, &table.len);
+	if (table.f == NULL)
+		fatal("policies");
+	(void)fputc('\n', table.f);
+}
+
+int
+policies_table(void)
+{
+	size_t i;
+	int fd;
+
+	for (i = 0; table.used && policy_folders[i] != NULL; i++)
+		add_folder(policy_folders[i]);
+	if (fclose(table.f) == EOF)
+		fatal("policies");
+	table.f = NULL;
+	fd = memfd_create("commands", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd == -1 ||
+	    write(fd, table.text, table.len) != (ssize_t)table.len ||
+	    fcntl(fd, F_ADD_SEALS,
+		F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == -1)
+		fatal("policies");
+	return fd;
+}
+
+static int __attribute__((format(printf, 5, 6))) wrong(const char *path,
+    uint32_t line, char *err, size_t errsize, const char *fmt, ...)
+{
+	char what[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	(void)snprintf(err, errsize, "%s:%u: %s", path, line, what);
+	return -1;
+}
+
+/* Whom its commands run as: somebody who is there, and none of ours. */
+static int
+check_user(const char *path, const struct policy *p, char *err, size_t errsize)
+{
+	static const char *const ours[] = {USER_POLLER, USER_VERIFIER};
+	uint32_t line = p->key_line[POLICY_KEY_USER];
+	const struct passwd *pw;
+	const struct group *g;
+	uid_t uid;
+	size_t i;
+
+	if (p->user[0] == '\0')
+		return 0;
+	pw = getpwnam(p->user);
+	if (pw == NULL)
+		return wrong(path, line, err, errsize,
+		    "user `%s`: there is none: make one, or name another",
+		    p->user);
+	uid = pw->pw_uid;
+	for (i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+		pw = getpwnam(ours[i]);
+		if (pw != NULL && pw->pw_uid == uid)
+			return wrong(path, line, err, errsize,
+			    "user `%s` is this daemon's own: name another",
+			    p->user);
+	}
+	g = getgrnam("qubes");
+	for (i = 0; g != NULL && g->gr_mem[i] != NULL; i++)
+		if (strcmp(g->gr_mem[i], p->user) == 0)
+			log_warn("%s:%u: user `%s` is in group qubes, which "
+				 "in dom0 is as good as root",
+			    path, line, p->user);
+	return 0;
+}
+
+/* A limit that cannot be held is an error, not a wish. */
+static int
+check_limits(const char *path, const struct policy *p, char *err,
+    size_t errsize)
+{
+	static const struct {
+		enum policy_key key;
+		const char *controller;
+	} limits[] = {
+	    {POLICY_KEY_MEMORY, "memory"},
+	    {POLICY_KEY_TASKS, "pids"},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		if (p->key_line[limits[i].key] != 0 &&
+		    !cgroup_controls(limits[i].controller))
+			return wrong(path, p->key_line[limits[i].key], err,
+			    errsize,
+			    "%s: cannot be limited here: cgroup2 has no "
+			    "controller `%s`; take the line out, or boot with "
+			    "systemd.unified_cgroup_hierarchy=1",
+			    policy_key_name(limits[i].key),
+			    limits[i].controller);
+	return 0;
+}
+
+int
+policies_read(const char *path, int fd, struct policy *p, char *err,
+    size_t errsize)
+{
+	static char text[CONF_MAX];
+	struct policy_env env = {.find = find, .warn = warn};
+	ssize_t n;
+
+	n = file_read(fd, text, sizeof(text));
+	if (n == -1) {
+		(void)snprintf(err, errsize, "%s: %s", path, strerror(errno));
+		return -1;
+	}
+	/* While the table is made nothing is said: it is read again. */
+	if (table.f != NULL)
+		env.warn = NULL;
+	if (policy_load(path, text, (size_t)n, &env, p, err, errsize) == -1)
+		return -1;
+	table.used |= p->mode == POLICY_ALLOW;
+	if (table.f != NULL)
+		return 0;
+	if (check_user(path, p, err, errsize) == -1)
+		return -1;
+	return check_limits(path, p, err, errsize);
+}

@@ -1,0 +1,171 @@
+#!/usr/bin/env atf-sh
+# What a VM's policy says is what happens: which commands run, as whom, and
+# within what limits.
+. "$(atf_get_srcdir)/lib.sh"
+
+DOM0=etc/qubes/remote.d
+
+# policy VM LINE...: its policy from now on; the daemon has read it.
+policy() {
+    _vm=$1
+    shift
+    printf '%s\n' "$@" >"$BED/$DOM0/.$_vm.new"
+    mv "$BED/$DOM0/.$_vm.new" "$BED/$DOM0/$_vm.conf"
+    _read=$(grep -c 'configuration read again' "$BED/daemon.log")
+    kill -HUP "$(role_pid parent)"
+    wait_for '[ "$(grep -c "configuration read again" "$BED/daemon.log")" -gt '"$_read"' ]'
+}
+
+# runs STATUS WORD...: in vm1; what it printed is in out and err.
+runs() {
+    _want=$1
+    shift
+    in_vm vm1 "$@" >out 2>err
+    _status=$?
+    [ "$_status" = "$_want" ] ||
+        atf_fail "$*: $_status, not $_want: $(cat out err)"
+}
+
+bed_test what_no_line_allows_is_denied
+what_no_line_allows_is_denied_body() {
+    bed_up 2
+    policy vm1 'mode = allow' 'deny = echo secret' 'allow = echo *' \
+        'allow = /usr/bin/env' 'allow-input = cat'
+    wait_for 'in_vm vm1 qvm-remote "echo a" >out 2>/dev/null'
+    atf_check -o inline:'a\n' cat out
+    runs 0 qvm-remote "/usr/bin/echo 'a b'"
+    atf_check -o inline:'a b\n' cat out
+    runs 0 qvm-remote "/bin/echo '\$(id)'"
+    atf_check -o inline:'$(id)\n' cat out
+    for body in 'echo a; id' 'echo $(id)' 'echo `id`' 'echo a | cat' \
+        'echo a > /tmp/x' 'echo a && id' 'echo ../a' "echo '-n'" \
+        'echo secret' '/bin/echo secret' '/usr/bin/../bin/echo a' \
+        '//bin/echo a' './echo a' 'id' 'echo a b' 'bash' \
+        '/usr/local/bin/echo a' 'PATH=/tmp echo a'; do
+        runs 126 qvm-remote "$body"
+        atf_check -o empty cat out
+    done
+    runs 126 qvm-remote 'echo a
+id'
+    # In an environment made from scratch.
+    runs 0 qvm-remote /usr/bin/env
+    atf_check -o not-match:'^SHLVL=' -o match:'^USER=root$' cat out
+    # Input only where the line says so.
+    echo in | runs 0 qvm-remote -i cat
+    atf_check -o inline:'in\n' cat out
+    echo in | runs 126 qvm-remote -i 'echo a'
+    atf_check -o match:'"status":"denied","exit":126' cat_log
+    atf_check -o match:'"event":"intent".*"policy_line":5,"path":"/usr/bin/cat"' \
+        cat_log
+    # The other VM's policy is its own.
+    atf_check -o inline:'b\n' in_vm vm2 qvm-remote 'echo b | cat'
+}
+
+bed_test a_policy_of_deny_runs_nothing_and_check_says_what_would_be
+a_policy_of_deny_runs_nothing_and_check_says_what_would_be_body() {
+    bed_up 1
+    policy vm1 'mode = deny'
+    wait_for '! in_vm vm1 qvm-remote true 2>/dev/null'
+    runs 126 qvm-remote "$(witness)"
+    no_witness
+    policy vm1 'mode = allow' 'allow = echo *'
+    wait_for 'in_vm vm1 qvm-remote "echo a" >/dev/null 2>&1'
+    runs 0 qvm-remote --check 'echo a'
+    atf_check -o match:'would run: line 2 of the policy: /usr/bin/echo' cat out
+    runs 126 qvm-remote --check 'id'
+    runs 0 qvm-remote policy
+    atf_check -o match:'allow = /usr/bin/echo' cat out
+    policy vm1 'mode = allow' 'allow = echo *' 'hide = yes'
+    wait_for 'in_vm vm1 qvm-remote policy | grep -q "not shown"'
+    runs 126 qvm-remote 'id'
+    atf_check -o match:'its policy does not allow it' cat err
+}
+
+bed_test a_policy_that_changes_counts_for_what_waits
+a_policy_that_changes_counts_for_what_waits_body() {
+    bed_up 1
+    policy vm1 'mode = shell' 'jobs = 1'
+    wait_for 'in_vm vm1 qvm-remote true 2>/dev/null'
+    first=$(forge vm1 --body "until [ -e $BED/go ]; do sleep 0.05; done")
+    wait_for '[ "$(count_log "\"event\":\"intent\"")" -ge 2 ]'
+    second=$(forge vm1 --body "$(witness)")
+    wait_for 'in_dom0 qvm-remote-dom0 status | grep -q " 1 waiting"'
+    policy vm1 'mode = deny'
+    wait_result vm1 "$second"
+    : >"$BED/go"
+    atf_check -o match:'^status denied$' -o match:'^mac ' meta_of vm1 "$second"
+    wait_result vm1 "$first"
+    atf_check -o match:'^status exited$' meta_of vm1 "$first"
+    no_witness
+}
+
+bed_test commands_run_as_the_user_of_the_policy
+commands_run_as_the_user_of_the_policy_body() {
+    bed_up 1
+    policy vm1 'mode = shell' 'user = nobody'
+    wait_for 'in_vm vm1 qvm-remote "[ \$(id -un) = nobody ]" 2>/dev/null'
+    runs 0 qvm-remote 'id -u; id -G; echo $USER $LOGNAME; umask; touch x; echo $HOME
+        grep -E "^(Uid|Gid|CapEff|Groups):" /proc/self/status'
+    id -u nobody >want
+    id -G nobody >>want
+    echo nobody nobody >>want
+    echo 0077 >>want
+    atf_check -o file:want head -n 4 out
+    atf_check -o match:'^CapEff:	0*$' cat out
+    atf_check -o match:'"user":"nobody"' cat_log
+    policy vm1 'mode = shell' 'user = qvm-remote-poll'
+    policy vm1 'mode = shell' 'user = nosuchuser'
+    wait_for 'grep -q "vm1.conf:2: user .nosuchuser.: there is none" "$BED/daemon.log"'
+    atf_check -o match:'vm1.conf:2: .*qvm-remote' cat "$BED/daemon.log"
+}
+
+bed_test limits_of_the_policy_hold_and_are_named
+limits_of_the_policy_hold_and_are_named_body() {
+    bed_up 1
+    policy vm1 'mode = shell' 'timeout = 2' 'files = 40' 'file-size = 1M' \
+        'output-limit = 100K' 'nice = 5' 'input-limit = 10'
+    wait_for 'in_vm vm1 qvm-remote "[ \$(ulimit -n) = 40 ]" 2>/dev/null'
+    runs 0 qvm-remote 'nice; ulimit -f'
+    atf_check -o inline:'5\n1024\n' cat out
+    runs 124 qvm-remote 'sleep 20'
+    runs 126 qvm-remote -t 3 true
+    atf_check -o match:'the policy allows at most 2 s' cat err
+    runs 153 qvm-remote "exec head -c 3000000 /dev/zero >big"
+    atf_check -o match:"its policy's limit: file-size" cat_log
+    runs 0 qvm-remote 'head -c 300000 /dev/zero'
+    atf_check -o inline:'102400\n' wc -c <out
+    echo 12345678901 | runs 126 qvm-remote -i cat
+    atf_check -o match:'the policy allows at most 10' cat err
+}
+
+bed_test a_rate_lets_as_many_start_and_no_more
+a_rate_lets_as_many_start_and_no_more_body() {
+    bed_up 2
+    policy vm1 'mode = shell' 'rate = 3/h'
+    wait_for '! in_dom0 qvm-remote-dom0 status | grep -q "not served"'
+    for _ in 1 2 3; do
+        in_vm vm1 timeout 10 qvm-remote "$(witness)" || break
+    done
+    in_vm vm1 timeout 4 qvm-remote "$(witness)" 2>err && atf_fail "a fourth"
+    atf_check -o match:'rate' cat err
+    [ "$(count_witness)" -le 3 ] || atf_fail "$(count_witness) ran"
+    atf_check -o ignore in_vm vm2 qvm-remote true
+}
+
+bed_test what_cannot_be_limited_here_is_an_error_of_the_policy
+what_cannot_be_limited_here_is_an_error_of_the_policy_body() {
+    bed_up 2
+    base=$(bed_cgroup)
+    if grep -qw memory "$base/daemon/cgroup.controllers" 2>/dev/null; then
+        atf_skip "cgroup2 has the memory controller here"
+    fi
+    policy vm1 'mode = shell' 'memory = 100M'
+    wait_for 'grep -q "vm1.conf:2: memory: cannot be limited here" "$BED/daemon.log"'
+    atf_check -s exit:1 -o match:'vm1: not served: .*vm1.conf:2' \
+        in_dom0 qvm-remote-dom0 status
+    atf_check -o ignore in_vm vm2 qvm-remote true
+}
+
+atf_init_test_cases() {
+    bed_add_tests
+}

@@ -1,0 +1,126 @@
+#include "verifier/verifier.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "privsep/log.h"
+
+/*
+ * What a VM's policy says of a request: asked when it comes, and again when
+ * its turn comes, for the policy may be another by then.
+ */
+
+uint32_t
+decide_timeout(const struct request *r)
+{
+	uint64_t most = r->vm->policy->timeout;
+
+	return ((uint32_t)(r->token.timeout == TOKEN_TIMEOUT_POLICY
+		? most
+		: (uint64_t)r->token.timeout));
+}
+
+static const char *
+decide_body(struct request *r)
+{
+	static char body[POLICY_COMMAND_MAX + 1], words[POLICY_COMMAND_MAX + 1];
+	static struct policy_decision d;
+	const struct policy_env env = {.find = commands_find};
+	const struct policy *p = r->vm->policy;
+	ssize_t n = 0;
+
+	/* More than may be is enough to see that it is more. */
+	if (p->mode == POLICY_ALLOW &&
+	    (n = pread(r->body_fd, body, sizeof(body), 0)) == -1)
+		fatal("a body cannot be read");
+	memset(&d, 0, sizeof(d));
+	(void)policy_decide(p, &env, body, (size_t)n, r->input_fd != -1, words,
+	    sizeof(words), &d);
+	r->policy_line = d.line;
+	memcpy(r->path, d.path, sizeof(r->path));
+	if (d.run)
+		return (NULL);
+	return (p->hide ? "its policy does not allow it" : d.reason);
+}
+
+const char *
+decide(struct request *r)
+{
+	static char reason[REASON_MAX + 1];
+	const struct policy *p = r->vm->policy;
+
+	r->path[0] = '\0';
+	r->policy_line = 0;
+	if (r->token.timeout != TOKEN_TIMEOUT_POLICY &&
+	    (uint64_t)r->token.timeout > p->timeout) {
+		snprintf(reason, sizeof(reason),
+		    "time-out %d s: the policy allows at most %d s",
+		    (int)r->token.timeout, (int)p->timeout);
+		return (reason);
+	}
+	if (r->token.has_input && r->token.input_len > p->input_limit) {
+		snprintf(reason, sizeof(reason),
+		    "input of %llu bytes: the policy allows at most %llu",
+		    (unsigned long long)r->token.input_len,
+		    (unsigned long long)p->input_limit);
+		return (reason);
+	}
+	return (r->token.kind == TOKEN_PING ? NULL : decide_body(r));
+}
+
+int
+decide_describe(const struct request *r, char *text, size_t size)
+{
+	static char words[POLICY_DESCRIBE_MAX];
+	const struct policy *p = r->vm->policy;
+	const char *user = p->user[0] == '\0' ? "root" : p->user;
+
+	if (r->token.kind == TOKEN_PING) {
+		policy_describe(p, true, words);
+		/* Whole, or its first line. */
+		if (strlen(words) > size - 128)
+			policy_describe(p, false, words);
+		return (snprintf(text, size, "qvm-remote %s in dom0. VM %s: %s",
+		    VERSION, r->vm->name, words));
+	}
+	if (p->hide)
+		return (snprintf(text, size, "would run\n"));
+	if (r->path[0] == '\0')
+		return (snprintf(text, size,
+		    "would run: mode shell: in bash, as %s, for at most %u s\n",
+		    user, decide_timeout(r)));
+	return (snprintf(text, size,
+	    "would run: line %u of the policy: %s, without a shell, as %s, for "
+	    "at most %u s\n",
+	    r->policy_line, r->path, user, decide_timeout(r)));
+}
+
+int64_t
+decide_rate(struct vm *vm, int64_t now_ms, bool take)
+{
+	const struct policy *p = vm->policy;
+	int64_t most, gain;
+
+	if (p->rate == 0)
+		return (0);
+	/* In thousandths; what is gained is a whole number of them. */
+	most = (int64_t)p->rate * 1000;
+	gain = (now_ms - vm->bucket_ms) * (int64_t)p->rate /
+	    (int64_t)p->rate_seconds;
+	if (vm->bucket_ms == 0 || gain > most)
+		gain = most;
+	if (gain > 0) {
+		vm->bucket_ms = now_ms;
+		vm->bucket += gain;
+	}
+	if (vm->bucket > most)
+		vm->bucket = most;
+	if (vm->bucket < 1000)
+		return ((1000 - vm->bucket) * (int64_t)p->rate_seconds /
+			(int64_t)p->rate +
+		    1);
+	if (take)
+		vm->bucket -= 1000;
+	return (0);
+}
