@@ -144,6 +144,17 @@ every_frame_and_status_is_in_the_manual_body() {
     done <statuses
 }
 
+atf_test_case every_manual_has_its_sections
+every_manual_has_its_sections_body() {
+    for page in "$TREE"/man/*.[1-8]; do
+        for section in FILES 'EXIT STATUS' EXAMPLES \
+            'SECURITY CONSIDERATIONS'; do
+            grep -q "^\.Sh $section$" "$page" ||
+                atf_fail "$page has no $section"
+        done
+    done
+}
+
 bed_test the_smallest_client_works
 the_smallest_client_works_body() {
     bed_up 1
@@ -163,5 +174,6 @@ atf_init_test_cases() {
     bed_add_tests
     atf_add_test_case what_the_manual_does_not_say_is_named
     atf_add_test_case examples_of_the_protocol_hold
+    atf_add_test_case every_manual_has_its_sections
     atf_add_test_case every_frame_and_status_is_in_the_manual
 }
