@@ -3,9 +3,19 @@ LIBS += poller
 poller_OMIT := poller/poller.c
 
 PROGS += $(B)/poller/poller
-$(B)/poller/poller: $(B)/poller/poller.o $(B)/poller.a $(B)/privsep.a \
-	$(B)/imsg.a $(B)/wire.a
+$(B)/poller/poller: $(B)/poller/poller.o $(B)/poller/agent_text.o \
+	$(B)/poller.a $(B)/privsep.a $(B)/imsg.a $(B)/wire.a
 $(B)/poller/poller: LDLIBS += -lseccomp -lcap-ng
+
+# agent.sh without its comments, as it stands between single quotes, in C.
+$(B)/poller/agent_text.c: poller/agent.sh poller/module.mk
+	@mkdir -p $(@D)
+	{ echo 'extern const char agent_text[];'; \
+	echo 'const char agent_text[] ='; \
+	sed -e '/^ *#/d' -e '/^$$/d' -e "s/'/'\\\\''/g" -e 's/[\\"?]/\\&/g' \
+	-e 's/^/"/' -e 's/$$/\\n"/' $<; echo ';'; } > $@
+$(B)/poller/agent_text.o: $(B)/poller/agent_text.c $(B)/flags
+	$(CC) $(CFLAGS_ALL) -c -o $@ $<
 
 TESTS += $(B)/poller/reader_test $(B)/poller/deliver_test \
 	$(B)/poller/session_test

@@ -16,19 +16,21 @@
 
 /*
  * What runs in the VM: constant text without a secret.  The agent, where the
- * VM has one that speaks this protocol.  /dev/null: what follows on standard
- * input is the session's.  qvm-run's service is bash, qrexec-client's shell is
- * the user's own, whatever that is: it only starts sh.
+ * VM has one that speaks this protocol, and agent.sh otherwise.  /dev/null:
+ * what follows on standard input is the session's.  qvm-run's service is bash,
+ * qrexec-client's shell is the user's own, whatever that is: it only starts sh,
+ * to which agent.sh is $0.
  */
-#define COMMAND(args)                                                          \
-	"exec /bin/sh -c '"                                                    \
-	"for q in qvm-remote \"$HOME/.local/bin/qvm-remote\"; do "             \
-	"case \"$(\"$q\" --version </dev/null 2>/dev/null)\" in "              \
-	"*\"protocol 2\"|*\"protocol 2\"[!0-9]*) exec \"$q\" agent" args ";; " \
-	"esac; done; "                                                         \
-	"echo \"qvm-remote: no agent of protocol 2 in PATH or "                \
-	"~/.local/bin\" >&2; exit 127'"
-static char command[] = COMMAND(""), command_once[] = COMMAND(" --poll");
+#define COMMAND                                                           \
+	"exec /bin/sh -c '"                                               \
+	"for q in qvm-remote \"$HOME/.local/bin/qvm-remote\"; do "        \
+	"case \"$(\"$q\" --version </dev/null 2>/dev/null)\" in "         \
+	"*\"protocol 2\"|*\"protocol 2\"[!0-9]*) exec \"$q\" agent%s ;; " \
+	"esac; done; exec /bin/sh -c \"$0\"' '%s'"
+#define COMMAND_MAX 65535 /* of qrexec */
+
+/* agent.sh in single quotes, as the build has made it. */
+extern const char agent_text[];
 
 /* A command line: each has what the real program wants, and no option more. */
 #define ARGS_MAX 9
@@ -54,7 +56,7 @@ qrexec_client(const struct msg_session *s, const char *cmd,
 {
 	static char name[] = "qrexec-client", domain[] = "-d";
 	static char vm[sizeof(s->vm)];
-	static char text[sizeof(s->user) + sizeof(command_once)];
+	static char text[COMMAND_MAX];
 	char *const args[ARGS_MAX] = {name, domain, vm, text, NULL};
 
 	memcpy(vm, s->vm, sizeof(vm));
@@ -110,11 +112,15 @@ void
 qvmrun_start(struct qvmrun *q, const char *root, const struct msg_session *s,
     bool once)
 {
+	static char cmd[COMMAND_MAX - sizeof(s->user)];
 	char path[PATH_MAX], *argv[ARGS_MAX];
-	char *cmd = once ? command_once : command;
 	const char *program;
-	int in[2], out[2], err[2];
+	int in[2], out[2], err[2], n;
 
+	n = snprintf(cmd, sizeof(cmd), COMMAND, once ? " --poll" : "",
+	    agent_text);
+	if (n < 0 || (size_t)n >= sizeof(cmd))
+		fatalx("the agent is too long for qrexec");
 	program = s->transport == TRANSPORT_QREXEC_CLIENT
 	    ? qrexec_client(s, cmd, argv)
 	    : qvm_run(s, cmd, argv);

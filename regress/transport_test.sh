@@ -61,6 +61,10 @@ a_login_shell_need_not_be_a_posix_one_body() {
     sed -i '/^user:/s/[^:]*$/\/usr\/bin\/fish/' "$BED/vms/vm1/etc/passwd"
     atf_check "$regress/bed" boot vm1
     atf_check -o inline:'ok\n' -e ignore in_vm vm1 qvm-remote 'echo ok'
+    rm "$BED/usr/bin/qvm-remote"
+    next_session
+    atf_check -o match:'"program":"qvm-remote-sh/1"' cat_log
+    atf_check -o match:'^status exited$' forge vm1 --wait 20
 }
 
 bed_test a_command_outlives_its_vm_and_its_answer_waits
@@ -80,14 +84,16 @@ a_command_outlives_its_vm_and_its_answer_waits_body() {
     atf_check -o inline:'1\n' count_witness
 }
 
-bed_test a_vm_without_an_agent_is_recorded_with_what_it_said
-a_vm_without_an_agent_is_recorded_with_what_it_said_body() {
+bed_test an_agent_that_fails_is_recorded_with_what_it_said
+an_agent_that_fails_is_recorded_with_what_it_said_body() {
     bed_up 1
     rm "$BED/usr/bin/qvm-remote"
+    printf '%s\n' '#!/bin/sh' 'echo "protocol 2"; echo broken >&2' 'exit 127' \
+        >"$BED/usr/bin/qvm-remote"
+    chmod 755 "$BED/usr/bin/qvm-remote"
     kill -9 "$(role_pid 'poller \[vm1\]')"
-    wait_for 'cat_log | grep "\"event\":\"session-end\"" >ends'
-    atf_check -o match:'"exit":127,"stderr":"[^"]*no agent of protocol 2' \
-        cat ends
+    wait_for 'cat_log | grep "\"event\":\"session-end\".*\"exit\":127" >ends'
+    atf_check -o match:'"stderr":"[^"]*broken' cat ends
 }
 
 bed_test a_user_that_the_vm_does_not_have_is_recorded
