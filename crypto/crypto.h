@@ -44,6 +44,8 @@ struct derived_keys {
 	uint8_t request[SHA256_LEN]; /* K_request */
 	uint8_t receipt[SHA256_LEN]; /* K_receipt */
 	char fingerprint[FINGERPRINT_HEX + 1];
+	/* Version 1: has taken the key's characters; its owner fills it. */
+	struct hmac v1;
 };
 void derive_keys(const uint8_t k[KEY_LEN], struct derived_keys *);
 

@@ -136,7 +136,7 @@ the_carried_agent_sends_nothing_that_is_too_long_body() {
     bed_up_without_client
     id=$(date +%Y%m%d-%H%M%S)-1-00000001
     in_vm vm1 sh -c "cd .qvm-remote/queue/pending &&
-        head -c 1048577 /dev/zero >$id && echo x >.x && mv .x $id.auth &&
+        head -c 1048577 /dev/zero >$id && printf %0100d 0 >.x && mv .x $id.auth &&
         touch -d '-10 seconds' $id.auth"
     wait_result vm1 "$id"
     atf_check -o match:'^reason the command has more than 1 MiB$' \
@@ -172,6 +172,255 @@ the_carried_agent_offers_again_what_has_no_result_body() {
     wait_result vm1 "$id"
     output_is_whole "$id"
     atf_check -o inline:'first\nlast\n' cat out
+    [ "$(count_witness)" = 1 ] || atf_fail "ran $(count_witness) times"
+}
+
+# Version 1.
+
+# v1 ARG...: see regress/v1_client.
+v1() {
+    in_vm vm1 sh -s -- "$@" <"$regress/v1_client"
+}
+
+result_of() {
+    in_vm vm1 cat ".qvm-remote/queue/results/$1"
+}
+
+reload() {
+    before=$(grep -c 'configuration read again' "$BED/daemon.log")
+    kill -HUP "$(role_pid parent)"
+    wait_for "[ \$(grep -c 'configuration read again' $BED/daemon.log) -gt $before ]"
+}
+
+policy() {
+    sed -i '/^auth/d' "$BED/etc/qubes/remote.d/vm1.conf"
+    echo "auth = $1" >>"$BED/etc/qubes/remote.d/vm1.conf"
+    reload
+}
+
+bed_up_v1() {
+    bed_up 1
+    policy v1
+}
+
+# is_refused ID REASON: as version 1 says it, and it has not run.
+is_refused() {
+    wait_result vm1 "$1"
+    atf_check -o inline:'126\n' result_of "$1.exit"
+    atf_check -o match:"^qvm-remote: [a-z]*: $2\$" result_of "$1.err"
+    atf_check -o match:"^id=$1\$" -o match:'^exit_code=126$' \
+        -o not-match:'^mac ' result_of "$1.meta"
+    [ ! -e "$BED/witness" ] || ! grep -qx "$1" "$BED/witness" ||
+        atf_fail "it ran"
+}
+
+# an_id HOURS [LAST]: of so many hours ago.
+an_id() {
+    echo "$(date -d "$1 hours ago" +%Y%m%d-%H%M%S)-1-${2:-00000001}"
+}
+
+v1_works() {
+    atf_check -s exit:7 -o inline:'out\n' -e inline:'err\n' \
+        v1 'echo out; echo err >&2; exit 7'
+    id=$(v1 -n "$(witness)")
+    wait_result vm1 "$id"
+    result_of "$id.meta" >meta
+    sed -i 's/^duration_ms=[0-9]*$/duration_ms=N/
+        s/^started=20..-..-..T..:..:..+00:00$/started=T/' meta
+    atf_check -o inline:"id=$id\nstarted=T\nduration_ms=N\nexit_code=0\n" \
+        cat meta
+    wait_for queue_is_empty_of_requests
+    id=ping-$(date +%s%N)-12
+    atf_check -o inline:'pong\n' v1 -i "$id" 'echo pong'
+    # One after another, in order of arrival.
+    for n in 1 2 3 4 5; do
+        id=$(v1 -n "echo a$n >>$BED/order; echo b$n >>$BED/order") ||
+            atf_fail "v1_client"
+    done
+    wait_result vm1 "$id"
+    sed 's/^[ab]//' "$BED/order" >order
+    sort -m -s -k 1,1 order >sorted
+    atf_check -o empty diff order sorted
+    atf_check -o inline:'10\n' sh -c 'wc -l <order'
+    v1 -k "$(other_key)" -n "$(witness)" >id
+    is_refused "$(cat id)" 'token not accepted'
+    # Version 2 is served all the same.
+    atf_check -o match:'^status exited$' -o match:'^mac ' forge vm1 --wait 20
+}
+
+# The client of version 1 leaves its .cmd: that is its own.
+queue_is_empty_of_requests() {
+    [ -z "$(find "$BED/vms/vm1/home/.qvm-remote/queue/pending" \
+        "$BED/vms/vm1/home/.qvm-remote/queue/running" -type f \
+        ! -name '*.cmd')" ]
+}
+
+bed_test version_1_works_through_our_agent
+version_1_works_through_our_agent_body() {
+    bed_up_v1
+    v1_works
+}
+
+bed_test version_1_works_through_the_carried_agent
+version_1_works_through_the_carried_agent_body() {
+    bed_up_without_client
+    policy v1
+    v1_works
+    no_complaints
+}
+
+bed_test version_1_is_refused_where_the_policy_says_version_2
+version_1_is_refused_where_the_policy_says_version_2_body() {
+    bed_up 1
+    v1 -n "$(witness)" >id
+    is_refused "$(cat id)" "version 1: dom0's policy for this VM has no .auth = v1."
+    v1 -i "ping-$(date +%s%N)-12" -n "$(witness)" >id
+    is_refused "$(cat id)" "version 1: dom0's policy for this VM has no .auth = v1."
+    policy v1
+    atf_check -o inline:'now\n' v1 'echo now'
+    policy v2
+    v1 -n "$(witness)" >id
+    is_refused "$(cat id)" "version 1: dom0's policy for this VM has no .auth = v1."
+    no_witness
+}
+
+# What waits for its turn is looked at again when that comes.
+bed_test version_1_ends_with_the_policy_that_allows_it
+version_1_ends_with_the_policy_that_allows_it_body() {
+    bed_up_v1
+    first=$(v1 -n "echo >$BED/there
+        until [ -e $BED/go ]; do read -t 0.05 <> <(:); done; true")
+    wait_for '[ -e $BED/there ]'
+    second=$(v1 -n "$(witness)")
+    wait_for 'in_vm vm1 test -e .qvm-remote/queue/running/$second.auth'
+    policy v2
+    touch "$BED/go"
+    wait_result vm1 "$first"
+    atf_check -o inline:'0\n' result_of "$first.exit"
+    is_refused "$second" 'its policy has no .auth = v1. any more'
+}
+
+# again_v1 ID COMMAND: the id once more, whoever still had its token; its
+# answer is gone from the VM.
+again_v1() {
+    wait_for queue_is_empty_of_requests
+    forget vm1
+    v1 -i "$1" -n "$2" >/dev/null
+}
+
+bed_test an_id_of_version_1_runs_once
+an_id_of_version_1_runs_once_body() {
+    bed_up_v1
+    id=$(v1 -n "$(witness)")
+    wait_result vm1 "$id"
+    again_v1 "$id" "$(witness)"
+    wait_result vm1 "$id"
+    atf_check -o match:'this token was answered before' result_of "$id.err"
+    again_v1 "$id" "$(witness); echo another body"
+    wait_result vm1 "$id"
+    atf_check -o match:'this token was answered before' result_of "$id.err"
+    atf_check -o inline:'126\n' result_of "$id.exit"
+    atf_check "$regress/bed" stop
+    again_v1 "$id" "$(witness); echo after a restart"
+    atf_check "$regress/bed" start
+    wait_result vm1 "$id"
+    atf_check -o match:'this token was answered before' result_of "$id.err"
+    [ "$(count_witness)" = 1 ] || atf_fail "ran $(count_witness) times"
+}
+
+# While it runs, another body under its id gets its answer.
+bed_test another_body_under_a_running_id_does_not_run
+another_body_under_a_running_id_does_not_run_body() {
+    bed_up_v1
+    id=$(v1 -n "$(witness); echo first; echo >$BED/there
+        until [ -e $BED/go ]; do read -t 0.05 <> <(:); done")
+    wait_for '[ -e $BED/there ]'
+    v1 -i "$id" -n "$(witness); echo second" >/dev/null
+    wait_for '! in_vm vm1 test -e .qvm-remote/queue/pending/$id.auth'
+    touch "$BED/go"
+    wait_result vm1 "$id"
+    atf_check -o inline:'first\n' result_of "$id.out"
+    [ "$(count_witness)" = 1 ] || atf_fail "ran $(count_witness) times"
+}
+
+bed_test an_id_of_version_1_has_a_time
+an_id_of_version_1_has_a_time_body() {
+    bed_up_v1
+    v1 -i "$(an_id 27)" -n "$(witness)" >id
+    is_refused "$(cat id)" 'its id is 97[0-9]* s old'
+    v1 -i "$(an_id -27)" -n "$(witness)" >id
+    is_refused "$(cat id)" 'its id is of the future'
+    v1 -i "$(an_id 25)" -n "$(witness)" >id
+    is_refused "$(cat id)" 'its id is older than what dom0 knows of its key'
+    v1 -i "ping-$(($(date +%s) - 97200))000000000-1" -n "$(witness)" >id
+    is_refused "$(cat id)" 'its id is 97[0-9]* s old'
+    # A VM may be in another time zone.
+    v1 -i "$(an_id -14)" -n "$(witness)" >id
+    wait_result vm1 "$(cat id)"
+    atf_check -o inline:'0\n' result_of "$(cat id).exit"
+    [ "$(count_witness)" = 1 ] || atf_fail "ran $(count_witness) times"
+}
+
+# An input would be covered by nothing.
+bed_test version_1_has_no_input
+version_1_has_no_input_body() {
+    bed_up_v1
+    id=$(an_id 0)
+    in_vm vm1 sh -c "echo input >.qvm-remote/queue/pending/$id.in"
+    v1 -i "$id" -n "$(witness)" >/dev/null
+    is_refused "$id" 'version 1 has no input'
+}
+
+# Its token says nothing of an end, so its file's age does.
+old_tokens_wait() {
+    id=$(an_id 0 0000000d)
+    in_vm vm1 sh -c "cd .qvm-remote/queue/pending && echo '$(witness)' >$id &&
+        head -c 64 /dev/zero | tr '\0' a >.x && touch -d '-61 minutes' .x &&
+        mv .x $id.auth"
+    atf_check -o inline:'served\n' v1 'echo served'
+    atf_check in_vm vm1 test -e ".qvm-remote/queue/pending/$id.auth"
+    [ "$(count_log '"event":"refused"')" = 0 ] || atf_fail "it was offered"
+    # Written in place: half of it is not taken for the whole.
+    id=$(v1 -n true)
+    wait_result vm1 "$id"
+    id=$(an_id 0 0000000e)
+    key=$(in_vm vm1 cat .qvm-remote/auth.key)
+    mac=$(printf %s "$id" | openssl dgst -sha256 -hmac "$key" -r | cut -c 1-64)
+    in_vm vm1 sh -c "cd .qvm-remote/queue/pending && echo '$(witness)' >$id &&
+        printf %.20s $mac >$id.auth"
+    atf_check -o inline:'served\n' v1 'echo served'
+    in_vm vm1 sh -c "printf %s $mac >.qvm-remote/queue/pending/$id.auth"
+    wait_result vm1 "$id"
+    atf_check -o inline:'0\n' result_of "$id.exit"
+}
+
+bed_test a_token_of_version_1_that_is_old_or_cut_is_not_offered
+a_token_of_version_1_that_is_old_or_cut_is_not_offered_body() {
+    bed_up_v1
+    old_tokens_wait
+}
+
+bed_test the_carried_agent_offers_no_old_or_cut_token
+the_carried_agent_offers_no_old_or_cut_token_body() {
+    bed_up_without_client
+    policy v1
+    old_tokens_wait
+}
+
+bed_test an_interrupted_request_of_version_1_ends_with_130
+an_interrupted_request_of_version_1_ends_with_130_body() {
+    bed_up_v1
+    id=$(v1 -n "$(witness); exec sleep 100")
+    wait_for '[ "$(count_witness)" = 1 ]'
+    kill -9 "$(role_pid verifier)"
+    wait_for '[ -z "$(bed_processes)" ]'
+    bed_expect_crash
+    atf_check "$regress/bed" start
+    wait_result vm1 "$id"
+    atf_check -o inline:'130\n' result_of "$id.exit"
+    atf_check -o inline:'qvm-remote: interrupted: the daemon ended before the command did\n' \
+        result_of "$id.err"
+    atf_check -o match:'^exit_code=130$' result_of "$id.meta"
     [ "$(count_witness)" = 1 ] || atf_fail "ran $(count_witness) times"
 }
 

@@ -10,6 +10,7 @@
 
 #include "privsep/log.h"
 #include "verifier/journal.h"
+#include "wire/id.h"
 
 /*
  * What is checked before a request may wait for its turn, in the order of
@@ -18,10 +19,9 @@
  * its answer, a refusal too.
  */
 
-#define NOT_ACCEPTED "token not accepted"
-#define SEALS	     (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-/* Form, key and mac.  One reason for all three: less helps only a forger. */
+/* Form, key and mac. */
 static bool
 token_valid(const struct vm *vm, const char *id, const char *text, uint64_t len,
     struct token *t)
@@ -270,20 +270,36 @@ take_fds(struct request *r, const struct msg_request *untrusted, int body_fd,
 	return (true);
 }
 
+/* NULL, or why it is no token of a request's. */
+static const char *
+token_wrong(struct vm *vm, struct request *r,
+    const struct msg_request *untrusted)
+{
+	if (r->v1)
+		return (v1_token(vm, untrusted, &r->token));
+	if (!token_valid(vm, untrusted->id, untrusted->token,
+		untrusted->token_len, &r->token) ||
+	    r->token.kind == TOKEN_CANCEL ||
+	    !id_valid(untrusted->id, strlen(untrusted->id)))
+		return (NOT_ACCEPTED);
+	return (NULL);
+}
+
 /* Steps up to and with freshness; true when the request is remembered. */
 static bool
 admit(struct vm *vm, struct request *r, const struct msg_request *untrusted)
 {
 	enum receipt_status status;
 	char reason[REASON_MAX + 1];
+	int64_t clock = r->v1 ? journal_now() : untrusted->clock;
 	struct request *known;
+	const char *wrong;
 	int entry;
 
-	if (!token_valid(vm, untrusted->id, untrusted->token,
-		untrusted->token_len, &r->token) ||
-	    r->token.kind == TOKEN_CANCEL) {
+	wrong = token_wrong(vm, r, untrusted);
+	if (wrong != NULL) {
 		memset(&r->token, 0, sizeof(r->token));
-		request_refuse(r, RECEIPT_REJECTED, NOT_ACCEPTED);
+		request_refuse(r, RECEIPT_REJECTED, wrong);
 		return (false);
 	}
 	entry = memory_find(vm->memory, untrusted->id);
@@ -294,12 +310,15 @@ admit(struct vm *vm, struct request *r, const struct msg_request *untrusted)
 		known_again(known, r, entry);
 		return (false);
 	}
-	status = fresh(vm, &r->token, untrusted->clock, reason, sizeof(reason));
+	if (r->v1)
+		status = v1_fresh(vm, &r->token, reason, sizeof(reason));
+	else
+		status = fresh(vm, &r->token, clock, reason, sizeof(reason));
 	if (status != RECEIPT_EXITED) {
 		request_refuse(r, status, reason);
 		return (false);
 	}
-	if (!remember(r, untrusted->clock)) {
+	if (!remember(r, clock)) {
 		request_refuse(r, RECEIPT_REJECTED, "dom0's memory is full");
 		return (false);
 	}
@@ -326,6 +345,7 @@ check_request(struct vm *vm, const struct msg_request *untrusted, int body_fd,
 	const char *rule;
 
 	r = request_new(vm, untrusted->id);
+	r->v1 = v1_asked(untrusted->token_len);
 	vm->last_us = now_realtime_us();
 	memcpy(vm->last_id, r->answer.id, sizeof(vm->last_id));
 	rule = frame_lengths_rule(&f, session_input_limit(vm));
@@ -349,6 +369,8 @@ check_request(struct vm *vm, const struct msg_request *untrusted, int body_fd,
 		    "the command is not what was signed");
 		return;
 	}
+	if (r->v1)
+		v1_digest(r);
 	judge(r);
 }
 

@@ -134,6 +134,7 @@ read_key(struct vm *vm, int fd)
 		snprintf(vm->why, sizeof(vm->why), "its key is weak");
 	else {
 		derive_keys(key, vm->next_key);
+		v1_key_set(vm->next_key, text);
 		vm->next_key_ok = true;
 	}
 	explicit_bzero(text, sizeof(text));
@@ -271,8 +272,10 @@ start_serving(struct vm *vm)
 	free(vm->policy);
 	vm->policy = vm->next_policy;
 	vm->next_policy = NULL;
-	if (vm->served)
+	if (vm->served) {
+		v1_key_keep(vm);
 		return;
+	}
 	key = key_index(vm->next_key->fingerprint, vm);
 	if (key == -1) {
 		snprintf(vm->why, sizeof(vm->why),
@@ -281,6 +284,7 @@ start_serving(struct vm *vm)
 		return;
 	}
 	*vm->key = *vm->next_key;
+	v1_key_keep(vm);
 	vm->memory = key;
 	memory_key_serve(key, true);
 	vm->served = true;

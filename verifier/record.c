@@ -15,6 +15,8 @@ add_token(struct record *rec, const struct request *r)
 	record_hex(rec, "request", r->answer.request, SHA256_LEN);
 	record_str(rec, "kind", token_kind_name(t->kind));
 	record_str(rec, "key", t->key);
+	if (r->v1)
+		record_str(rec, "auth", "v1");
 	record_i64(rec, "issued", t->issued);
 	record_i64(rec, "expires", t->expires);
 	if (t->timeout != TOKEN_TIMEOUT_POLICY)
@@ -140,7 +142,7 @@ record_answer(struct record *rec, const struct request *r,
 		return;
 	}
 	/* What was made here stands whole in the record. */
-	if (r->text_fd != -1 &&
+	if (r->text_fd != -1 && !r->text_is_err &&
 	    (n = pread(r->text_fd, text, sizeof(text), 0)) == -1)
 		fatal("an answer's text");
 	add_stream(rec, "out", &a->out, text, (size_t)n);

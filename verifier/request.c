@@ -190,6 +190,7 @@ void
 request_answered(struct request *r)
 {
 	request_drop_body(r);
+	v1_say(r);
 	if (r->answer.has_log) {
 		r->state = REQUEST_ANSWERED;
 		return;
@@ -205,6 +206,7 @@ request_refuse(struct request *r, enum receipt_status status,
 {
 	r->answer.status = status;
 	r->answer.exit = receipt_status_exit(status, 0);
+	v1_exit(r);
 	snprintf(r->answer.reason, sizeof(r->answer.reason), "%s", reason);
 	/* What has an intent has a result, whatever is remembered of it. */
 	if (r->memory != -1 || r->seq != 0)
@@ -214,15 +216,24 @@ request_refuse(struct request *r, enum receipt_status status,
 	request_answered(r);
 }
 
-/* Text that no command wrote goes the way of output, in a sealed memfd. */
+int
+request_memfd(const char *text, size_t len)
+{
+	int fd;
+
+	fd = memfd_create("answer", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd == -1 || write(fd, text, len) != (ssize_t)len ||
+	    fcntl(fd, F_ADD_SEALS,
+		F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == -1)
+		fatal("answer");
+	return (fd);
+}
+
+/* Text that no command wrote goes the way of output. */
 void
 request_text(struct request *r, const char *text, size_t len)
 {
-	r->text_fd = memfd_create("answer", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (r->text_fd == -1 || write(r->text_fd, text, len) != (ssize_t)len ||
-	    fcntl(r->text_fd, F_ADD_SEALS,
-		F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == -1)
-		fatal("answer");
+	r->text_fd = request_memfd(text, len);
 	r->out = r->answer.out.written = r->answer.out.kept = len;
 	sha256(text, len, r->answer.out.sha256);
 }
@@ -344,6 +355,8 @@ request_receipt(const struct request *r, char out[RECEIPT_MAX])
 	const struct vm *vm = r->vm;
 	ssize_t n;
 
+	if (r->v1)
+		return (v1_meta(r, out));
 	/* A key that was revoked since signs nothing more. */
 	if (!vm->served || strcmp(vm->key->fingerprint, r->token.key) != 0)
 		answer.has_log = false;

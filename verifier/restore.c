@@ -219,7 +219,7 @@ remembered(struct line *l, const char *key_name, const uint8_t *request,
 static struct request *
 request_of(struct line *l, bool whole_span)
 {
-	char key[FINGERPRINT_HEX + 1];
+	char key[FINGERPRINT_HEX + 1], auth[4];
 	uint8_t request[SHA256_LEN];
 	int64_t expires;
 	struct request *r;
@@ -242,6 +242,8 @@ request_of(struct line *l, bool whole_span)
 	r = request_new(vm, l->h->id);
 	memcpy(r->answer.request, request, sizeof(request));
 	r->answer.has_request = true;
+	r->v1 = field_str(&l->fields, "auth", auth, sizeof(auth)) == 2 &&
+	    strcmp(auth, "v1") == 0;
 	memcpy(r->token.key, key, sizeof(key));
 	r->token.expires = expires;
 	r->memory = entry;
@@ -322,6 +324,7 @@ answered(struct line *l, struct request *r, uint64_t seq,
 		text_of(l, r);
 	stream_of(l, "err", &a->err);
 	r->err = a->err.kept;
+	v1_say(r);
 	a->has_log = true;
 	a->log_seq = seq;
 	memcpy(a->log_hash, hash, SHA256_LEN);

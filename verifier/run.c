@@ -116,6 +116,7 @@ handle_ended(struct imsg *m)
 	copy_stream(&r->answer.err, &e.err);
 	set_end(r, &e);
 	name_limits(r, &e);
+	v1_exit(r);
 	r->out = r->answer.out.kept;
 	r->err = r->answer.err.kept;
 	command_over(r);
@@ -183,7 +184,8 @@ handle_spool(struct imsg *m)
 	 * asked again: two answers come, and one is enough.
 	 */
 	if (r == NULL || r->state == REQUEST_GONE || !r->spool_asked ||
-	    r->spool_sent[s.stream - 1] || r->spool_fd[s.stream - 1] != -1)
+	    (r->text_is_err && s.stream == 2) || r->spool_sent[s.stream - 1] ||
+	    r->spool_fd[s.stream - 1] != -1)
 		return;
 	r->spool_fd[s.stream - 1] = imsg_take_fd(m);
 	note_loss(r, s.stream, r->spool_fd[s.stream - 1]);

@@ -53,6 +53,11 @@ start(struct vm *vm, struct request *r)
 		request_refuse(r, RECEIPT_REJECTED, "its key was revoked");
 		return (false);
 	}
+	if (r->v1 && !vm->policy->auth_v1) {
+		request_refuse(r, RECEIPT_REJECTED,
+		    "its policy has no `auth = v1` any more");
+		return (false);
+	}
 	why = decide(r);
 	if (why != NULL) {
 		request_refuse(r, RECEIPT_DENIED, why);

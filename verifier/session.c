@@ -219,8 +219,9 @@ handle_request(struct vm *vm, struct imsg *m)
 
 	if (imsg_payload(m, &q, sizeof(q)) == -1 ||
 	    !imsg_text_ok(q.id, sizeof(q.id)) ||
-	    !id_valid(q.id, strlen(q.id)) || !clock_valid(q.clock) ||
-	    !s->any_standing) {
+	    (!id_valid(q.id, strlen(q.id)) &&
+		!id_valid_v1_ping(q.id, strlen(q.id))) ||
+	    !clock_valid(q.clock) || !s->any_standing) {
 		distrust(vm, "a bad request");
 		return;
 	}
@@ -382,7 +383,7 @@ send_stream(struct channel *ch, struct request *r, uint32_t stream)
 
 	if (r->spool_sent[stream - 1])
 		return (1);
-	if (r->text_fd != -1 && stream == 1)
+	if (r->text_fd != -1 && stream == (r->text_is_err ? 2 : 1))
 		fd = &r->text_fd;
 	if (*fd == -1) {
 		if (!r->spool_asked)

@@ -90,8 +90,8 @@ full_for(struct vm *vm, uint64_t len)
 	turn_day(s, journal_now_us());
 	if (s->total_bytes + bytes > vm->policy->log_total)
 		return (LOG_FULL_ALL);
-	return (
-	    s->day_bytes + bytes > vm->policy->log_limit ? LOG_FULL_DAY : LOG_FULL_NOT);
+	return (s->day_bytes + bytes > vm->policy->log_limit ? LOG_FULL_DAY
+							     : LOG_FULL_NOT);
 }
 
 bool

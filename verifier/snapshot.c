@@ -79,6 +79,8 @@ add_request(const struct request *r, unsigned *count)
 	rec = journal_begin("snapshot-request", r->vm->name, r->answer.id);
 	record_hex(rec, "request", r->answer.request, SHA256_LEN);
 	record_str(rec, "key", r->token.key);
+	if (r->v1)
+		record_str(rec, "auth", "v1");
 	record_i64(rec, "expires", r->token.expires);
 	record_u64(rec, "intent", r->seq);
 	record_str(rec, "asker", request_asker(r));

@@ -26,6 +26,9 @@
 #define ANSWER_KEPT_MS (24ll * 3600 * 1000)
 #define VM_TABLE       (2 * VMS_MAX) /* served, and on their way out */
 
+/* One reason for form, key and mac: less helps only a forger. */
+#define NOT_ACCEPTED "token not accepted"
+
 #define ANSWER_TEXT_MAX 4096 /* of an answer's text that is made here */
 #define CANCEL_EARLY	"before its request" /* a cancel record's effect */
 
@@ -67,6 +70,7 @@ struct request {
 	enum request_state state;
 	uint32_t serial;	    /* names it between poller and verifier */
 	struct token token;	    /* key "" where it had no valid one */
+	bool v1;		    /* asked for by version 1 */
 	struct receipt answer;	    /* id and request digest from the start */
 	char path[POLICY_PATH_MAX]; /* runs it without a shell; or "" */
 	uint32_t policy_line;	    /* that decided, where mode = allow */
@@ -85,6 +89,7 @@ struct request {
 	bool cancelled;		  /* KILL is on its way */
 	char why[REASON_MAX + 1]; /* why it is being killed */
 	int text_fd;		  /* an answer's text, made here; or -1 */
+	bool text_is_err;	  /* error output, not output */
 	int spool_fd[2];	  /* to be handed to the poller; or -1 */
 	bool spool_asked, spool_sent[2];
 	uint64_t out, err; /* bytes in the spool */
@@ -221,6 +226,8 @@ void request_refuse(struct request *, enum receipt_status, const char *reason);
 void request_kept(struct request *);
 /* It was not kept in time, or its VM is served no more: it is not owed now. */
 void request_lapsed(struct request *);
+/* A sealed memfd with this text. */
+int request_memfd(const char *, size_t len);
 /* Makes this text what its output is. */
 void request_text(struct request *, const char *, size_t len);
 /* Body and input are no longer needed: their bytes leave the VM's share. */
@@ -256,6 +263,25 @@ void cancel_name(const char *key, const char *id, uint8_t name[SHA256_LEN]);
 /* Its entry, or a free one, or one that has expired by then; or NULL. */
 struct cancel *cancel_place(struct vm *, const uint8_t name[SHA256_LEN],
     int64_t now);
+
+/* v1.c: version 1 of the protocol */
+/* Only its tokens are so short. */
+bool v1_asked(uint64_t token_len);
+/* What the key's 64 characters sign: kept by v1_key_keep() or wiped. */
+void v1_key_set(struct derived_keys *, const char *characters);
+void v1_key_keep(struct vm *);
+/* NULL, and all of the token but the body's digest; or what is wrong. */
+const char *v1_token(const struct vm *, const struct msg_request *,
+    struct token *);
+enum receipt_status v1_fresh(const struct vm *, const struct token *,
+    char *reason, size_t);
+void v1_digest(struct request *);
+/* The status that version 1 has for an answer; of others, nothing changes. */
+void v1_exit(struct request *);
+/* The line that goes into .err, where nothing else does. */
+void v1_say(struct request *);
+/* The four lines that it has for a receipt: their length. */
+size_t v1_meta(const struct request *, char[RECEIPT_MAX]);
 
 /* record.c: what is appended */
 bool record_intent(struct request *);

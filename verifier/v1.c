@@ -1,0 +1,193 @@
+#include "verifier/verifier.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "privsep/log.h"
+#include "verifier/journal.h"
+#include "wire/id.h"
+
+/*
+ * Version 1 of the protocol, for a VM whose policy says so: a token that
+ * covers the id alone, and an answer that is no receipt.
+ */
+
+#define V1_TOKEN_MAX 65 /* 64 digits and an LF; no other token is so short */
+#define V1_SPAN	     (26 * 3600) /* seconds, on both sides of the id's time */
+
+bool
+v1_asked(uint64_t token_len)
+{
+	return (token_len <= V1_TOKEN_MAX);
+}
+
+void
+v1_key_set(struct derived_keys *key, const char *characters)
+{
+	hmac_init(&key->v1, characters, SHA256_HEX);
+}
+
+void
+v1_key_keep(struct vm *vm)
+{
+	if (vm->policy->auth_v1)
+		vm->key->v1 = vm->next_key->v1;
+	else
+		explicit_bzero(&vm->key->v1, sizeof(vm->key->v1));
+}
+
+/*
+ * The id's time as dom0's local time is what a person means by it.  As UTC it
+ * is the same in every time zone: dom0 may be in another one after a restart,
+ * and what had become too old to be remembered must not be young again.
+ */
+static void
+id_times(const char *id, int64_t *local, int64_t *utc)
+{
+	struct tm tm, there;
+	time_t t;
+	int i;
+
+	if (id_valid_v1_ping(id, strlen(id))) {
+		*local = *utc = id_ping_seconds(id);
+		return;
+	}
+	id_time(id, &tm);
+	t = timegm(&tm);
+	*local = *utc = t;
+	/* mktime() opens a file.  Twice: the first may be an hour off. */
+	for (i = 0; i < 2; i++) {
+		t = (time_t)*local;
+		if (localtime_r(&t, &there) != NULL)
+			*local = *utc - there.tm_gmtoff;
+	}
+}
+
+/* NULL, or why it is no token; then t is filled. */
+const char *
+v1_token(const struct vm *vm, const struct msg_request *untrusted,
+    struct token *t)
+{
+	uint8_t claimed[SHA256_LEN], mac[SHA256_LEN];
+	struct hmac hmac;
+
+	if (!vm->served || !vm->policy->auth_v1)
+		return ("version 1: dom0's policy for this VM has no "
+			"`auth = v1`");
+	if (token_v1_parse(untrusted->token, untrusted->token_len, claimed) ==
+	    -1)
+		return (NOT_ACCEPTED);
+	hmac = vm->key->v1;
+	hmac_update(&hmac, untrusted->id, strlen(untrusted->id));
+	hmac_final(&hmac, mac);
+	explicit_bzero(&hmac, sizeof(hmac));
+	if (!ct_equal(mac, claimed, sizeof(mac)))
+		return (NOT_ACCEPTED);
+	if (untrusted->input_len != 0)
+		return ("version 1 has no input");
+	memset(t, 0, sizeof(*t));
+	memcpy(t->key, vm->key->fingerprint, sizeof(t->key));
+	t->kind = TOKEN_RUN;
+	id_times(untrusted->id, &t->issued, &t->expires);
+	t->expires += V1_SPAN;
+	t->timeout = TOKEN_TIMEOUT_POLICY;
+	t->queue = true;
+	t->body_len = untrusted->body_len;
+	return (NULL);
+}
+
+enum receipt_status
+v1_fresh(const struct vm *vm, const struct token *t, char *reason, size_t size)
+{
+	int64_t now = journal_now(), age = now - t->issued;
+
+	reason[0] = '\0';
+	if (t->expires <= memory_floor(vm->memory)) {
+		snprintf(reason, size, "this token may have run before");
+		return (RECEIPT_REPLAYED);
+	}
+	if (age < -V1_SPAN) {
+		snprintf(reason, size, "its id is of the future");
+		return (RECEIPT_REJECTED);
+	}
+	if (age > V1_SPAN || t->expires < now) {
+		snprintf(reason, size, "its id is %lld s old", (long long)age);
+		return (RECEIPT_EXPIRED);
+	}
+	if (t->issued < memory_known_since(vm->memory)) {
+		snprintf(reason, size,
+		    "its id is older than what dom0 knows "
+		    "of its key");
+		return (RECEIPT_REJECTED);
+	}
+	return (RECEIPT_EXITED);
+}
+
+/* Its token does not cover the body; the log does. */
+void
+v1_digest(struct request *r)
+{
+	static char buf[65536];
+	struct sha256 sha;
+	uint64_t off;
+	ssize_t n;
+
+	sha256_init(&sha);
+	for (off = 0; off < r->token.body_len; off += (uint64_t)n) {
+		n = pread(r->body_fd, buf, sizeof(buf), (off_t)off);
+		if (n <= 0)
+			break;
+		sha256_update(&sha, buf, (size_t)n);
+	}
+	sha256_final(&sha, r->token.body_sha256);
+}
+
+void
+v1_exit(struct request *r)
+{
+	struct receipt *a = &r->answer;
+
+	if (!r->v1)
+		return;
+	if (a->status == RECEIPT_INTERRUPTED)
+		a->exit = 130;
+	else if (a->exit == receipt_status_exit(RECEIPT_REJECTED, 0) &&
+	    a->status != RECEIPT_EXITED)
+		a->exit = receipt_status_exit(RECEIPT_DENIED, 0);
+}
+
+/* There is no receipt to read a reason in: .err says it. */
+void
+v1_say(struct request *r)
+{
+	char text[ANSWER_TEXT_MAX];
+	int n;
+
+	if (!r->v1 || r->answer.reason[0] == '\0' || r->err > 0 ||
+	    r->text_fd != -1)
+		return;
+	n = snprintf(text, sizeof(text), "qvm-remote: %s: %s\n",
+	    receipt_status_name(r->answer.status), r->answer.reason);
+	if (n < 0 || (size_t)n >= sizeof(text))
+		fatalx("a line that is too long");
+	r->text_fd = request_memfd(text, (size_t)n);
+	r->text_is_err = true;
+	r->err = (uint64_t)n;
+}
+
+size_t
+v1_meta(const struct request *r, char out[RECEIPT_MAX])
+{
+	const struct receipt *a = &r->answer;
+	int64_t now = now_realtime_us();
+	ssize_t n;
+
+	n = receipt_v1_print(out, RECEIPT_MAX, a->id,
+	    a->has_times ? a->started_us : now,
+	    a->has_times ? a->ended_us : now, a->exit);
+	if (n == -1)
+		fatalx("the .meta of a result could not be made");
+	return ((size_t)n);
+}
