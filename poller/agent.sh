@@ -292,9 +292,10 @@ end() {
             die "$1: its receipt is cut"
         printf '%s\n' "$2" >"$results/.$1.exit" || die "$1: no room"
         to_disk
+        # From here on its client may take all of it away.
         mv -f "$results/.$1.meta" "$results/$1.meta" &&
-            mv -f "$results/.$1.exit" "$results/$1.exit" &&
-            [ -f "$results/$1.exit" ] || die "$1: its result has no place"
+            mv -f "$results/.$1.exit" "$results/$1.exit" ||
+            die "$1: its result has no place"
         to_disk
     fi
     for _stream in out err; do
