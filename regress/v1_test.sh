@@ -361,6 +361,34 @@ an_id_of_version_1_has_a_time_body() {
     [ "$(count_witness)" = 1 ] || atf_fail "ran $(count_witness) times"
 }
 
+# Eight hours west of Greenwich: an id is no older and no younger than it says
+# there.
+bed_test an_id_of_version_1_is_of_dom0_s_local_time
+an_id_of_version_1_is_of_dom0_s_local_time_body() {
+    bed_up_v1
+    atf_check "$regress/bed" stop
+    zone=/usr/share/zoneinfo/Etc/GMT+8
+    [ -e $zone ] && [ -e /etc/localtime ] || atf_skip "no time zones"
+    # shellcheck disable=SC2016 # the inner shell's
+    atf_check unshare -m sh -c \
+        'mount --bind "$1" "$(readlink -f /etc/localtime)" && exec "$2" start' \
+        sh $zone "$regress/bed"
+    export TZ=UTC+8
+    v1 -i "$(an_id 27)" -n "$(witness)" >id
+    is_refused "$(cat id)" 'its id is 97[0-9]* s old'
+    v1 -i "$(an_id 25)" -n "$(witness)" >id
+    is_refused "$(cat id)" 'its id is 9[0-9]* s old'
+    v1 -i "$(an_id 17)" -n "$(witness)" >id
+    is_refused "$(cat id)" 'its id is older than what dom0 knows of its key'
+    v1 -i "$(an_id -27)" -n "$(witness)" >id
+    is_refused "$(cat id)" 'its id is of the future'
+    for hours in 0 -8 -25; do
+        v1 -i "$(an_id $hours)" -n "$(witness)" >id
+        wait_result vm1 "$(cat id)"
+        atf_check -o inline:'0\n' result_of "$(cat id).exit"
+    done
+}
+
 # An input would be covered by nothing.
 bed_test version_1_has_no_input
 version_1_has_no_input_body() {

@@ -46,23 +46,16 @@ v1_key_keep(struct vm *vm)
 static void
 id_times(const char *id, int64_t *local, int64_t *utc)
 {
-	struct tm tm, there;
-	time_t t;
-	int i;
+	struct tm tm, same;
 
 	if (id_valid_v1_ping(id, strlen(id))) {
 		*local = *utc = id_ping_seconds(id);
 		return;
 	}
 	id_time(id, &tm);
-	t = timegm(&tm);
-	*local = *utc = t;
-	/* mktime() opens a file.  Twice: the first may be an hour off. */
-	for (i = 0; i < 2; i++) {
-		t = (time_t)*local;
-		if (localtime_r(&t, &there) != NULL)
-			*local = *utc - there.tm_gmtoff;
-	}
+	same = tm;
+	*local = mktime(&tm);
+	*utc = timegm(&same);
 }
 
 /* NULL, or why it is no token; then t is filled. */
