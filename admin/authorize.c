@@ -57,7 +57,9 @@ write_policy(int dir, const char *vm)
 	snprintf(name, sizeof(name), "%s.conf", vm);
 	write_file(dir, name, text, (size_t)n, 0600, 0);
 	printf("Wrote %s with `mode = shell`: whoever has the key runs any "
-	       "command in\ndom0, as root.\n",
+	       "command in\ndom0, as root.  A VM that has the Python client "
+	       "alone needs `auth = v1` there,\ntoo: its tokens do not cover "
+	       "the command, and no answer is signed.\n",
 	    name);
 	say_binding(vm, uuid);
 }

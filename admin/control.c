@@ -240,7 +240,8 @@ show_vm_words(const struct msg_status_vm *v)
 	}
 	printf("    %" PRIu64 " refused", v->refused);
 	if (v->fingerprint[0] != '\0')
-		printf("; key %s", v->fingerprint);
+		printf("; key %s%s", v->fingerprint,
+		    v->auth_v1 ? ", for version 1 too" : "");
 	printf("; %" PRIu64 " of %" PRIu64 " KiB of the log today\n",
 	    v->log_day / 1024, v->log_day_limit / 1024);
 	if (v->log_full == LOG_FULL_DAY)
@@ -273,6 +274,7 @@ show_vm_json(const struct msg_status_vm *v)
 	print_json(v->last_id);
 	printf(",\"refused\":%" PRIu64 ",\"key\":", v->refused);
 	print_json(v->fingerprint);
+	printf(",\"auth\":\"%s\"", v->auth_v1 ? "v1" : "v2");
 	printf(",\"log_full\":%s",
 	    v->log_full != LOG_FULL_NOT ? "true" : "false");
 	printf(",\"key_ahead\":%s,\"log_day\":%" PRIu64

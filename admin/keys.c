@@ -10,6 +10,7 @@ struct row {
 	const char *fingerprint; /* NULL: its key does not hold */
 	const char *key_problem;
 	const char *uuid; /* NULL: bound to the name alone */
+	const char *auth; /* NULL: its policy does not hold */
 	const char *policy_problem;
 };
 
@@ -23,6 +24,8 @@ print_row(const struct row *r)
 		printf("key: %s; ", r->key_problem);
 	if (r->policy_problem != NULL)
 		printf("policy: %s\n", r->policy_problem);
+	else if (strcmp(r->auth, "v1") == 0)
+		printf("policy ok, version 1 too\n");
 	else
 		printf("policy ok\n");
 }
@@ -48,6 +51,8 @@ print_row_json(const struct row *r)
 	print_field("key_problem", r->key_problem);
 	putchar(',');
 	print_field("uuid", r->uuid);
+	putchar(',');
+	print_field("auth", r->auth);
 	putchar(',');
 	print_field("policy_problem", r->policy_problem);
 	printf("}\n");
@@ -86,6 +91,8 @@ show(int dir, const struct keyfile *list, size_t count, size_t self, bool json)
 		row.fingerprint = derived.fingerprint;
 	}
 	got = policy_read(dir, list[self].vm, NULL, &policy, err, sizeof(err));
+	if (got == 1)
+		row.auth = policy.auth_v1 ? "v1" : "v2";
 	if (got == 1 && policy.uuid[0] != '\0')
 		row.uuid = policy.uuid;
 	else if (got == 0)

@@ -356,6 +356,7 @@ struct msg_status_vm {
 	uint64_t log_full;		 /* LOG_FULL_* */
 	uint64_t refused;		 /* since the daemon's start */
 	int64_t key_ahead; /* its tokens are refused up to then; or 0 */
+	uint64_t auth_v1;  /* its policy allows version 1 */
 	uint32_t served;
 	uint32_t running, waiting, owed; /* requests */
 };

@@ -255,6 +255,27 @@ queue_is_empty_of_requests() {
         ! -name '*.cmd')" ]
 }
 
+# Who looks sees which VM has it.
+bed_test version_1_is_shown
+version_1_is_shown_body() {
+    bed_up 1
+    atf_check -o not-match:'version 1' in_dom0 qvm-remote-dom0 keys
+    atf_check -o not-match:'version 1' in_dom0 qvm-remote-dom0 status
+    atf_check -o match:'"auth":"v2"' in_dom0 qvm-remote-dom0 keys --json
+    atf_check -o match:'"auth":"v2"' in_dom0 qvm-remote-dom0 status --json
+    policy v1
+    atf_check -o match:'^vm1 .*policy ok, version 1 too$' \
+        in_dom0 qvm-remote-dom0 keys
+    atf_check -o match:'key [0-9a-f]*, for version 1 too;' \
+        in_dom0 qvm-remote-dom0 status
+    atf_check -o match:'"auth":"v1"' in_dom0 qvm-remote-dom0 keys --json
+    atf_check -o match:'"auth":"v1"' in_dom0 qvm-remote-dom0 status --json
+    other_key >key
+    atf_check -o match:'auth = v1' -e ignore \
+        sh -c '"$1" dom0 qvm-remote-dom0 authorize other <key' sh \
+        "$regress/bed"
+}
+
 bed_test version_1_works_through_our_agent
 version_1_works_through_our_agent_body() {
     bed_up_v1
