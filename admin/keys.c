@@ -10,7 +10,7 @@ struct row {
 	const char *fingerprint; /* NULL: its key does not hold */
 	const char *key_problem;
 	const char *uuid; /* NULL: bound to the name alone */
-	const char *auth; /* NULL: its policy does not hold */
+	bool v1;	  /* its policy allows version 1 */
 	const char *policy_problem;
 };
 
@@ -24,10 +24,8 @@ print_row(const struct row *r)
 		printf("key: %s; ", r->key_problem);
 	if (r->policy_problem != NULL)
 		printf("policy: %s\n", r->policy_problem);
-	else if (strcmp(r->auth, "v1") == 0)
-		printf("policy ok, version 1 too\n");
 	else
-		printf("policy ok\n");
+		printf("policy ok%s\n", r->v1 ? ", version 1 too" : "");
 }
 
 static void
@@ -52,7 +50,10 @@ print_row_json(const struct row *r)
 	putchar(',');
 	print_field("uuid", r->uuid);
 	putchar(',');
-	print_field("auth", r->auth);
+	print_field("auth",
+	    r->policy_problem != NULL ? NULL
+		: r->v1		      ? "v1"
+				      : "v2");
 	putchar(',');
 	print_field("policy_problem", r->policy_problem);
 	printf("}\n");
@@ -91,8 +92,7 @@ show(int dir, const struct keyfile *list, size_t count, size_t self, bool json)
 		row.fingerprint = derived.fingerprint;
 	}
 	got = policy_read(dir, list[self].vm, NULL, &policy, err, sizeof(err));
-	if (got == 1)
-		row.auth = policy.auth_v1 ? "v1" : "v2";
+	row.v1 = got == 1 && policy.auth_v1;
 	if (got == 1 && policy.uuid[0] != '\0')
 		row.uuid = policy.uuid;
 	else if (got == 0)

@@ -382,18 +382,56 @@ an_id_of_version_1_has_a_time_body() {
     [ "$(count_witness)" = 1 ] || atf_fail "ran $(count_witness) times"
 }
 
-# Eight hours west of Greenwich: an id is no older and no younger than it says
-# there.
-bed_test an_id_of_version_1_is_of_dom0_s_local_time
-an_id_of_version_1_is_of_dom0_s_local_time_body() {
-    bed_up_v1
-    atf_check "$regress/bed" stop
+start_in_the_west() {
     zone=/usr/share/zoneinfo/Etc/GMT+8
     [ -e $zone ] && [ -e /etc/localtime ] || atf_skip "no time zones"
     # shellcheck disable=SC2016 # the inner shell's
     atf_check unshare -m sh -c \
         'mount --bind "$1" "$(readlink -f /etc/localtime)" && exec "$2" start' \
         sh $zone "$regress/bed"
+}
+
+# dom0_clock SECONDS: how far the daemon's clocks are ahead.
+dom0_clock() {
+    echo "$(($1 * 1000000)) $(($1 * 1000000))" >"$BED/.clock"
+    mv "$BED/.clock" "$BED/clock"
+}
+
+# What is so old that it is forgotten is no younger where dom0 has travelled:
+# by its clock there the id would be of 18 hours ago.
+bed_test a_forgotten_id_of_version_1_is_old_in_every_time_zone
+a_forgotten_id_of_version_1_is_old_in_every_time_zone_body() {
+    bed_up_v1
+    atf_check "$regress/bed" stop
+    dom0_clock 0
+    export BED_CLOCK="$BED/clock"
+    atf_check "$regress/bed" start
+    old=$(v1 -n "$(witness)")
+    wait_result vm1 "$old"
+    wait_for queue_is_empty_of_requests
+    # What a start reads of it is not forgotten at once.
+    atf_check "$regress/bed" stop
+    atf_check "$regress/bed" start
+    dom0_clock 95000
+    atf_check "$regress/bed" stop
+    start_in_the_west
+    # What comes now makes dom0 look at what it remembers.
+    id=$(v1 -i "$(an_id -26)" -n "$(witness)")
+    wait_result vm1 "$id"
+    atf_check -o inline:'0\n' result_of "$id.exit"
+    again_v1 "$old" "$(witness)"
+    wait_result vm1 "$old"
+    atf_check -o match:'this token may have run before' result_of "$old.err"
+    [ "$(count_witness)" = 2 ] || atf_fail "ran $(count_witness) times"
+}
+
+# Eight hours west of Greenwich: an id is no older and no younger than it says
+# there.
+bed_test an_id_of_version_1_is_of_dom0_s_local_time
+an_id_of_version_1_is_of_dom0_s_local_time_body() {
+    bed_up_v1
+    atf_check "$regress/bed" stop
+    start_in_the_west
     export TZ=UTC+8
     v1 -i "$(an_id 27)" -n "$(witness)" >id
     is_refused "$(cat id)" 'its id is 97[0-9]* s old'
