@@ -170,8 +170,9 @@ v1_waits(struct offers *o, int fd, const struct offer *out)
 		return (false);
 	if (fstat(fd, &st) == -1)
 		return (true);
+	/* time() may be a tick behind the file's clock. */
 	age = (int64_t)time(NULL) - st.st_mtime;
-	if (out->frame.token_len < V1_TOKEN_LEN && age >= 0 &&
+	if (out->frame.token_len < V1_TOKEN_LEN && age > -V1_YOUNG_S &&
 	    age < V1_YOUNG_S) {
 		o->look_again = now_ms() + LOOK_AGAIN_MS;
 		return (true);

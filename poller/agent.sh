@@ -143,7 +143,7 @@ too_old() {
         old="$old$1 "
         return 0
     fi
-    [ "$size" -lt 64 ] && [ $_age -ge 0 ] && [ $_age -lt 2 ]
+    [ "$size" -lt 64 ] && [ $_age -gt -2 ] && [ $_age -lt 2 ]
 }
 
 # offer_request FOLDER ID: false where that is no request now.
