@@ -18,6 +18,7 @@
 /* main.c */
 int command_authorize(int argc, char **argv);
 int command_revoke(int argc, char **argv);
+int command_rotate(int argc, char **argv);
 int command_keys(int argc, char **argv);
 int command_log(int argc, char **argv);
 int command_log_verify(int argc, char **argv);
@@ -70,6 +71,8 @@ ssize_t read_file(int dir, const char *name, void *, size_t size, mode_t forbid,
 /* Root's; atomically, on disk when it returns.  Fatal on failure. */
 void write_file(int dir, const char *name, const void *, size_t len, mode_t,
     gid_t);
+/* Removes it: whether it was there.  Fatal on failure. */
+bool remove_file(int dir, const char *name);
 void sync_folder(int dir);
 
 /* keyfile.c */
@@ -84,6 +87,8 @@ struct keyfile {
 /* Reads all, sorted by name; the caller wipes and frees them. */
 struct keyfile *keyfiles_read(int dir, size_t *count);
 void keyfiles_free(struct keyfile *, size_t count);
+/* What keeps the key self of the list from being taken, or NULL. */
+const char *keyfile_fault(const struct keyfile *, size_t count, size_t self);
 /*
  * As policy_load: 1: read; 0: there is none; -1: err says why it does not
  * hold, and begins with VM.conf.

@@ -1,4 +1,4 @@
-#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,18 +8,19 @@
 #include "admin/admin.h"
 #include "wire/id.h"
 
-/* The same key of two VMs would let each speak for the other. */
+/*
+ * The same key of two VMs would let each speak for the other; of one VM's two,
+ * one would be none.  own: the file that is to be written.
+ */
 static void
-refuse_duplicate(int dir, const char *vm, const uint8_t key[KEY_LEN])
+refuse_duplicate(int dir, const char *own, const uint8_t key[KEY_LEN])
 {
 	struct keyfile *list;
 	size_t i, count;
 
 	list = keyfiles_read(dir, &count);
 	for (i = 0; i < count; i++) {
-		if (strcmp(list[i].vm, vm) == 0 && !list[i].next)
-			continue;
-		if (list[i].problem == NULL &&
+		if (strcmp(list[i].name, own) != 0 && list[i].problem == NULL &&
 		    ct_equal(list[i].key, key, KEY_LEN))
 			fail("%s is this key already: each VM has its own",
 			    list[i].name);
@@ -91,20 +92,30 @@ check_policy(int dir, const char *vm)
 }
 
 static void
-write_key(int dir, const char *vm, const uint8_t key[KEY_LEN],
+write_key(int dir, const char *vm, const char *name, const uint8_t key[KEY_LEN],
     const char text[2 * KEY_LEN + 1])
 {
-	char name[KEYFILE_NAME_MAX];
 	struct derived_keys derived;
 
-	snprintf(name, sizeof(name), "%s.key", vm);
 	write_file(dir, name, text, 2 * KEY_LEN + 1, 0600, 0);
 	derive_keys(key, &derived);
-	printf("%s is authorised with the key %s\n"
-	       "Compare: `qvm-remote key show --fingerprint` in %s says the "
-	       "same.\n",
-	    vm, derived.fingerprint, vm);
+	printf("%s is authorised with the key %s\n", vm, derived.fingerprint);
 	explicit_bzero(&derived, sizeof(derived));
+}
+
+static const char *
+vm_word(const char *command, int count, char **words, int most)
+{
+	const char *vm;
+
+	if (count == 0)
+		usage_error("%s: which VM?", command);
+	if (count > most)
+		usage_error("%s: too many words", command);
+	vm = words[0];
+	if (!vm_name_valid(vm, strlen(vm)))
+		fail("`%s` is no VM's name", vm);
+	return vm;
 }
 
 const char *
@@ -115,31 +126,56 @@ vm_argument(int argc, char **argv, int most, const char **second)
 
 	if (getopt_long(argc, argv, "", none, NULL) != -1)
 		exit(EXIT_USAGE);
-	if (optind == argc)
-		usage_error("%s: which VM?", argv[0]);
-	if (argc - optind > most)
-		usage_error("%s: too many words", argv[0]);
-	vm = argv[optind];
-	if (!vm_name_valid(vm, strlen(vm)))
-		fail("`%s` is no VM's name", vm);
+	vm = vm_word(argv[0], argc - optind, argv + optind, most);
 	if (second != NULL)
 		*second = optind + 1 < argc ? argv[optind + 1] : NULL;
 	return vm;
 }
 
+/* VM alone, and whether the option is there. */
+static const char *
+vm_option(int argc, char **argv, const char *option, bool *given)
+{
+	const struct option options[] = {{option, no_argument, NULL, 'o'},
+	    {NULL, 0, NULL, 0}};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c != 'o')
+			exit(EXIT_USAGE);
+		*given = true;
+	}
+	return vm_word(argv[0], argc - optind, argv + optind, 1);
+}
+
+static void
+key_names(const char *vm, char key[KEYFILE_NAME_MAX],
+    char next[KEYFILE_NAME_MAX])
+{
+	snprintf(key, KEYFILE_NAME_MAX, "%s.key", vm);
+	snprintf(next, KEYFILE_NAME_MAX, "%s.key.next", vm);
+}
+
 void
 vm_authorize(const char *vm, const char *argument)
 {
+	char name[KEYFILE_NAME_MAX], next[KEYFILE_NAME_MAX];
 	char text[2 * KEY_LEN + 1];
 	uint8_t key[KEY_LEN];
 	int dir;
 
+	key_names(vm, name, next);
 	key_input(vm, argument, key, text);
 	dir = keys_folder(true);
-	refuse_duplicate(dir, vm, key);
+	refuse_duplicate(dir, name, key);
 	/* The key comes last: with it, the VM is served. */
 	check_policy(dir, vm);
-	write_key(dir, vm, key, text);
+	if (remove_file(dir, next))
+		printf("Its next key, of a rotation, is removed.\n");
+	write_key(dir, vm, name, key, text);
+	printf("Compare: `qvm-remote key show --fingerprint` in %s says the "
+	       "same.\n",
+	    vm);
 	explicit_bzero(key, sizeof(key));
 	explicit_bzero(text, sizeof(text));
 }
@@ -155,23 +191,85 @@ command_authorize(int argc, char **argv)
 	return 0;
 }
 
+static void
+begin_rotation(const char *vm, const char *name, const char *next)
+{
+	char text[2 * KEY_LEN + 1];
+	uint8_t key[KEY_LEN];
+	int dir;
+
+	key_input(vm, NULL, key, text);
+	dir = keys_folder(true);
+	if (faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == -1)
+		fail("%s has no key: qvm-remote-dom0 authorize %s", vm, vm);
+	refuse_duplicate(dir, next, key);
+	write_key(dir, vm, next, key, text);
+	printf("Its present key holds, too, until `qvm-remote-dom0 rotate %s "
+	       "--finish`;\nbefore that, in %s: `qvm-remote key rotate "
+	       "--finish`, which says the same\nfingerprint.\n",
+	    vm, vm);
+	explicit_bzero(key, sizeof(key));
+	explicit_bzero(text, sizeof(text));
+}
+
+/* What does not hold takes over nothing: the VM would have no key. */
+static void
+finish_rotation(const char *vm, const char *name, const char *next)
+{
+	int dir = keys_folder(true);
+	struct derived_keys derived;
+	struct keyfile *list;
+	size_t i, count;
+	const char *why;
+
+	list = keyfiles_read(dir, &count);
+	for (i = 0; i < count && strcmp(list[i].name, next) != 0; i++)
+		continue;
+	if (i == count)
+		fail("%s has no next key: qvm-remote-dom0 rotate %s", vm, vm);
+	why = keyfile_fault(list, count, i);
+	if (why != NULL)
+		fail("%s: %s; its present key stays", next, why);
+	derive_keys(list[i].key, &derived);
+	keyfiles_free(list, count);
+	if (renameat(dir, next, dir, name) == -1)
+		fail_errno("%s", name);
+	sync_folder(dir);
+	printf("The key of %s is %s now; the one before is revoked.\n", vm,
+	    derived.fingerprint);
+	explicit_bzero(&derived, sizeof(derived));
+}
+
+int
+command_rotate(int argc, char **argv)
+{
+	char name[KEYFILE_NAME_MAX], next[KEYFILE_NAME_MAX];
+	bool finish = false;
+	const char *vm = vm_option(argc, argv, "finish", &finish);
+
+	key_names(vm, name, next);
+	if (finish)
+		finish_rotation(vm, name, next);
+	else
+		begin_rotation(vm, name, next);
+	daemon_reload();
+	finish_output();
+	return 0;
+}
+
 bool
 vm_revoke(const char *vm)
 {
-	static const char *const suffixes[] = {".key", ".key.next"};
-	char name[KEYFILE_NAME_MAX];
-	unsigned int i, removed = 0;
+	char name[KEYFILE_NAME_MAX], next[KEYFILE_NAME_MAX];
+	bool removed;
 	int dir;
 
+	key_names(vm, name, next);
 	dir = keys_folder(true);
-	for (i = 0; i < 2; i++) {
-		snprintf(name, sizeof(name), "%s%s", vm, suffixes[i]);
-		if (unlinkat(dir, name, 0) == 0)
-			removed++;
-		else if (errno != ENOENT)
-			fail_errno("%s", name);
-	}
-	if (removed == 0)
+	/* The next one first: alone it is of no use. */
+	removed = remove_file(dir, next);
+	removed = remove_file(dir, name) || removed;
+	if (!removed)
 		return false;
 	sync_folder(dir);
 	printf("%s is revoked. %s.conf stays.\n", vm, vm);

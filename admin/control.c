@@ -242,6 +242,8 @@ show_vm_words(const struct msg_status_vm *v)
 	if (v->fingerprint[0] != '\0')
 		printf("; key %s%s", v->fingerprint,
 		    v->auth_v1 ? ", for version 1 too" : "");
+	if (v->next_fingerprint[0] != '\0')
+		printf(", next key %s", v->next_fingerprint);
 	printf("; %" PRIu64 " of %" PRIu64 " KiB of the log today\n",
 	    v->log_day / 1024, v->log_day_limit / 1024);
 	if (v->log_full == LOG_FULL_DAY)
@@ -274,6 +276,8 @@ show_vm_json(const struct msg_status_vm *v)
 	print_json(v->last_id);
 	printf(",\"refused\":%" PRIu64 ",\"key\":", v->refused);
 	print_json(v->fingerprint);
+	printf(",\"next_key\":");
+	print_json(v->next_fingerprint);
 	printf(",\"auth\":\"%s\"", v->auth_v1 ? "v1" : "v2");
 	printf(",\"log_full\":%s",
 	    v->log_full != LOG_FULL_NOT ? "true" : "false");
@@ -341,6 +345,7 @@ show_vm(struct imsg *m)
 	    !imsg_text_ok(v.why, sizeof(v.why)) ||
 	    !imsg_text_ok(v.program, sizeof(v.program)) ||
 	    !imsg_text_ok(v.fingerprint, sizeof(v.fingerprint)) ||
+	    !imsg_text_ok(v.next_fingerprint, sizeof(v.next_fingerprint)) ||
 	    !imsg_text_ok(v.last_id, sizeof(v.last_id)))
 		fail("the daemon's answer is none");
 	for (i = 0; i < unserved_count; i++)

@@ -91,6 +91,16 @@ out:
 	return n;
 }
 
+bool
+remove_file(int dir, const char *name)
+{
+	if (unlinkat(dir, name, 0) == 0)
+		return true;
+	if (errno != ENOENT)
+		fail_errno("%s", name);
+	return false;
+}
+
 void
 sync_folder(int dir)
 {

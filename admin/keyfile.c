@@ -86,6 +86,42 @@ keyfiles_read(int dir, size_t *count)
 	return list;
 }
 
+static bool
+has_key(const struct keyfile *list, size_t count, const char *vm)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (!list[i].next && strcmp(list[i].vm, vm) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* As the daemon does: of one VM's two equal keys it takes the first. */
+const char *
+keyfile_fault(const struct keyfile *list, size_t count, size_t self)
+{
+	const struct keyfile *k = &list[self], *other;
+
+	if (k->problem != NULL)
+		return k->problem;
+	if (key_is_weak(k->key))
+		return "weak";
+	for (other = list; other < list + count; other++) {
+		if (other == k || other->problem != NULL ||
+		    !ct_equal(other->key, k->key, KEY_LEN))
+			continue;
+		if (strcmp(other->vm, k->vm) != 0)
+			return "another VM has the same";
+		if (k->next)
+			return "the same as the present one";
+	}
+	if (k->next && !has_key(list, count, k->vm))
+		return "of a VM that has no key";
+	return NULL;
+}
+
 void
 keyfiles_free(struct keyfile *list, size_t count)
 {

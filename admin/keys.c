@@ -7,6 +7,7 @@
 
 struct row {
 	const char *vm;
+	bool next;		 /* of a rotation */
 	const char *fingerprint; /* NULL: its key does not hold */
 	const char *key_problem;
 	const char *uuid; /* NULL: bound to the name alone */
@@ -20,6 +21,8 @@ print_row(const struct row *r)
 	printf("%-16s  %-16s  %-36s  ", r->vm,
 	    r->fingerprint != NULL ? r->fingerprint : "-",
 	    r->uuid != NULL ? r->uuid : "name only");
+	if (r->next)
+		printf("next key; ");
 	if (r->key_problem != NULL)
 		printf("key: %s; ", r->key_problem);
 	if (r->policy_problem != NULL)
@@ -43,7 +46,7 @@ print_row_json(const struct row *r)
 {
 	putchar('{');
 	print_field("vm", r->vm);
-	putchar(',');
+	printf(",\"next\":%s,", r->next ? "true" : "false");
 	print_field("fingerprint", r->fingerprint);
 	putchar(',');
 	print_field("key_problem", r->key_problem);
@@ -59,34 +62,16 @@ print_row_json(const struct row *r)
 	printf("}\n");
 }
 
-/* What keeps a key that can be read from being served. */
-static const char *
-key_problem(const struct keyfile *list, size_t count, size_t self)
-{
-	size_t i;
-
-	if (list[self].problem != NULL)
-		return list[self].problem;
-	if (key_is_weak(list[self].key))
-		return "weak";
-	for (i = 0; i < count; i++) {
-		if (i != self && list[i].problem == NULL &&
-		    ct_equal(list[i].key, list[self].key, KEY_LEN))
-			return "another VM has the same";
-	}
-	return NULL;
-}
-
 static void
 show(int dir, const struct keyfile *list, size_t count, size_t self, bool json)
 {
 	struct derived_keys derived;
-	struct row row = {.vm = list[self].vm};
+	struct row row = {.vm = list[self].vm, .next = list[self].next};
 	struct policy policy;
 	char err[512];
 	int got;
 
-	row.key_problem = key_problem(list, count, self);
+	row.key_problem = keyfile_fault(list, count, self);
 	if (list[self].problem == NULL) {
 		derive_keys(list[self].key, &derived);
 		row.fingerprint = derived.fingerprint;
@@ -127,10 +112,8 @@ command_keys(int argc, char **argv)
 	if (dir == -1)
 		return 0;
 	list = keyfiles_read(dir, &count);
-	for (i = 0; i < count; i++) {
-		if (!list[i].next)
-			show(dir, list, count, i, json);
-	}
+	for (i = 0; i < count; i++)
+		show(dir, list, count, i, json);
 	keyfiles_free(list, count);
 	finish_output();
 	return 0;

@@ -8,6 +8,13 @@ key() {
     chmod 600 "$keys/$1"
 }
 
+fingerprint() {
+    {
+        printf 'qvm-remote key fingerprint 2\n'
+        python3 -c "import os; os.write(1, bytes.fromhex('$1'))"
+    } | sha256sum | cut -c1-16
+}
+
 make_keys() {
     make_root
     mkdir -m 700 "$keys"
@@ -18,13 +25,20 @@ one_line_a_key_with_its_fingerprint_body() {
     make_keys
     key work.key "$KEY"
     key home.key "$KEY_2"
-    key home.key.next "${KEY%?}7"
+    key work.key.next "${KEY%?}7"
+    key home.key.next "$KEY_2"
+    key other.key.next "${KEY%?}8"
     printf 'mode = shell\nuuid = %s\n' "$UUID" >"$keys/work.conf"
     printf 'mode = shell\n' >"$keys/home.conf"
     printf 'mode = shell\n' >"$keys/other.conf"
+    next=$(fingerprint "${KEY%?}7")
+    other=$(fingerprint "${KEY%?}8")
     cat >want <<END
 home              5dab181cc6842cca  name only                             policy ok
+home              5dab181cc6842cca  name only                             next key; key: the same as the present one; policy ok
+other             $other  name only                             next key; key: of a VM that has no key; policy ok
 work              038284dcff6b5701  $UUID  policy ok
+work              $next  $UUID  next key; policy ok
 END
     atf_check -o file:want dom0 keys
     atf_check -o not-match:"$KEY|$KEY_2" dom0 keys --json
@@ -34,11 +48,7 @@ root_test the_fingerprint_is_that_of_the_protocol
 the_fingerprint_is_that_of_the_protocol_body() {
     make_keys
     key work.key "$KEY"
-    want=$({
-        printf 'qvm-remote key fingerprint 2\n'
-        python3 -c "import os; os.write(1, bytes.fromhex('$KEY'))"
-    } | sha256sum | cut -c1-16)
-    atf_check -o match:"^work +$want " dom0 keys
+    atf_check -o match:"^work +$(fingerprint "$KEY") " dom0 keys
 }
 
 root_test without_keys_there_is_nothing_to_say

@@ -24,6 +24,8 @@ static const struct command {
     {"authorize", command_authorize, "VM [KEY]",
 	"lets VM run commands; asks for its key"},
     {"revoke", command_revoke, "VM", "removes VM's key"},
+    {"rotate", command_rotate, "VM [--finish]",
+	"gives VM a next key; with --finish it replaces the present one"},
     {"keys", command_keys, "[--json]",
 	"lists keys by fingerprint, and policies"},
     {"status", command_status, "[--json]",

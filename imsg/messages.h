@@ -74,6 +74,7 @@ enum role {
 	X(CONFIG_COMMANDS, PAR, VER, ST_RELOAD, msg_none, FD)             \
 	X(CONFIG_VM, PAR, VER, ST_RELOAD, msg_vm, NOFD)                   \
 	X(CONFIG_KEY, PAR, VER, ST_RELOAD, msg_vm, FD)                    \
+	X(CONFIG_KEY_NEXT, PAR, VER, ST_RELOAD, msg_vm, FD)               \
 	X(CONFIG_POLICY, PAR, VER, ST_RELOAD, msg_vm, FD)                 \
 	X(CONFIG_END, PAR, VER, ST_RELOAD, msg_none, NOFD)                \
 	X(SERVED, VER, PAR, ST_ANY, msg_served, NOFD)                     \
@@ -350,6 +351,7 @@ struct msg_status_vm {
 	char why[REASON_MAX + 1 + 7];  /* not served because */
 	char program[PROGRAM_MAX + 8]; /* the agent; "" without a session */
 	char fingerprint[24];	       /* of its key; "" where not served */
+	char next_fingerprint[24];     /* of the next one; "" without */
 	char last_id[ID_MAX + 8];
 	int64_t last_us, session_us;	 /* Unix microseconds; 0: none */
 	uint64_t log_day, log_day_limit; /* bytes */

@@ -24,6 +24,7 @@ enum step {
 	STEP_LOAD, /* the next VM's files */
 	STEP_NAME,
 	STEP_KEY,
+	STEP_KEY_NEXT,
 	STEP_POLICY,
 	STEP_END
 };
@@ -38,10 +39,11 @@ static struct {
 	unsigned unserved_count;
 	/* The one that is being sent. */
 	struct msg_vm vm;
-	int key_fd, policy_fd, commands_fd;
-} config = {.key_fd = -1, .policy_fd = -1, .commands_fd = -1};
+	int key_fd, next_fd, policy_fd, commands_fd;
+} config = {.key_fd = -1, .next_fd = -1, .policy_fd = -1, .commands_fd = -1};
 
 #define KEY_SUFFIX    ".key"
+#define NEXT_SUFFIX   ".key.next"
 #define POLICY_SUFFIX ".conf"
 #define ANY_VM	      "*" /* no VM's name */
 
@@ -234,9 +236,11 @@ close_files(void)
 {
 	if (config.key_fd != -1)
 		(void)close(config.key_fd);
+	if (config.next_fd != -1)
+		(void)close(config.next_fd);
 	if (config.policy_fd != -1)
 		(void)close(config.policy_fd);
-	config.key_fd = config.policy_fd = -1;
+	config.key_fd = config.next_fd = config.policy_fd = -1;
 }
 
 static int
@@ -286,6 +290,19 @@ look_up_commands(void)
 	config.commands_fd = policies_table();
 }
 
+/* Without it, or where it does not hold, a VM has the key that it has. */
+static void
+open_next(const char *vm)
+{
+	char err[ERR_MAX], path[PATH_MAX];
+
+	if (vm_path(path, vm, NEXT_SUFFIX) == -1)
+		return;
+	config.next_fd = file_open(path, 077, err, sizeof(err));
+	if (config.next_fd == -1 && errno != ENOENT)
+		log_warn("VM %s: its next key is not taken: %s", vm, err);
+}
+
 /* Opens what a VM needs; only one that has all of it is sent. */
 static bool
 load(const char *name)
@@ -311,6 +328,7 @@ load(const char *name)
 		close_files();
 		return false;
 	}
+	open_next(name);
 	vm->named = true;
 	memcpy(vm->uuid, policy.uuid, sizeof(vm->uuid));
 	memset(&config.vm, 0, sizeof(config.vm));
@@ -377,6 +395,11 @@ take_step(struct channel *ch)
 		return STEP_KEY;
 	case STEP_KEY:
 		if (send_vm(ch, IMSG_CONFIG_KEY, config.key_fd) == -1)
+			break;
+		return STEP_KEY_NEXT;
+	case STEP_KEY_NEXT:
+		if (config.next_fd != -1 &&
+		    send_vm(ch, IMSG_CONFIG_KEY_NEXT, config.next_fd) == -1)
 			break;
 		return STEP_POLICY;
 	case STEP_POLICY:

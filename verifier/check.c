@@ -22,24 +22,26 @@
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 /* Form, key and mac. */
-static bool
-token_valid(const struct vm *vm, const char *id, const char *text, uint64_t len,
+static const struct vm_key *
+token_key(const struct vm *vm, const char *id, const char *text, uint64_t len,
     struct token *t)
 {
+	const struct vm_key *key;
 	uint8_t mac[SHA256_LEN];
 	const char *why;
 
 	if (len > TOKEN_MAX || token_parse(text, len, t, &why) == -1)
-		return (false);
-	if (!vm->served || strcmp(t->key, vm->key->fingerprint) != 0)
-		return (false);
-	request_mac(vm->key->request, id, text, len - TOKEN_MAC_LINE, mac);
-	return (ct_equal(mac, t->mac, sizeof(mac)));
+		return (NULL);
+	key = keys_find(vm, t->key);
+	if (key == NULL)
+		return (NULL);
+	request_mac(key->derived.request, id, text, len - TOKEN_MAC_LINE, mac);
+	return (ct_equal(mac, t->mac, sizeof(mac)) ? key : NULL);
 }
 
 /* The VM's clock, the key's floor, and the token's own times. */
 static enum receipt_status
-fresh(const struct vm *vm, const struct token *t, int64_t clock, char *reason,
+fresh(int memory, const struct token *t, int64_t clock, char *reason,
     size_t size)
 {
 	int64_t now = journal_now(), off = clock - now;
@@ -50,7 +52,7 @@ fresh(const struct vm *vm, const struct token *t, int64_t clock, char *reason,
 		snprintf(reason, size, "expires after the year 2105");
 		return (RECEIPT_REJECTED);
 	}
-	if (t->expires <= memory_floor(vm->memory)) {
+	if (t->expires <= memory_floor(memory)) {
 		snprintf(reason, size, "this token may have run before");
 		return (RECEIPT_REPLAYED);
 	}
@@ -67,7 +69,7 @@ fresh(const struct vm *vm, const struct token *t, int64_t clock, char *reason,
 	 * The VM's own word on its clock may make a token older, never newer:
 	 * who has no key could have an old one run again by it.
 	 */
-	if (t->issued - (off > 0 ? off : 0) < memory_known_since(vm->memory)) {
+	if (t->issued - (off > 0 ? off : 0) < memory_known_since(memory)) {
 		snprintf(reason, size, "issued before dom0 knew its key");
 		return (RECEIPT_REJECTED);
 	}
@@ -228,7 +230,7 @@ known_again(struct request *known, struct request *again, int entry)
 }
 
 static bool
-remember(struct request *r, int64_t clock)
+remember(struct request *r, int memory, int64_t clock)
 {
 	static int64_t swept_ms;
 	int64_t now_ms = now_boottime_ms(), left = r->token.expires - clock;
@@ -237,7 +239,7 @@ remember(struct request *r, int64_t clock)
 		memory_sweep(journal_now(), now_ms / 1000);
 		swept_ms = now_ms;
 	}
-	r->memory = memory_add(r->vm->memory, r->answer.id, r->answer.request,
+	r->memory = memory_add(memory, r->answer.id, r->answer.request,
 	    r->token.expires, now_ms / 1000 + left + MEMORY_KEEP + 1);
 	/* To the end of the second that it names. */
 	r->deadline_ms = now_ms + (left + 1) * 1000;
@@ -270,19 +272,18 @@ take_fds(struct request *r, const struct msg_request *untrusted, int body_fd,
 	return (true);
 }
 
-/* NULL, or why it is no token of a request's. */
-static const char *
-token_wrong(struct vm *vm, struct request *r,
-    const struct msg_request *untrusted)
+/* One for a cancel is none here. */
+static const struct vm_key *
+run_token(const struct vm *vm, const struct msg_request *untrusted,
+    struct token *t)
 {
-	if (r->v1)
-		return (v1_token(vm, untrusted, &r->token));
-	if (!token_valid(vm, untrusted->id, untrusted->token,
-		untrusted->token_len, &r->token) ||
-	    r->token.kind == TOKEN_CANCEL ||
-	    !id_valid(untrusted->id, strlen(untrusted->id)))
-		return (NOT_ACCEPTED);
-	return (NULL);
+	const struct vm_key *key;
+
+	if (!id_valid(untrusted->id, strlen(untrusted->id)))
+		return (NULL);
+	key = token_key(vm, untrusted->id, untrusted->token,
+	    untrusted->token_len, t);
+	return (t->kind == TOKEN_CANCEL ? NULL : key);
 }
 
 /* Steps up to and with freshness; true when the request is remembered. */
@@ -292,17 +293,23 @@ admit(struct vm *vm, struct request *r, const struct msg_request *untrusted)
 	enum receipt_status status;
 	char reason[REASON_MAX + 1];
 	int64_t clock = r->v1 ? journal_now() : untrusted->clock;
+	const char *wrong = NOT_ACCEPTED;
+	const struct vm_key *key;
 	struct request *known;
-	const char *wrong;
-	int entry;
+	int memory = -1, entry = -1;
 
-	wrong = token_wrong(vm, r, untrusted);
-	if (wrong != NULL) {
+	key = r->v1 ? v1_token(vm, untrusted, &r->token, &wrong)
+		    : run_token(vm, untrusted, &r->token);
+	if (key != NULL)
+		memory = keys_memory(key);
+	if (memory != -1)
+		entry = memory_find(memory, untrusted->id);
+	/* One that goes may ask again for what it has asked before. */
+	if (key == NULL || (key->use == KEY_LEAVING && entry == -1)) {
 		memset(&r->token, 0, sizeof(r->token));
 		request_refuse(r, RECEIPT_REJECTED, wrong);
 		return (false);
 	}
-	entry = memory_find(vm->memory, untrusted->id);
 	if (entry != -1) {
 		known = request_find(vm, untrusted->id, r->token.key);
 		if (known == NULL)
@@ -311,14 +318,15 @@ admit(struct vm *vm, struct request *r, const struct msg_request *untrusted)
 		return (false);
 	}
 	if (r->v1)
-		status = v1_fresh(vm, &r->token, reason, sizeof(reason));
+		status = v1_fresh(memory, &r->token, reason, sizeof(reason));
 	else
-		status = fresh(vm, &r->token, clock, reason, sizeof(reason));
+		status =
+		    fresh(memory, &r->token, clock, reason, sizeof(reason));
 	if (status != RECEIPT_EXITED) {
 		request_refuse(r, status, reason);
 		return (false);
 	}
-	if (!remember(r, clock)) {
+	if (!remember(r, memory, clock)) {
 		request_refuse(r, RECEIPT_REJECTED, "dom0's memory is full");
 		return (false);
 	}
@@ -440,13 +448,16 @@ void
 check_cancel(struct vm *vm, const struct msg_cancel *untrusted)
 {
 	char reason[REASON_MAX + 1];
+	const struct vm_key *key;
 	struct request *r;
 	struct token t;
+	int memory;
 
-	if (!token_valid(vm, untrusted->id, untrusted->token,
-		untrusted->token_len, &t) ||
-	    t.kind != TOKEN_CANCEL ||
-	    fresh(vm, &t, untrusted->clock, reason, sizeof(reason)) !=
+	key = token_key(vm, untrusted->id, untrusted->token,
+	    untrusted->token_len, &t);
+	memory = key != NULL ? keys_memory(key) : -1;
+	if (memory == -1 || t.kind != TOKEN_CANCEL ||
+	    fresh(memory, &t, untrusted->clock, reason, sizeof(reason)) !=
 		RECEIPT_EXITED) {
 		refuse_cancel(vm, untrusted->id, "a cancel that is not valid");
 		return;
@@ -454,7 +465,8 @@ check_cancel(struct vm *vm, const struct msg_cancel *untrusted)
 	r = request_find(vm, untrusted->id, t.key);
 	if (r != NULL && request_cancel(r, "cancelled by the client"))
 		record_cancel(vm, untrusted->id, &t, "cancelled");
-	else if (memory_find(vm->memory, untrusted->id) != -1 ||
+	else if (key->use == KEY_LEAVING ||
+	    memory_find(memory, untrusted->id) != -1 ||
 	    was_cancelled(t.key, untrusted->id))
 		refuse_cancel(vm, untrusted->id,
 		    "a cancel that came too late, or again");

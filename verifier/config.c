@@ -1,6 +1,5 @@
 #include "verifier/verifier.h"
 
-#include <sys/mman.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,12 +11,10 @@
 
 /*
  * Who is served: what the parent brings between CONFIG_BEGIN and CONFIG_END
- * replaces what was there, at once and as a whole.  Keys live in locked
- * memory that no core or swap holds, and only as what is derived from them.
+ * replaces what was there, at once and as a whole.
  */
 
 #define POLICY_MAX 65536
-#define RETIRE_MS  (60 * 1000)
 #define NO_PLACE                                                            \
 	"no place is free: too many VMs that are served no more are still " \
 	"owed answers; reload (SIGHUP) when they have them"
@@ -25,20 +22,19 @@
 static bool known; /* CONFIG_END has come */
 static char no_place[VMS_MAX][VM_NAME_MAX + 1];
 static unsigned no_places, no_places_told;
-static struct derived_keys *locked; /* two for each VM: now and next */
-#define LOCKED_SIZE (2 * VM_TABLE * sizeof(struct derived_keys))
 
 void
 config_forget(struct vm *vm)
 {
-	struct derived_keys *key = vm->key, *next_key = vm->next_key;
+	struct derived_keys *coming = vm->coming;
+	struct vm_key *keys = vm->keys;
 
 	free(vm->policy);
 	free(vm->next_policy);
 	memset(vm, 0, sizeof(*vm));
-	vm->key = key;
-	vm->next_key = next_key;
-	vm->memory = -1;
+	vm->keys = keys;
+	vm->coming = coming;
+	keys_forget(vm);
 	TAILQ_INIT(&vm->requests);
 	vm->session.body_fd = vm->session.input_fd = -1;
 }
@@ -48,25 +44,18 @@ config_init(void)
 {
 	size_t i;
 
-	locked = mmap(NULL, LOCKED_SIZE, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (locked == MAP_FAILED || mlock(locked, LOCKED_SIZE) == -1 ||
-	    madvise(locked, LOCKED_SIZE, MADV_DONTDUMP) == -1)
-		fatal("memory for the keys");
-	for (i = 0; i < VM_TABLE; i++) {
-		vms[i].key = &locked[2 * i];
-		vms[i].next_key = &locked[2 * i + 1];
+	keys_init();
+	for (i = 0; i < VM_TABLE; i++)
 		config_forget(&vms[i]);
-	}
 }
 
 static void
 forget_next(struct vm *vm)
 {
-	explicit_bzero(vm->next_key, sizeof(*vm->next_key));
+	keys_forget_coming(vm);
 	free(vm->next_policy);
 	vm->next_policy = NULL;
-	vm->next_named = vm->next_key_ok = false;
+	vm->next_named = false;
 	vm->why[0] = '\0';
 }
 
@@ -117,31 +106,6 @@ config_tidy(int64_t now, bool by_time)
 }
 
 static void
-read_key(struct vm *vm, int fd)
-{
-	uint8_t key[KEY_LEN];
-	char text[80];
-	ssize_t n;
-
-	n = pread(fd, text, sizeof(text), 0);
-	if (n == -1)
-		snprintf(vm->why, sizeof(vm->why), "its key: %s",
-		    strerror(errno));
-	else if (key_parse(text, (size_t)n, key) == -1)
-		snprintf(vm->why, sizeof(vm->why),
-		    "its key is not 64 hex digits");
-	else if (key_is_weak(key))
-		snprintf(vm->why, sizeof(vm->why), "its key is weak");
-	else {
-		derive_keys(key, vm->next_key);
-		v1_key_set(vm->next_key, text);
-		vm->next_key_ok = true;
-	}
-	explicit_bzero(text, sizeof(text));
-	explicit_bzero(key, sizeof(key));
-}
-
-static void
 read_policy(struct vm *vm, int fd)
 {
 	static char text[POLICY_MAX + 1];
@@ -167,71 +131,6 @@ read_policy(struct vm *vm, int fd)
 	}
 }
 
-/* Two VMs with one key: neither is served, for either could be meant. */
-static void
-refuse_duplicates(void)
-{
-	struct vm *a, *b;
-
-	for (a = vms; a < vms + VM_TABLE; a++) {
-		for (b = a + 1; b < vms + VM_TABLE; b++) {
-			if (!a->next_named || !b->next_named ||
-			    memcmp(a->next_key->request, b->next_key->request,
-				SHA256_LEN) != 0 ||
-			    a->next_key->fingerprint[0] == '\0')
-				continue;
-			a->next_key_ok = b->next_key_ok = false;
-			snprintf(a->why, sizeof(a->why),
-			    "VM %s has the same key", b->name);
-			snprintf(b->why, sizeof(b->why),
-			    "VM %s has the same key", a->name);
-		}
-	}
-}
-
-/* What has not started is refused at once, and what runs is killed. */
-static void
-revoke_requests(struct vm *vm)
-{
-	struct request *r;
-
-	TAILQ_FOREACH (r, &vm->requests, entry) {
-		if (r->state == REQUEST_WAITING)
-			request_refuse(r, RECEIPT_REJECTED,
-			    "its key was revoked");
-		else
-			request_cancel(r, "its key was revoked");
-	}
-}
-
-/*
- * A key that the log does not know is known from this second on: what it
- * signed before is refused.  Where records are missing, it may have signed for
- * a time that lies ahead, and that may have run.
- */
-static int
-key_index(const char *fingerprint, struct vm *vm)
-{
-	int64_t since = config_known_since();
-	uint8_t hash[SHA256_LEN];
-	struct record *rec;
-	int key;
-
-	key = memory_key_find(fingerprint);
-	if (key != -1)
-		return (key);
-	if (!journal_room(JOURNAL_RESULT))
-		return (-1);
-	key = memory_key_add(fingerprint, since);
-	if (key == -1)
-		return (-1);
-	rec = journal_begin("key", vm->name, NULL);
-	record_str(rec, "fingerprint", fingerprint);
-	record_i64(rec, "known_since", since);
-	record_end_of(vm->name, hash);
-	return (key);
-}
-
 int64_t
 config_known_since(void)
 {
@@ -244,12 +143,10 @@ config_known(void)
 	return (known);
 }
 
-/* With the key that it has now. */
 static bool
 goes_on(const struct vm *vm)
 {
-	return (vm->next_named && vm->next_key_ok && vm->next_policy != NULL &&
-	    strcmp(vm->key->fingerprint, vm->next_key->fingerprint) == 0);
+	return (vm->next_named && vm->next_policy != NULL && keys_go_on(vm));
 }
 
 /* No key, no policy: no run.  What is asked of it ends here. */
@@ -257,36 +154,18 @@ static void
 stop_serving(struct vm *vm)
 {
 	vm->served = false;
-	memory_key_serve(vm->memory, false);
-	vm->memory = -1;
-	explicit_bzero(vm->key, sizeof(*vm->key));
 	vm->retire_ms = now_boottime_ms() + RETIRE_MS;
-	revoke_requests(vm);
+	keys_go(vm, false);
 }
 
 static void
 start_serving(struct vm *vm)
 {
-	int key;
-
 	free(vm->policy);
 	vm->policy = vm->next_policy;
 	vm->next_policy = NULL;
-	if (vm->served) {
-		v1_key_keep(vm);
+	if (keys_take(vm) == -1 || vm->served)
 		return;
-	}
-	key = key_index(vm->next_key->fingerprint, vm);
-	if (key == -1) {
-		snprintf(vm->why, sizeof(vm->why),
-		    "its key cannot be recorded: the log or the table of keys "
-		    "is full");
-		return;
-	}
-	*vm->key = *vm->next_key;
-	v1_key_keep(vm);
-	vm->memory = key;
-	memory_key_serve(key, true);
 	vm->served = true;
 	vm->session.bye = false;
 }
@@ -296,19 +175,21 @@ config_end(void)
 {
 	struct vm *vm;
 
-	refuse_duplicates();
+	keys_refuse_duplicates();
 	/* First all that go, so that keys may move from VM to VM. */
 	for (vm = vms; vm < vms + VM_TABLE; vm++) {
-		if (vm->served && !goes_on(vm))
+		if (vm->served && goes_on(vm))
+			keys_drop(vm);
+		else if (vm->served)
 			stop_serving(vm);
 	}
 	for (vm = vms; vm < vms + VM_TABLE; vm++) {
 		if (!vm->next_named)
 			continue;
-		if (vm->next_key_ok && vm->next_policy != NULL)
+		if (vm->coming_ok[0] && vm->next_policy != NULL)
 			start_serving(vm);
 		vm->tell_served = true;
-		explicit_bzero(vm->next_key, sizeof(*vm->next_key));
+		keys_forget_coming(vm);
 	}
 	memory_trim();
 	no_places_told = 0;
@@ -357,7 +238,9 @@ config_vm(struct imsg *m)
 	}
 	fd = imsg_take_fd(m);
 	if (m->hdr.type == IMSG_CONFIG_KEY)
-		read_key(vm, fd);
+		keys_read(vm, 0, fd);
+	else if (m->hdr.type == IMSG_CONFIG_KEY_NEXT)
+		keys_read(vm, 1, fd);
 	else
 		read_policy(vm, fd);
 	close(fd);
@@ -415,6 +298,7 @@ config_dispatch(struct imsg *m)
 		break;
 	case IMSG_CONFIG_VM:
 	case IMSG_CONFIG_KEY:
+	case IMSG_CONFIG_KEY_NEXT:
 	case IMSG_CONFIG_POLICY:
 		config_vm(m);
 		break;

@@ -93,12 +93,27 @@ count_requests(const struct vm *vm, struct msg_status_vm *s)
 
 /* When the last of the times has passed that make a key's tokens refused. */
 static int64_t
-key_ahead(int key)
+key_ahead(const struct vm_key *key)
 {
-	int64_t floor = memory_floor(key), since = memory_known_since(key);
+	int64_t floor = memory_floor(key->memory);
+	int64_t since = memory_known_since(key->memory);
 	int64_t last = floor > since ? floor : since;
 
 	return (last > journal_now() ? last : 0);
+}
+
+static void
+add_keys(const struct vm *vm, struct msg_status_vm *s)
+{
+	const struct vm_key *key = keys_of(vm, KEY_CURRENT);
+	const struct vm_key *next = keys_of(vm, KEY_NEXT);
+
+	memcpy(s->fingerprint, key->derived.fingerprint,
+	    sizeof(key->derived.fingerprint));
+	s->key_ahead = key_ahead(key);
+	if (next != NULL)
+		memcpy(s->next_fingerprint, next->derived.fingerprint,
+		    sizeof(next->derived.fingerprint));
 }
 
 static int
@@ -122,9 +137,7 @@ send_vm(const struct vm *vm)
 		    sizeof(vm->session.program));
 	}
 	if (vm->served) {
-		memcpy(s.fingerprint, vm->key->fingerprint,
-		    sizeof(vm->key->fingerprint));
-		s.key_ahead = key_ahead(vm->memory);
+		add_keys(vm, &s);
 	} else
 		snprintf(s.why, sizeof(s.why), "%s", config_why(vm));
 	return (channel_send(&control, IMSG_STATUS_VM, 0, &s, sizeof(s), -1));

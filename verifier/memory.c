@@ -23,6 +23,7 @@ struct key {
 	uint64_t last_served; /* a counter: who falls out first */
 	uint32_t count, pinned;
 	bool served;
+	int vm; /* whose it is, if served */
 };
 
 static struct memory_entry *entries;
@@ -38,7 +39,6 @@ memory_clear(void)
 {
 	uint32_t i;
 
-	memset(entries, 0, MEMORY_ENTRIES * sizeof(*entries));
 	memset(links, 0, MEMORY_ENTRIES * sizeof(*links));
 	for (i = 0; i < BUCKETS; i++)
 		buckets[i] = NONE;
@@ -148,14 +148,32 @@ oldest_unserved(bool with_entries)
 static uint32_t
 common_used(void)
 {
+	uint32_t sum = 0, used[MEMORY_PLACES] = {0};
+	int i;
+
+	for (i = 0; i < MEMORY_KEYS; i++) {
+		if (keys[i].served)
+			used[keys[i].vm] += keys[i].count;
+		else
+			sum += keys[i].count;
+	}
+	for (i = 0; i < MEMORY_PLACES; i++) {
+		if (used[i] > MEMORY_OWN)
+			sum += used[i] - MEMORY_OWN;
+	}
+	return (sum);
+}
+
+/* By all keys of the VM that the key is served for. */
+static uint32_t
+vm_used(int key)
+{
 	uint32_t sum = 0;
 	int i;
 
 	for (i = 0; i < MEMORY_KEYS; i++) {
-		if (!keys[i].served)
+		if (keys[i].served && keys[i].vm == keys[key].vm)
 			sum += keys[i].count;
-		else if (keys[i].count > MEMORY_OWN)
-			sum += keys[i].count - MEMORY_OWN;
 	}
 	return (sum);
 }
@@ -194,9 +212,10 @@ memory_key_add(const char *fingerprint, int64_t known_since)
 }
 
 void
-memory_key_serve(int key, bool served)
+memory_key_serve(int key, int vm)
 {
-	keys[key].served = served;
+	keys[key].served = vm != -1;
+	keys[key].vm = vm;
 	keys[key].last_served = ++clock_of_serving;
 }
 
@@ -288,9 +307,11 @@ memory_keys(int order[MEMORY_KEYS])
 bool
 memory_room(int key)
 {
-	if (free_list == NONE || keys[key].count >= MEMORY_PER_KEY)
+	uint32_t used = keys[key].served ? vm_used(key) : keys[key].count;
+
+	if (free_list == NONE || used >= MEMORY_PER_VM)
 		return (false);
-	return (keys[key].count < MEMORY_OWN || common_used() < MEMORY_COMMON);
+	return (used < MEMORY_OWN || common_used() < MEMORY_COMMON);
 }
 
 int

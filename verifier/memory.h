@@ -11,10 +11,11 @@
  */
 
 #define MEMORY_KEYS    1024   /* keys remembered, served or not */
-#define MEMORY_OWN     2048   /* entries that a served key has to itself */
+#define MEMORY_OWN     2048   /* entries that a served VM has to itself */
 #define MEMORY_COMMON  131072 /* beyond those, for all */
-#define MEMORY_PER_KEY 65536
+#define MEMORY_PER_VM  65536
 #define MEMORY_SERVED  64
+#define MEMORY_PLACES  (2 * MEMORY_SERVED) /* VMs' numbers are less */
 #define MEMORY_ENTRIES (MEMORY_SERVED * MEMORY_OWN + MEMORY_COMMON)
 #define MEMORY_KEEP    300  /* seconds after a token's expires */
 #define MEMORY_CHUNK   4096 /* entries that a snapshot's line holds */
@@ -42,9 +43,10 @@ int memory_key_find(const char *fingerprint);
  * those may be that key again.  -1: all are served.
  */
 int memory_key_add(const char *fingerprint, int64_t known_since);
-void memory_key_serve(int key, bool served);
+/* A VM has several keys in a rotation, and no more room for it; -1: none. */
+void memory_key_serve(int key, int vm);
 /*
- * Who is served has changed: what a key had to itself may count among the
+ * Who is served has changed: what a VM had to itself may count among the
  * common ones now.  Where those are too many, an unserved key loses its
  * entries, all of them; its floor rises to the last.
  */

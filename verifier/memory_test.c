@@ -16,7 +16,7 @@ served_key(unsigned n)
 	snprintf(fingerprint, sizeof(fingerprint), "%016x", n);
 	key = memory_key_add(fingerprint, 1000);
 	ATF_REQUIRE(key != -1);
-	memory_key_serve(key, true);
+	memory_key_serve(key, (int)n);
 	return (key);
 }
 
@@ -104,8 +104,8 @@ ATF_TC_BODY(forgetting_raises_the_floor_and_never_lowers_it, tc)
 	ATF_CHECK_EQ(memory_floor(key), 2000);
 }
 
-ATF_TC_WITHOUT_HEAD(a_full_memory_leaves_each_served_key_its_own);
-ATF_TC_BODY(a_full_memory_leaves_each_served_key_its_own, tc)
+ATF_TC_WITHOUT_HEAD(a_full_memory_leaves_each_served_vm_its_own);
+ATF_TC_BODY(a_full_memory_leaves_each_served_vm_its_own, tc)
 {
 	int a, b, c;
 
@@ -113,15 +113,55 @@ ATF_TC_BODY(a_full_memory_leaves_each_served_key_its_own, tc)
 	a = served_key(1);
 	b = served_key(2);
 	c = served_key(3);
-	fill(a, MEMORY_PER_KEY);
+	fill(a, MEMORY_PER_VM);
 	ATF_CHECK(!memory_room(a));
 	ATF_CHECK_EQ(add(a, 99999, 2000), -1);
-	fill(b, MEMORY_PER_KEY);
+	fill(b, MEMORY_PER_VM);
 	/* Both took 2,048 of their own: 4,096 of the common ones are left. */
 	fill(c, MEMORY_OWN + 2 * MEMORY_OWN);
 	ATF_CHECK(!memory_room(c));
 	fill(served_key(4), MEMORY_OWN);
 	ATF_CHECK(memory_find(a, "id-7") != -1);
+}
+
+/* In a rotation it has no more than before, and no less. */
+ATF_TC_WITHOUT_HEAD(both_keys_of_a_vm_have_one_share);
+ATF_TC_BODY(both_keys_of_a_vm_have_one_share, tc)
+{
+	int a, b, full;
+
+	ATF_REQUIRE_EQ(memory_init(), 0);
+	a = served_key(1);
+	b = served_key(2);
+	memory_key_serve(b, 1);
+	fill(served_key(3), MEMORY_PER_VM);
+	full = served_key(4);
+	fill(full, MEMORY_PER_VM);
+	fill(served_key(5), 3 * MEMORY_OWN);
+	ATF_CHECK(!memory_room(full));
+	fill(a, MEMORY_OWN - 1);
+	ATF_CHECK(memory_room(b));
+	fill(b, 1);
+	ATF_CHECK(!memory_room(a));
+	ATF_CHECK(!memory_room(b));
+	/* One that goes leaves it to the other. */
+	memory_key_serve(b, -1);
+	ATF_CHECK(memory_room(a));
+}
+
+ATF_TC_WITHOUT_HEAD(both_keys_of_a_vm_share_its_limit);
+ATF_TC_BODY(both_keys_of_a_vm_share_its_limit, tc)
+{
+	int a, b;
+
+	ATF_REQUIRE_EQ(memory_init(), 0);
+	a = served_key(1);
+	b = served_key(2);
+	memory_key_serve(b, 1);
+	fill(a, MEMORY_PER_VM - 1);
+	fill(b, 1);
+	ATF_CHECK(!memory_room(a));
+	ATF_CHECK(!memory_room(b));
 }
 
 ATF_TC_WITHOUT_HEAD(a_key_outlives_revocation_until_it_falls_out_whole);
@@ -134,7 +174,7 @@ ATF_TC_BODY(a_key_outlives_revocation_until_it_falls_out_whole, tc)
 	ATF_REQUIRE_EQ(memory_init(), 0);
 	key = served_key(1);
 	fill(key, 10);
-	memory_key_serve(key, false);
+	memory_key_serve(key, -1);
 	ATF_CHECK_EQ(memory_key_find("0000000000000001"), key);
 	ATF_CHECK(memory_find(key, "id-3") != -1);
 	for (i = 0; i < 9; i++)
@@ -207,21 +247,21 @@ ATF_TC_BODY(what_is_too_much_falls_out_when_all_is_told, tc)
 	ATF_REQUIRE_EQ(memory_init(), 0);
 	for (i = 0; i < 3; i++) {
 		key[i] = served_key((unsigned)i + 1);
-		fill(key[i], i < 2 ? MEMORY_PER_KEY : 2 * MEMORY_OWN);
-		for (n = 0; n < MEMORY_PER_KEY; n++)
+		fill(key[i], i < 2 ? MEMORY_PER_VM : 2 * MEMORY_OWN);
+		for (n = 0; n < MEMORY_PER_VM; n++)
 			if (memory_find(key[i], id_of((unsigned)n)) != -1)
 				memory_unpin(
 				    memory_find(key[i], id_of((unsigned)n)));
 	}
 	for (i = 0; i < 3; i++)
-		memory_key_serve(key[i], false);
+		memory_key_serve(key[i], -1);
 	for (i = 0; i < 3; i++)
-		memory_key_serve(key[i], true);
+		memory_key_serve(key[i], i + 1);
 	memory_trim();
 	for (i = 0; i < 3; i++)
 		ATF_CHECK(memory_find(key[i], "id-7") != -1);
 	for (i = 0; i < 3; i++)
-		memory_key_serve(key[i], false);
+		memory_key_serve(key[i], -1);
 	memory_trim();
 	/* The one that was served longest ago: it refuses what it forgot. */
 	ATF_CHECK_EQ(memory_find(key[0], "id-7"), -1);
@@ -244,7 +284,7 @@ ATF_TC_BODY(what_is_read_is_restored, tc)
 	ATF_REQUIRE_EQ(memory_init(), 0);
 	a = served_key(1);
 	b = served_key(2);
-	memory_key_serve(a, true);
+	memory_key_serve(a, 1);
 	memory_recorded(add(a, 1, 2000));
 	memory_recorded(add(b, 1, 2000));
 	/* What is only waiting has no record. */
@@ -282,7 +322,9 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, keys_do_not_share_ids);
 	ATF_TP_ADD_TC(tp, forgetting_needs_both_clocks_and_no_pin);
 	ATF_TP_ADD_TC(tp, forgetting_raises_the_floor_and_never_lowers_it);
-	ATF_TP_ADD_TC(tp, a_full_memory_leaves_each_served_key_its_own);
+	ATF_TP_ADD_TC(tp, a_full_memory_leaves_each_served_vm_its_own);
+	ATF_TP_ADD_TC(tp, both_keys_of_a_vm_have_one_share);
+	ATF_TP_ADD_TC(tp, both_keys_of_a_vm_share_its_limit);
 	ATF_TP_ADD_TC(tp, a_key_outlives_revocation_until_it_falls_out_whole);
 	return (atf_no_error());
 }

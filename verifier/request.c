@@ -352,18 +352,18 @@ size_t
 request_receipt(const struct request *r, char out[RECEIPT_MAX])
 {
 	struct receipt answer = r->answer;
-	const struct vm *vm = r->vm;
+	const struct vm_key *key = keys_find(r->vm, r->token.key);
 	ssize_t n;
 
 	if (r->v1)
 		return (v1_meta(r, out));
 	/* A key that was revoked since signs nothing more. */
-	if (!vm->served || strcmp(vm->key->fingerprint, r->token.key) != 0)
+	if (key == NULL)
 		answer.has_log = false;
 	n = receipt_print(out, RECEIPT_MAX, &answer);
 	if (n != -1 && answer.has_log) {
-		receipt_mac(vm->key->receipt, out, (size_t)n - RECEIPT_MAC_LINE,
-		    answer.mac);
+		receipt_mac(key->derived.receipt, out,
+		    (size_t)n - RECEIPT_MAC_LINE, answer.mac);
 		n = receipt_print(out, RECEIPT_MAX, &answer);
 	}
 	if (n == -1)

@@ -49,7 +49,7 @@ start(struct vm *vm, struct request *r)
 {
 	const char *why;
 
-	if (!vm->served || strcmp(vm->key->fingerprint, r->token.key) != 0) {
+	if (!keys_accept(vm, r->token.key)) {
 		request_refuse(r, RECEIPT_REJECTED, "its key was revoked");
 		return (false);
 	}

@@ -540,7 +540,7 @@ room(struct vm *vm)
 		n.word = WORD_FULL;
 	else if (decide_rate(vm, now_boottime_ms(), false) > 0)
 		n.word = WORD_RATE;
-	else if (!memory_room(vm->memory))
+	else if (!memory_room(keys_of(vm, KEY_CURRENT)->memory))
 		n.word = WORD_MEMORY;
 	else if (!share_room(vm, recorded_bytes(vm)))
 		n.word = WORD_LOG;

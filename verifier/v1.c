@@ -29,13 +29,28 @@ v1_key_set(struct derived_keys *key, const char *characters)
 	hmac_init(&key->v1, characters, SHA256_HEX);
 }
 
+/* Of the keys that it has and that come, with the policy of now. */
 void
-v1_key_keep(struct vm *vm)
+v1_keys_keep(struct vm *vm)
 {
-	if (vm->policy->auth_v1)
-		vm->key->v1 = vm->next_key->v1;
-	else
-		explicit_bzero(&vm->key->v1, sizeof(vm->key->v1));
+	const struct derived_keys *c;
+	struct vm_key *k;
+	size_t i;
+
+	for (k = vm->keys; k < vm->keys + VM_KEYS; k++) {
+		if (vm->policy->auth_v1)
+			continue;
+		explicit_bzero(&k->derived.v1, sizeof(k->derived.v1));
+		k->v1 = false;
+	}
+	for (i = 0; i < KEYS_COMING && vm->policy->auth_v1; i++) {
+		c = &vm->coming[i];
+		k = vm->coming_ok[i] ? keys_find(vm, c->fingerprint) : NULL;
+		if (k != NULL) {
+			k->derived.v1 = c->v1;
+			k->v1 = true;
+		}
+	}
 }
 
 /*
@@ -58,46 +73,65 @@ id_times(const char *id, int64_t *local, int64_t *utc)
 	*utc = timegm(&same);
 }
 
-/* NULL, or why it is no token; then t is filled. */
-const char *
-v1_token(const struct vm *vm, const struct msg_request *untrusted,
-    struct token *t)
+/* It names no key: that whose mac it is. */
+static const struct vm_key *
+signer(const struct vm *vm, const char *id, const uint8_t claimed[SHA256_LEN])
 {
-	uint8_t claimed[SHA256_LEN], mac[SHA256_LEN];
+	const struct vm_key *k, *found = NULL;
+	uint8_t mac[SHA256_LEN];
 	struct hmac hmac;
 
+	for (k = vm->keys; k < vm->keys + VM_KEYS; k++) {
+		if (k->use == KEY_FREE || !k->v1)
+			continue;
+		hmac = k->derived.v1;
+		hmac_update(&hmac, id, strlen(id));
+		hmac_final(&hmac, mac);
+		explicit_bzero(&hmac, sizeof(hmac));
+		if (ct_equal(mac, claimed, sizeof(mac)))
+			found = k;
+	}
+	return (found);
+}
+
+const struct vm_key *
+v1_token(const struct vm *vm, const struct msg_request *untrusted,
+    struct token *t, const char **wrong)
+{
+	uint8_t claimed[SHA256_LEN];
+	const struct vm_key *key;
+
+	*wrong = "version 1: dom0's policy for this VM has no `auth = v1`";
 	if (!vm->served || !vm->policy->auth_v1)
-		return ("version 1: dom0's policy for this VM has no "
-			"`auth = v1`");
+		return (NULL);
+	*wrong = NOT_ACCEPTED;
 	if (token_v1_parse(untrusted->token, untrusted->token_len, claimed) ==
 	    -1)
-		return (NOT_ACCEPTED);
-	hmac = vm->key->v1;
-	hmac_update(&hmac, untrusted->id, strlen(untrusted->id));
-	hmac_final(&hmac, mac);
-	explicit_bzero(&hmac, sizeof(hmac));
-	if (!ct_equal(mac, claimed, sizeof(mac)))
-		return (NOT_ACCEPTED);
+		return (NULL);
+	key = signer(vm, untrusted->id, claimed);
+	if (key == NULL)
+		return (NULL);
+	*wrong = "version 1 has no input";
 	if (untrusted->input_len != 0)
-		return ("version 1 has no input");
+		return (NULL);
 	memset(t, 0, sizeof(*t));
-	memcpy(t->key, vm->key->fingerprint, sizeof(t->key));
+	memcpy(t->key, key->derived.fingerprint, sizeof(t->key));
 	t->kind = TOKEN_RUN;
 	id_times(untrusted->id, &t->issued, &t->expires);
 	t->expires += V1_SPAN;
 	t->timeout = TOKEN_TIMEOUT_POLICY;
 	t->queue = true;
 	t->body_len = untrusted->body_len;
-	return (NULL);
+	return (key);
 }
 
 enum receipt_status
-v1_fresh(const struct vm *vm, const struct token *t, char *reason, size_t size)
+v1_fresh(int memory, const struct token *t, char *reason, size_t size)
 {
 	int64_t now = journal_now(), age = now - t->issued;
 
 	reason[0] = '\0';
-	if (t->expires <= memory_floor(vm->memory)) {
+	if (t->expires <= memory_floor(memory)) {
 		snprintf(reason, size, "this token may have run before");
 		return (RECEIPT_REPLAYED);
 	}
@@ -109,7 +143,7 @@ v1_fresh(const struct vm *vm, const struct token *t, char *reason, size_t size)
 		snprintf(reason, size, "its id is %lld s old", (long long)age);
 		return (RECEIPT_EXPIRED);
 	}
-	if (t->issued < memory_known_since(vm->memory)) {
+	if (t->issued < memory_known_since(memory)) {
 		snprintf(reason, size,
 		    "its id is older than what dom0 knows "
 		    "of its key");

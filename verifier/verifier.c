@@ -82,6 +82,9 @@ retire(struct vm *vm, int64_t now_ms)
 
 	if (vm->served || vm->name[0] == '\0' || !config_known())
 		return (-1);
+	/* Its minute begins when nothing of it runs. */
+	if (vm->running > 0)
+		vm->retire_ms = now_ms + RETIRE_MS;
 	if (channel_is_open(&vm->session.ch)) {
 		if (vm_owes(vm) && now_ms < vm->retire_ms)
 			return (vm->retire_ms);
@@ -179,6 +182,7 @@ after_turn(void)
 		next = earlier(request_deadlines(now_ms), pulse(now_ms));
 		for (vm = vms; vm < vms + VM_TABLE; vm++) {
 			next = earlier(next, retire(vm, now_ms));
+			keys_tidy(vm);
 			if (session_is_held(vm))
 				next = earlier(next, now_ms + held_ms(vm));
 		}

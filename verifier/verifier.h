@@ -32,7 +32,25 @@
 #define ANSWER_TEXT_MAX 4096 /* of an answer's text that is made here */
 #define CANCEL_EARLY	"before its request" /* a cancel record's effect */
 
+/* At once: its key, the next one of a rotation, and one that goes. */
+#define VM_KEYS	    3
+#define KEYS_COMING 2 /* of a reload: its key and the next one */
+#define RETIRE_MS   (60 * 1000)
+
 struct vm;
+
+enum key_use {
+	KEY_FREE,
+	KEY_CURRENT,
+	KEY_NEXT,
+	KEY_LEAVING /* nothing new; signs the answers to what it has asked */
+};
+struct vm_key {
+	struct derived_keys derived;
+	enum key_use use;
+	bool v1;    /* derived.v1 is set: it signs version 1, too */
+	int memory; /* its index; valid while it is of use for new tokens */
+};
 
 /*
  * A request's life.  Whatever is appended to the log becomes true for others
@@ -124,12 +142,12 @@ struct session {
 struct vm {
 	char name[VM_NAME_MAX + 1]; /* "" : free */
 	bool served;
-	struct derived_keys *key; /* in locked memory; valid if served */
-	int memory;		  /* its key's index, or -1 */
-	struct policy *policy;	  /* NULL: it was never served */
+	struct vm_key *keys;   /* VM_KEYS, in locked memory */
+	struct policy *policy; /* NULL: it was never served */
 	/* What a reload is bringing. */
-	bool next_named, next_key_ok;
-	struct derived_keys *next_key;
+	bool next_named;
+	struct derived_keys *coming; /* KEYS_COMING, in locked memory */
+	bool coming_ok[KEYS_COMING];
 	struct policy *next_policy; /* NULL: none that is good */
 	/* The policy's rate: in thousandths of a command. */
 	int64_t bucket, bucket_ms;
@@ -191,6 +209,31 @@ void config_pump(void);
 void commands_take(int fd);
 /* For policy_env. */
 int commands_find(void *arg, const char *name, char path[POLICY_PATH_MAX]);
+/* keys.c: each VM's keys */
+void keys_init(void);
+void keys_forget(struct vm *);
+void keys_forget_coming(struct vm *);
+/* The key of that fingerprint, whatever its use; or NULL. */
+struct vm_key *keys_find(const struct vm *, const char *fingerprint);
+/* It may sign what is new. */
+bool keys_accept(const struct vm *, const char *fingerprint);
+const struct vm_key *keys_of(const struct vm *, enum key_use);
+/* Its index in the memory, or -1. */
+int keys_memory(const struct vm_key *);
+/* A reload's: the VM's key (0) or the next one (1). */
+void keys_read(struct vm *, size_t which, int fd);
+/* Of two VMs with one key, neither has it: either could be meant. */
+void keys_refuse_duplicates(void);
+/* The key that comes is one that it has. */
+bool keys_go_on(const struct vm *);
+/* All go; with drain, what runs may end, and is signed for. */
+void keys_go(struct vm *, bool drain);
+/* Those go that do not come again. */
+void keys_drop(struct vm *);
+/* Those that come are the VM's: 0; -1, and why, where its own cannot be. */
+int keys_take(struct vm *);
+/* One that goes has gone when it owes nothing. */
+void keys_tidy(struct vm *);
 
 /* session.c: the channel to a poller */
 void session_open(struct vm *, int fd);
@@ -267,14 +310,14 @@ struct cancel *cancel_place(struct vm *, const uint8_t name[SHA256_LEN],
 /* v1.c: version 1 of the protocol */
 /* Only its tokens are so short. */
 bool v1_asked(uint64_t token_len);
-/* What the key's 64 characters sign: kept by v1_key_keep() or wiped. */
+/* What the key's 64 characters sign: kept by v1_keys_keep() or wiped. */
 void v1_key_set(struct derived_keys *, const char *characters);
-void v1_key_keep(struct vm *);
-/* NULL, and all of the token but the body's digest; or what is wrong. */
-const char *v1_token(const struct vm *, const struct msg_request *,
-    struct token *);
-enum receipt_status v1_fresh(const struct vm *, const struct token *,
-    char *reason, size_t);
+void v1_keys_keep(struct vm *);
+/* Its key, and all of the token but the body's digest; or NULL, and why. */
+const struct vm_key *v1_token(const struct vm *, const struct msg_request *,
+    struct token *, const char **wrong);
+enum receipt_status v1_fresh(int memory, const struct token *, char *reason,
+    size_t);
 void v1_digest(struct request *);
 /* The status that version 1 has for an answer; of others, nothing changes. */
 void v1_exit(struct request *);
