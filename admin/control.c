@@ -12,14 +12,13 @@
 #include <unistd.h>
 
 #include "admin/admin.h"
+#include "admin/control.h"
 #include "admin/log.h"
-#include "imsg/imsg.h"
 #include "privsep/path.h"
 
 /* What is asked of the running daemon, through its control socket. */
 
-#define DEADLINE_MS    15000 /* another client may have its 5 s before us */
-#define EXIT_NO_DAEMON 3
+#define DEADLINE_MS 15000 /* another client may have its 5 s before us */
 
 static int64_t
 now_ms(void)
@@ -46,8 +45,7 @@ control_socket(void)
 	return fd;
 }
 
-/* A connected socket; -1: no daemon runs. */
-static int
+int
 control_connect(void)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
@@ -99,9 +97,9 @@ receive(struct imsg_end *end, struct imsg *m, int64_t deadline)
 	}
 }
 
-/* Every message up to the last is shown by fn. */
-static void
-exchange(int fd, enum imsg_type command, void (*fn)(struct imsg *))
+void
+control_ask(int fd, enum imsg_type command, const void *payload, size_t len,
+    void (*fn)(struct imsg *))
 {
 	int64_t deadline = now_ms() + DEADLINE_MS;
 	struct imsg_end end;
@@ -116,7 +114,7 @@ exchange(int fd, enum imsg_type command, void (*fn)(struct imsg *))
 			fn(&m);
 	} while (!done);
 	imsg_open(&end, fd, ROLE_CONTROL, ROLE_VERIFIER, ST_SERVING);
-	if (imsg_send(&end, command, 0, NULL, 0, -1) == -1)
+	if (imsg_send(&end, command, 0, payload, len, -1) == -1)
 		fail_errno("control socket");
 	do {
 		receive(&end, &m, deadline);
@@ -128,7 +126,13 @@ exchange(int fd, enum imsg_type command, void (*fn)(struct imsg *))
 }
 
 static void
-payload(struct imsg *m, void *out, size_t size)
+exchange(int fd, enum imsg_type command, void (*fn)(struct imsg *))
+{
+	control_ask(fd, command, NULL, 0, fn);
+}
+
+void
+control_payload(struct imsg *m, void *out, size_t size)
 {
 	if (imsg_payload(m, out, size) == -1)
 		fail("the daemon's answer is none");
@@ -173,7 +177,7 @@ show_process(struct imsg *m)
 	struct msg_process p;
 	const char *sandbox;
 
-	payload(m, &p, sizeof(p));
+	control_payload(m, &p, sizeof(p));
 	p.name[sizeof(p.name) - 1] = '\0';
 	sandbox = sandbox_words(p.sandbox,
 	    strcmp(p.name, "parent") == 0 || strcmp(p.name, "executor") == 0);
@@ -194,7 +198,7 @@ show_log(struct imsg *m)
 	struct msg_status_log l;
 	char name[AUDIT_SEGMENT_NAME_LEN + 1];
 
-	payload(m, &l, sizeof(l));
+	control_payload(m, &l, sizeof(l));
 	segment_name(name, l.segment);
 	if (json) {
 		printf("{\"log\":\"%s\",\"run\":%" PRIu64 ",\"next\":%" PRIu64
@@ -301,7 +305,7 @@ note_unserved(struct imsg *m)
 {
 	struct msg_served s;
 
-	payload(m, &s, sizeof(s));
+	control_payload(m, &s, sizeof(s));
 	if (!imsg_text_ok(s.vm, sizeof(s.vm)) ||
 	    !imsg_text_ok(s.reason, sizeof(s.reason)) ||
 	    unserved_count == sizeof(unserved) / sizeof(unserved[0]))
@@ -340,7 +344,7 @@ show_vm(struct imsg *m)
 	struct msg_status_vm v;
 	size_t i;
 
-	payload(m, &v, sizeof(v));
+	control_payload(m, &v, sizeof(v));
 	if (!imsg_text_ok(v.vm, sizeof(v.vm)) ||
 	    !imsg_text_ok(v.why, sizeof(v.why)) ||
 	    !imsg_text_ok(v.program, sizeof(v.program)) ||
@@ -367,11 +371,22 @@ show_status(struct imsg *m)
 		show_vm(m);
 }
 
-static int
-no_daemon(void)
+int
+control_absent(void)
 {
 	fprintf(stderr, "qvm-remote-dom0: no daemon runs\n");
 	return EXIT_NO_DAEMON;
+}
+
+void
+status_show(void)
+{
+	int fd = control_connect();
+
+	if (fd == -1)
+		exit(control_absent());
+	exchange(fd, IMSG_STATUS, show_status);
+	show_unserved();
 }
 
 int
@@ -379,7 +394,7 @@ command_status(int argc, char **argv)
 {
 	static const struct option options[] = {
 	    {"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
-	int c, fd;
+	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c != 'j')
@@ -388,11 +403,7 @@ command_status(int argc, char **argv)
 	}
 	if (optind < argc)
 		usage_error("status: too many words");
-	fd = control_connect();
-	if (fd == -1)
-		return no_daemon();
-	exchange(fd, IMSG_STATUS, show_status);
-	show_unserved();
+	status_show();
 	finish_output();
 	return all_served ? 0 : 1;
 }
@@ -406,7 +417,7 @@ show_clock(struct imsg *m)
 
 	if (m->hdr.type != IMSG_CLOCK)
 		return;
-	payload(m, &c, sizeof(c));
+	control_payload(m, &c, sizeof(c));
 	if (!c.accepted)
 		fail("clock accept: the log has no room for its record: now is "
 		     "as it was; make room on the log's disk");
@@ -426,7 +437,7 @@ command_clock(int argc, char **argv)
 		usage_error("clock: clock accept");
 	fd = control_connect();
 	if (fd == -1)
-		return no_daemon();
+		return control_absent();
 	exchange(fd, IMSG_CLOCK_ACCEPT, show_clock);
 	finish_output();
 	return 0;
@@ -441,7 +452,7 @@ show_newest(struct imsg *m)
 
 	if (m->hdr.type != IMSG_NEWEST)
 		return;
-	payload(m, &n, sizeof(n));
+	control_payload(m, &n, sizeof(n));
 	checkpoint_print(n.seq, n.time_us, n.hash);
 }
 

@@ -131,6 +131,11 @@ enum role {
 	X(CLOCK, VER, CTL, ST_SERVING, msg_clock, NOFD)                   \
 	X(CHECKPOINT, CTL, VER, ST_SERVING, msg_none, NOFD)               \
 	X(NEWEST, VER, CTL, ST_SERVING, msg_newest, NOFD)                 \
+	X(REQUEST_KILL, CTL, VER, ST_SERVING, msg_which, NOFD)            \
+	X(QUEUE_CLEAN, CTL, VER, ST_SERVING, msg_vm, NOFD)                \
+	X(COUNTED, VER, CTL, ST_SERVING, msg_count, NOFD)                 \
+	X(QUEUE, CTL, VER, ST_SERVING, msg_vm, NOFD)                      \
+	X(ROW, VER, CTL, ST_SERVING, msg_row, NOFD)                       \
 	X(CONTROL_END, VER, CTL, ST_SERVING, msg_none, NOFD)
 
 enum imsg_type {
@@ -370,6 +375,32 @@ struct msg_status_vm {
 struct msg_clock {
 	int64_t from_us, to_us;
 	uint64_t accepted; /* 0: its record has no room */
+};
+
+/* A request; vm "": whichever VM's. */
+struct msg_which {
+	char vm[VM_NAME_MAX + 1];
+	char id[ID_MAX + 8];
+};
+
+/* How many requests of a VM are meant, and whether it was done to them. */
+struct msg_count {
+	char vm[VM_NAME_MAX + 1];
+	uint32_t n, done;
+};
+
+enum row_state {
+	ROW_WAITS,
+	ROW_RUNS,
+	ROW_ENDS,
+	ROW_OWED
+};
+struct msg_row {
+	char vm[VM_NAME_MAX + 1];
+	char id[ID_MAX + 8];
+	char key[24];	  /* its fingerprint; "" without a valid token */
+	uint64_t seconds; /* that it runs; or until it is given up */
+	uint64_t state;	  /* enum row_state */
 };
 
 /* The newest record on disk. */

@@ -242,6 +242,179 @@ status_says_that_nobody_is_served_body() {
         in_dom0 qvm-remote-dom0 status
 }
 
+# held: a request of vm1's that has begun, its id in $id.
+held() {
+    id=$(forge vm1 --order queue --body "$(witness)
+until [ -e $BED/go ]; do sleep 0.05; done")
+    wait_for "grep -q '$id' '$BED/witness'"
+}
+
+# waiting: one more that waits behind it, its id in $waits.
+waiting() {
+    waits=$(forge vm1 --order queue --body "$(witness)")
+    wait_for "dom0 queue vm1 | grep -q '$waits  waits'"
+}
+
+killed() {
+    wait_result "$1" "$2"
+    atf_check -o match:'^status cancelled$' -o match:'^exit 130$' \
+        -o match:'^reason killed in dom0$' -o match:'^mac ' meta_of "$1" "$2"
+}
+
+bed_test what_runs_or_waits_is_killed_by_its_id
+what_runs_or_waits_is_killed_by_its_id_body() {
+    bed_up 1
+    held
+    waiting
+    atf_check -o inline:"$waits of vm1 is killed.\n" dom0 kill "$waits"
+    killed vm1 "$waits"
+    atf_check -o inline:"$id of vm1 is killed.\n" dom0 kill "vm1:$id"
+    killed vm1 "$id"
+    atf_check -o inline:'2\n' count_log '"event":"kill"'
+    atf_check -o inline:'2\n' \
+        count_log '"status":"cancelled","exit":130,"reason":"killed in dom0"'
+    atf_check -s exit:1 -e match:"no request $id runs or waits" dom0 kill "$id"
+    atf_check -s exit:1 -e match:'no request' dom0 kill "vm9:$id"
+    atf_check -o inline:'1\n' count_witness
+}
+
+bed_test the_client_of_a_killed_command_ends_with_130
+the_client_of_a_killed_command_ends_with_130_body() {
+    bed_up 1
+    in_vm vm1 qvm-remote 'echo "$QVM_REMOTE_ID" >>'"$BED"'/witness
+        exec sleep 100' >out 2>said &
+    client=$!
+    wait_for '[ "$(count_witness)" = 1 ]'
+    atf_check -o match:killed dom0 kill "$(cat "$BED/witness")"
+    wait $client
+    atf_check_equal 130 $?
+    atf_check -o match:'killed in dom0' cat said
+}
+
+bed_test an_id_that_two_vms_have_kills_nothing
+an_id_that_two_vms_have_kills_nothing_body() {
+    bed_up 2
+    held
+    forge vm2 --id "$id" --body "until [ -e $BED/go ]; do sleep 0.05; done" \
+        >said || atf_fail "forge"
+    wait_for "dom0 queue vm2 | grep -q '$id  runs'"
+    atf_check -s exit:1 -e match:'nothing is killed: more than one VM' \
+        -e match:"kill vm1:$id\$" -e match:"kill vm2:$id\$" dom0 kill "$id"
+    atf_check -o inline:'2\n' sh -c \
+        "'$regress/bed' dom0 qvm-remote-dom0 queue | grep -c '$id  runs'"
+    atf_check -o ignore dom0 kill "vm2:$id"
+    killed vm2 "$id"
+    : >"$BED/go"
+    wait_result vm1 "$id"
+    atf_check -o match:'^status exited$' meta_of vm1 "$id"
+}
+
+bed_test what_is_no_id_reaches_no_daemon
+what_is_no_id_reaches_no_daemon_body() {
+    bed_up 1
+    for id in x '' ../x 'vm1:' "vm1:$(printf 'a\033b')"; do
+        atf_check -s exit:1 -e match:'is no request.s id' dom0 kill "$id"
+    done
+    atf_check -s exit:1 -e match:'is no VM.s name' dom0 kill :x
+    atf_check -s exit:1 -e match:'is no VM.s name' dom0 queue ../x
+    atf_check -s exit:2 -e match:'one request' dom0 kill
+    atf_check -s exit:2 -e match:'queue: ' dom0 queue clean vm1 vm2
+    atf_check "$regress/bed" stop
+    atf_check -s exit:3 -e match:'no daemon runs' \
+        dom0 kill 20260218-143022-1234-a1b2c3d4
+    atf_check -s exit:3 -e match:'no daemon runs' dom0 queue
+}
+
+bed_test the_queue_shows_what_waits_runs_and_is_owed
+the_queue_shows_what_waits_runs_and_is_owed_body() {
+    bed_up 2
+    atf_check -o inline:'Nothing waits, runs or is owed.\n' dom0 queue
+    held
+    waiting
+    dom0 queue status >out || atf_fail "queue"
+    atf_check -o match:"^vm1 +$id  runs since [0-9]+ s\$" \
+        -o match:"^vm1 +$waits  waits, for at most 3[0-9]+ s more\$" cat out
+    atf_check -o inline:'Nothing waits, runs or is owed.\n' dom0 queue vm2
+    atf_check -o match:"$id  runs" -o match:'^verifier ' -o match:'^VM vm2: ' \
+        dom0 queue debug
+    atf_check "$regress/bed" halt vm1
+    : >"$BED/go"
+    wait_for '[ "$(count_log "\"event\":\"result\"")" = 2 ]'
+    dom0 queue --json >out || atf_fail "queue --json"
+    atf_check -o inline:'owed owed\n' python3 -c 'import json
+rows = [json.loads(line) for line in open("out")]
+assert all(r["vm"] == "vm1" and len(r["key"]) == 16 for r in rows)
+assert all(86000 < r["seconds"] <= 86400 for r in rows), rows
+print(*(r["state"] for r in rows))'
+    # What a crash leaves is settled by the start, not by hand.
+    atf_check "$regress/bed" boot vm1
+    wait_result vm1 "$waits"
+    rm "$BED/go"
+    held
+    atf_check "$regress/bed" halt vm1
+    kill -9 "$(role_pid verifier)"
+    wait_for '[ -z "$(bed_processes)" ]'
+    bed_expect_crash
+    atf_check "$regress/bed" start
+    atf_check -o match:'nothing to do by hand' -o match:"$id  has an answer" \
+        dom0 queue recover
+}
+
+bed_test a_cleaned_queue_has_answered_what_waited
+a_cleaned_queue_has_answered_what_waited_body() {
+    bed_up 2
+    held
+    waiting
+    atf_check -o inline:'Nothing waited.\n' dom0 queue clean vm2
+    atf_check -o inline:'vm1: 1 refused that waited.\n' dom0 queue clean
+    wait_result vm1 "$waits"
+    atf_check -o match:'^status rejected$' -o match:'^exit 255$' \
+        -o match:'^reason taken out of the queue in dom0$' -o match:'^mac ' \
+        meta_of vm1 "$waits"
+    # What runs is left alone.
+    : >"$BED/go"
+    wait_result vm1 "$id"
+    atf_check -o match:'^status exited$' meta_of vm1 "$id"
+    atf_check -o inline:'1\n' count_witness
+}
+
+bed_test a_command_with_nonsense_in_it_is_closed
+a_command_with_nonsense_in_it_is_closed_body() {
+    bed_up 1
+    held
+    client 'import struct
+kinds = [line.split("(")[1].split(",")[0]
+         for line in open("'"$TREE"'/imsg/messages.h")
+         if line.startswith("\tX(")]
+def talk(kind, payload):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.connect(sys.argv[1])
+    s.settimeout(10)
+    s.send(struct.pack("=HHII", kinds.index(kind), 12 + len(payload), 0, 0)
+           + payload)
+    try:
+        while True:
+            got = s.recv(65536)
+            if not got:
+                break
+            assert kinds[struct.unpack("=H", got[:2])[0]] not in (
+                "COUNTED", "ROW", "CONTROL_END"), kind
+    except ConnectionResetError:
+        pass
+for kind, size in (("QUEUE", 32), ("QUEUE_CLEAN", 32), ("REQUEST_KILL", 104),
+                   ("DRAIN", 32)):
+    if kind not in kinds:
+        continue
+    talk(kind, b"x" * size)                    # no end
+    talk(kind, b"\033[2J".ljust(size, b"\0"))  # not printable
+    talk(kind, b"\0" * (size - 1))             # short
+    talk(kind, b"\0" * (size + 1))' || atf_fail "not closed"
+    status_within 2
+    atf_check -o match:"$id  runs" dom0 queue
+    : >"$BED/go"
+    wait_result vm1 "$id"
+}
+
 atf_init_test_cases() {
     bed_add_tests
 }

@@ -20,6 +20,10 @@ static bool log_told, done_due;
 static const struct vm *next_vm;
 static unsigned turned_away;
 static struct msg_clock clock_now;
+static char meant[VM_NAME_MAX + 1]; /* by queue; "": all */
+static struct queue_place place;
+static struct msg_count counts[VM_TABLE];
+static unsigned count, counts_sent;
 
 static void
 end(const char *why)
@@ -60,6 +64,54 @@ accept_clock(void)
 		    clock_now.to_us);
 }
 
+/* The VM, or "" for all. */
+static bool
+take_vm(struct imsg *m)
+{
+	struct msg_vm v;
+
+	if (imsg_payload(m, &v, sizeof(v)) == -1 ||
+	    !imsg_text_ok(v.vm, sizeof(v.vm)))
+		return (false);
+	memcpy(meant, v.vm, sizeof(meant));
+	return (true);
+}
+
+static bool
+kill_one(struct imsg *m)
+{
+	struct msg_which w;
+
+	if (imsg_payload(m, &w, sizeof(w)) == -1 ||
+	    !imsg_text_ok(w.vm, sizeof(w.vm)) ||
+	    !imsg_text_ok(w.id, sizeof(w.id)))
+		return (false);
+	count = queue_kill(w.vm, w.id, counts);
+	return (true);
+}
+
+/* What it says is done; false: it says nonsense. */
+static bool
+obey(struct imsg *m)
+{
+	switch (m->hdr.type) {
+	case IMSG_CLOCK_ACCEPT:
+		accept_clock();
+		return (true);
+	case IMSG_REQUEST_KILL:
+		return (kill_one(m));
+	case IMSG_QUEUE:
+		return (take_vm(m));
+	case IMSG_QUEUE_CLEAN:
+		if (!take_vm(m))
+			return (false);
+		count = queue_clean(meant, counts);
+		return (true);
+	default:
+		return (true);
+	}
+}
+
 static void
 dispatch(struct channel *ch, struct imsg *m)
 {
@@ -68,9 +120,11 @@ dispatch(struct channel *ch, struct imsg *m)
 		end("more than one command");
 		return;
 	}
+	if (!obey(m)) {
+		end("a command that is none");
+		return;
+	}
 	command = m->hdr.type;
-	if (command == IMSG_CLOCK_ACCEPT)
-		accept_clock();
 	/* What is told is on disk, also what nobody has waited for yet. */
 	journal_await();
 }
@@ -167,6 +221,29 @@ send_status(const struct msg_status_log *log)
 }
 
 static int
+send_counts(void)
+{
+	for (; counts_sent < count; counts_sent++) {
+		if (channel_send(&control, IMSG_COUNTED, 0,
+			&counts[counts_sent], sizeof(counts[0]), -1) == -1)
+			return (-1);
+	}
+	return (0);
+}
+
+static int
+send_rows(void)
+{
+	struct msg_row row;
+
+	for (; queue_row(meant, &place, &row); place.serial = place.next_serial)
+		if (channel_send(&control, IMSG_ROW, 0, &row, sizeof(row),
+			-1) == -1)
+			return (-1);
+	return (0);
+}
+
+static int
 send_answer(void)
 {
 	struct msg_status_log log;
@@ -177,6 +254,11 @@ send_answer(void)
 	switch (command) {
 	case IMSG_STATUS:
 		return (send_status(&log));
+	case IMSG_REQUEST_KILL:
+	case IMSG_QUEUE_CLEAN:
+		return (send_counts());
+	case IMSG_QUEUE:
+		return (send_rows());
 	case IMSG_CLOCK_ACCEPT:
 		return (channel_send(&control, IMSG_CLOCK, 0, &clock_now,
 		    sizeof(clock_now), -1));
@@ -208,7 +290,8 @@ control_open(int fd)
 	command = IMSG_CONTROL;
 	log_told = done_due = false;
 	next_vm = vms;
-	turned_away = 0;
+	turned_away = count = counts_sent = 0;
+	memset(&place, 0, sizeof(place));
 	channel_open(&control, fd, ROLE_VERIFIER, ROLE_CONTROL, ST_SERVING,
 	    "control socket");
 	timer_start(&deadline, CLOCK_BOOTTIME, DEADLINE_MS, overdue, NULL);

@@ -409,6 +409,21 @@ void control_wake(void);
 /* The one that was there has gone: tells the parent, once. */
 void control_pump_parent(void);
 
+/* queue.c: what dom0 does to requests, by hand */
+/*
+ * Kills what has this id and is not over, of the VM, or ("") of the only one
+ * that has such: how many VMs have, and of each a count.
+ */
+unsigned queue_kill(const char *vm, const char *id, struct msg_count *);
+/* Refuses what waits, of the VM or ("") of all: the same. */
+unsigned queue_clean(const char *vm, struct msg_count *);
+/* The requests of the VM or ("") of all, one by one; at begins zeroed. */
+struct queue_place {
+	unsigned vm;
+	uint32_t serial, next_serial; /* told; and of the row that is now */
+};
+bool queue_row(const char *vm, struct queue_place *at, struct msg_row *);
+
 /* schedule.c: whose turn it is */
 void schedule(void);
 

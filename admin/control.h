@@ -1,0 +1,21 @@
+#ifndef ADMIN_CONTROL_H
+#define ADMIN_CONTROL_H
+
+#include "imsg/imsg.h"
+
+/* The control socket's other end.  What is said here is fatal on failure. */
+
+#define EXIT_NO_DAEMON 3
+
+/* A connected socket; -1: no daemon runs. */
+int control_connect(void);
+/* Says that no daemon runs: the exit status for it. */
+int control_absent(void);
+/* The command with its payload; each message up to the last is fn's. */
+void control_ask(int fd, enum imsg_type command, const void *payload,
+    size_t len, void (*fn)(struct imsg *));
+void control_payload(struct imsg *, void *out, size_t size);
+/* What `status` shows, in words. */
+void status_show(void);
+
+#endif
