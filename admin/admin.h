@@ -124,6 +124,9 @@ void key_input(const char *vm, const char *argument, uint8_t key[KEY_LEN],
 /* control.c: prints the running daemon's checkpoint; false: none runs. */
 bool control_checkpoint(void);
 
+/* queue.c: the running daemon serves it no more; what runs on is said. */
+void queue_revoke(const char *vm, bool drain);
+
 /* uuid.c: the VM's UUID, of the running one or from qvm-prefs. */
 bool vm_uuid(const char *vm, char uuid[UUID_LEN + 1]);
 

@@ -279,11 +279,18 @@ vm_revoke(const char *vm)
 int
 command_revoke(int argc, char **argv)
 {
-	const char *vm = vm_argument(argc, argv, 1, NULL);
+	bool drain = false;
+	const char *vm = vm_option(argc, argv, "drain", &drain);
 
+	/* Told before the files go: a reload would end what runs. */
+	if (drain)
+		queue_revoke(vm, true);
 	if (!vm_revoke(vm))
 		fail("%s has no key", vm);
 	daemon_reload();
+	/* When this has returned, it is so. */
+	if (!drain)
+		queue_revoke(vm, false);
 	finish_output();
 	return 0;
 }

@@ -32,6 +32,9 @@ command_disconnect(int argc, char **argv)
 		daemon_reload();
 	else if (!had_key)
 		fail("%s is not connected: it has no key", vm);
+	/* When this has returned, it is so. */
+	if (had_key)
+		queue_revoke(vm, false);
 	finish_output();
 	return 0;
 }

@@ -23,7 +23,8 @@ static const struct command {
 } commands[] = {
     {"authorize", command_authorize, "VM [KEY]",
 	"lets VM run commands; asks for its key"},
-    {"revoke", command_revoke, "VM", "removes VM's key"},
+    {"revoke", command_revoke, "VM [--drain]",
+	"removes VM's key; with --drain, what runs may end"},
     {"rotate", command_rotate, "VM [--finish]",
 	"gives VM a next key; with --finish it replaces the present one"},
     {"keys", command_keys, "[--json]",

@@ -8,7 +8,7 @@
 #include "admin/control.h"
 #include "wire/id.h"
 
-/* Requests of the running daemon, by hand: kill and queue. */
+/* Requests of the running daemon, by hand: kill, queue, and what revoke does. */
 
 static void
 take_vm(char out[VM_NAME_MAX + 1], const char *vm, size_t len)
@@ -85,6 +85,21 @@ command_kill(int argc, char **argv)
 		return control_absent();
 	control_ask(fd, IMSG_REQUEST_KILL, &which, sizeof(which), note_count);
 	return say_killed(id);
+}
+
+void
+queue_revoke(const char *vm, bool drain)
+{
+	struct msg_revoke v = {.drain = drain};
+	int fd = control_connect();
+
+	if (fd == -1)
+		return;
+	memcpy(v.vm, vm, strlen(vm));
+	control_ask(fd, IMSG_REVOKE, &v, sizeof(v), note_count);
+	if (drain && count == 1 && counts[0].n > 0)
+		printf("What runs may end, and is answered: %u.\n",
+		    counts[0].n);
 }
 
 /* queue */

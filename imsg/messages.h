@@ -136,6 +136,7 @@ enum role {
 	X(COUNTED, VER, CTL, ST_SERVING, msg_count, NOFD)                 \
 	X(QUEUE, CTL, VER, ST_SERVING, msg_vm, NOFD)                      \
 	X(ROW, VER, CTL, ST_SERVING, msg_row, NOFD)                       \
+	X(REVOKE, CTL, VER, ST_SERVING, msg_revoke, NOFD)                 \
 	X(CONTROL_END, VER, CTL, ST_SERVING, msg_none, NOFD)
 
 enum imsg_type {
@@ -381,6 +382,11 @@ struct msg_clock {
 struct msg_which {
 	char vm[VM_NAME_MAX + 1];
 	char id[ID_MAX + 8];
+};
+
+struct msg_revoke {
+	char vm[VM_NAME_MAX + 1];
+	uint32_t drain; /* what runs may end */
 };
 
 /* How many requests of a VM are meant, and whether it was done to them. */

@@ -378,6 +378,80 @@ a_cleaned_queue_has_answered_what_waited_body() {
     atf_check -o inline:'1\n' count_witness
 }
 
+bed_test revoke_has_taken_effect_when_it_returns
+revoke_has_taken_effect_when_it_returns_body() {
+    bed_up 1
+    held
+    waiting
+    atf_check -o match:'vm1 is revoked' dom0 revoke vm1
+    atf_check -s exit:1 -o match:'^VM vm1: not served' dom0 status
+    wait_result vm1 "$waits"
+    atf_check -o match:'^status rejected$' -o match:'^log -$' \
+        meta_of vm1 "$waits"
+    wait_result vm1 "$id"
+    atf_check -o match:'^status cancelled$' -o match:'^log -$' meta_of vm1 "$id"
+    wait_for '! role_pid "poller \[vm1\]"'
+    atf_check -o inline:'1\n' count_witness
+}
+
+bed_test a_drained_vm_ends_what_it_has_begun
+a_drained_vm_ends_what_it_has_begun_body() {
+    bed_up 1
+    held
+    waiting
+    atf_check -o match:'What runs may end, and is answered: 1' \
+        -o match:'vm1 is revoked' dom0 revoke vm1 --drain
+    wait_result vm1 "$waits"
+    atf_check -o match:'^status rejected$' -o match:'^reason its key was' \
+        -o match:'^mac ' meta_of vm1 "$waits"
+    # Another reload changes nothing in that.
+    kill -HUP "$(role_pid parent)"
+    wait_for "grep -q 'configuration read again' '$BED/daemon.log'"
+    late=$(forge vm1 --body "$(witness)")
+    atf_check -o match:"$id  runs" dom0 queue
+    : >"$BED/go"
+    wait_result vm1 "$id"
+    atf_check -o match:'^status exited$' -o match:'^mac ' meta_of vm1 "$id"
+    wait_for '! role_pid "poller \[vm1\]"'
+    wait_result vm1 "$late"
+    atf_check -o match:'^status rejected$' -o match:'^log -$' \
+        meta_of vm1 "$late"
+    atf_check -o inline:'1\n' count_witness
+    # The key is gone: the same VM must be authorised again.
+    atf_check -s exit:1 -e match:'has no key' dom0 revoke vm1 --drain
+    atf_check "$regress/bed" stop
+    atf_check "$regress/bed" start
+    atf_check -s exit:1 -o match:'vm1: not served' dom0 status
+}
+
+bed_test what_is_being_drained_can_be_killed
+what_is_being_drained_can_be_killed_body() {
+    bed_up 1
+    held
+    atf_check -o match:'may end' dom0 revoke vm1 --drain
+    atf_check -o match:'is killed' dom0 kill "$id"
+    killed vm1 "$id"
+}
+
+bed_test a_drained_vm_that_comes_back_is_served
+a_drained_vm_that_comes_back_is_served_body() {
+    bed_up 1
+    held
+    cp "$BED/etc/qubes/remote.d/vm1.key" key
+    atf_check -o match:'may end' dom0 revoke vm1 --drain
+    dom0 authorize vm1 <key >said 2>&1 || atf_fail "authorize"
+    wait_for 'in_vm vm1 qvm-remote true'
+    : >"$BED/go"
+    wait_result vm1 "$id"
+    atf_check -o match:'^status exited$' -o match:'^mac ' meta_of vm1 "$id"
+    # What was begun since is revoked as ever.
+    rm "$BED/go"
+    held
+    atf_check -o match:'is revoked' dom0 revoke vm1
+    wait_result vm1 "$id"
+    atf_check -o match:'^status cancelled$' -o match:'^log -$' meta_of vm1 "$id"
+}
+
 bed_test a_command_with_nonsense_in_it_is_closed
 a_command_with_nonsense_in_it_is_closed_body() {
     bed_up 1
@@ -402,9 +476,7 @@ def talk(kind, payload):
     except ConnectionResetError:
         pass
 for kind, size in (("QUEUE", 32), ("QUEUE_CLEAN", 32), ("REQUEST_KILL", 104),
-                   ("DRAIN", 32)):
-    if kind not in kinds:
-        continue
+                   ("REVOKE", 36)):
     talk(kind, b"x" * size)                    # no end
     talk(kind, b"\033[2J".ljust(size, b"\0"))  # not printable
     talk(kind, b"\0" * (size - 1))             # short

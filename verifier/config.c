@@ -15,6 +15,7 @@
  */
 
 #define POLICY_MAX 65536
+#define DRAIN_MS   10000 /* from `revoke --drain` to its reload */
 #define NO_PLACE                                                            \
 	"no place is free: too many VMs that are served no more are still " \
 	"owed answers; reload (SIGHUP) when they have them"
@@ -153,9 +154,26 @@ goes_on(const struct vm *vm)
 static void
 stop_serving(struct vm *vm)
 {
+	int64_t now_ms = now_boottime_ms();
+
 	vm->served = false;
-	vm->retire_ms = now_boottime_ms() + RETIRE_MS;
-	keys_go(vm, false);
+	vm->retire_ms = now_ms + RETIRE_MS;
+	keys_go(vm, now_ms < vm->drain_ms);
+}
+
+/* A reload that is on its way may still have the files, or have them no more. */
+unsigned
+config_revoke(struct vm *vm, bool drain)
+{
+	vm->drain_ms = drain ? now_boottime_ms() + DRAIN_MS : 0;
+	if (vm->served) {
+		stop_serving(vm);
+		snprintf(vm->why, sizeof(vm->why), "its key was revoked");
+		vm->tell_served = true;
+		memory_trim();
+	} else if (!drain)
+		keys_go(vm, false);
+	return (vm->running);
 }
 
 static void
@@ -184,8 +202,10 @@ config_end(void)
 			stop_serving(vm);
 	}
 	for (vm = vms; vm < vms + VM_TABLE; vm++) {
-		if (!vm->next_named)
+		if (!vm->next_named) {
+			vm->drain_ms = 0;
 			continue;
+		}
 		if (vm->coming_ok[0] && vm->next_policy != NULL)
 			start_serving(vm);
 		vm->tell_served = true;

@@ -90,6 +90,26 @@ kill_one(struct imsg *m)
 	return (true);
 }
 
+static bool
+revoke(struct imsg *m)
+{
+	struct msg_revoke v;
+	struct vm *vm;
+
+	if (imsg_payload(m, &v, sizeof(v)) == -1 ||
+	    !imsg_text_ok(v.vm, sizeof(v.vm)) || v.vm[0] == '\0')
+		return (false);
+	vm = vm_find(v.vm);
+	if (vm == NULL)
+		return (true);
+	memset(&counts[0], 0, sizeof(counts[0]));
+	memcpy(counts[0].vm, vm->name, sizeof(vm->name));
+	counts[0].n = config_revoke(vm, v.drain != 0);
+	counts[0].done = 1;
+	count = 1;
+	return (true);
+}
+
 /* What it says is done; false: it says nonsense. */
 static bool
 obey(struct imsg *m)
@@ -102,6 +122,8 @@ obey(struct imsg *m)
 		return (kill_one(m));
 	case IMSG_QUEUE:
 		return (take_vm(m));
+	case IMSG_REVOKE:
+		return (revoke(m));
 	case IMSG_QUEUE_CLEAN:
 		if (!take_vm(m))
 			return (false);
@@ -256,6 +278,7 @@ send_answer(void)
 		return (send_status(&log));
 	case IMSG_REQUEST_KILL:
 	case IMSG_QUEUE_CLEAN:
+	case IMSG_REVOKE:
 		return (send_counts());
 	case IMSG_QUEUE:
 		return (send_rows());

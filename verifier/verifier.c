@@ -91,6 +91,9 @@ retire(struct vm *vm, int64_t now_ms)
 		vm->session.bye = true;
 		return (-1);
 	}
+	/* Who would be told what is still to be signed? */
+	if (vm->running == 0)
+		keys_go(vm, false);
 	/* What it is owed waits as ever, should it come back. */
 	if (vm->next_named || !TAILQ_EMPTY(&vm->requests))
 		return (-1);

@@ -163,6 +163,7 @@ struct vm {
 	uint64_t refused_all;
 	char last_id[ID_MAX + 1]; /* its newest request */
 	int64_t last_us;
+	int64_t drain_ms;  /* if it goes until then, what runs may end */
 	int64_t retire_ms; /* served no more: session ends then */
 	struct session session;
 	/* What the parent has to be told. */
@@ -194,6 +195,11 @@ struct vm *config_place(const char *name);
  * expired by both clocks, or, where by_time, by the time that is given.
  */
 void config_tidy(int64_t now, bool by_time);
+/*
+ * It is served no more from now on; its files are about to go, or have gone.
+ * With drain, what runs may end.  How much runs on.
+ */
+unsigned config_revoke(struct vm *, bool drain);
 /* Why a VM is not served. */
 const char *config_why(const struct vm *);
 /* The nth VM that has no place in the table, for `status`. */
