@@ -62,6 +62,39 @@ an_interrupted_question_leaves_the_terminal_as_it_was_body() {
         "$here/qvm-remote-dom0" --root "$root" authorize work
 }
 
+root_test a_next_key_is_asked_for_too_and_not_shown
+a_next_key_is_asked_for_too_and_not_shown_body() {
+    make_root
+    make_terminal
+    authorize work
+    atf_check -o match:'work is authorised with the key 5dab181cc6842cca' \
+        -o match:'echo True status 0' -o not-match:"$KEY_2" \
+        python3 terminal.py "$KEY_2\\n" \
+        "$here/qvm-remote-dom0" --root "$root" rotate work
+    atf_check -o inline:"$KEY\n" cat "$keys/work.key"
+    atf_check -o inline:"$KEY_2\n" cat "$keys/work.key.next"
+    atf_check -o inline:'600\n' stat -c %a "$keys/work.key.next"
+    # Another key than either ends the rotation.
+    atf_check -o ignore -e ignore dom0 authorize work "${KEY%?}7"
+    atf_check test ! -e "$keys/work.key.next"
+}
+
+root_test a_next_key_takes_the_place_of_the_present_one
+a_next_key_takes_the_place_of_the_present_one_body() {
+    make_root
+    authorize work
+    atf_check -s exit:1 -e match:'work has no next key' \
+        dom0 rotate work --finish
+    echo "$KEY_2" | dom0 rotate work >said 2>&1 || atf_fail "rotate"
+    hold_lock
+    atf_check -o match:'key of work is 5dab181cc6842cca now' \
+        -o match:"pid $holder" dom0 rotate work --finish
+    kill -TERM "$holder"
+    wait "$holder"
+    atf_check -o inline:"$KEY_2\n" cat "$keys/work.key"
+    atf_check test ! -e "$keys/work.key.next"
+}
+
 root_test what_is_no_key_is_refused
 what_is_no_key_is_refused_body() {
     make_root
