@@ -34,6 +34,12 @@ static struct {
 	bool used; /* a policy looks commands up */
 } table;
 
+/* Whom commands run as, by the policies read so far. */
+static struct {
+	char names[VMS_MAX][sizeof(((struct policy *)NULL)->user)];
+	unsigned count;
+} users;
+
 static void
 add(const char *key, size_t len, const char *value, size_t value_len)
 {
@@ -105,6 +111,7 @@ policies_begin(void)
 		(void)fclose(table.f);
 	free(table.text);
 	memset(&table, 0, sizeof(table));
+	users.count = 0;
 	table.f = open_memstream(&table.text, &table.len);
 	if (table.f == NULL)
 		fatal("policies");
@@ -144,6 +151,29 @@ static int __attribute__((format(printf, 5, 6))) wrong(const char *path,
 	return -1;
 }
 
+static void
+warn_user(const char *path, uint32_t line, const char *user)
+{
+	const struct group *g = getgrnam("qubes");
+	unsigned i;
+
+	for (i = 0; g != NULL && g->gr_mem[i] != NULL; i++)
+		if (strcmp(g->gr_mem[i], user) == 0)
+			log_warn("%s:%u: user `%s` is in group qubes, which "
+				 "in dom0 is as good as root",
+			    path, line, user);
+	for (i = 0; i < users.count; i++)
+		if (strcmp(users.names[i], user) == 0)
+			break;
+	if (i < users.count)
+		log_warn("%s:%u: user `%s` runs another VM's commands, too: "
+			 "each VM can reach what is the other's",
+		    path, line, user);
+	else if (users.count < VMS_MAX)
+		(void)snprintf(users.names[users.count++],
+		    sizeof(users.names[0]), "%s", user);
+}
+
 /* Whom its commands run as: somebody who is there, and none of ours. */
 static int
 check_user(const char *path, const struct policy *p, char *err, size_t errsize)
@@ -151,7 +181,6 @@ check_user(const char *path, const struct policy *p, char *err, size_t errsize)
 	static const char *const ours[] = {USER_POLLER, USER_VERIFIER};
 	uint32_t line = p->key_line[POLICY_KEY_USER];
 	const struct passwd *pw;
-	const struct group *g;
 	uid_t uid;
 	size_t i;
 
@@ -170,12 +199,7 @@ check_user(const char *path, const struct policy *p, char *err, size_t errsize)
 			    "user `%s` is this daemon's own: name another",
 			    p->user);
 	}
-	g = getgrnam("qubes");
-	for (i = 0; g != NULL && g->gr_mem[i] != NULL; i++)
-		if (strcmp(g->gr_mem[i], p->user) == 0)
-			log_warn("%s:%u: user `%s` is in group qubes, which "
-				 "in dom0 is as good as root",
-			    path, line, p->user);
+	warn_user(path, line, p->user);
 	return 0;
 }
 

@@ -101,8 +101,12 @@ a_policy_that_changes_counts_for_what_waits_body() {
 
 bed_test commands_run_as_the_user_of_the_policy
 commands_run_as_the_user_of_the_policy_body() {
-    bed_up 1
+    bed_up 2
+    policy vm2 'mode = shell' 'user = nobody'
+    atf_check -o not-match:'commands, too' cat "$BED/daemon.log"
     policy vm1 'mode = shell' 'user = nobody'
+    atf_check -o match:'vm[12].conf:2: user .nobody. runs another VM.s commands' \
+        cat "$BED/daemon.log"
     wait_for 'in_vm vm1 qvm-remote "[ \$(id -un) = nobody ]" 2>/dev/null'
     runs 0 qvm-remote 'id -u; id -G; echo $USER $LOGNAME; umask; touch x; echo $HOME
         grep -E "^(Uid|Gid|CapEff|Groups):" /proc/self/status'

@@ -39,12 +39,12 @@ the_command_finds_a_clean_fixed_environment_body() {
     in_vm vm1 qvm-remote 'env | cut -d= -f1 | sort; pwd; ls /proc/self/fd |
         wc -l; id -u' >out || atf_fail "env"
     # PWD, SHLVL and _ are bash's own; ls has its folder open besides 0 to 3.
-    printf '%s\n' HOME LANG LC_ALL PATH PWD QVM_REMOTE_ID QVM_REMOTE_VM \
-        SHLVL _ >expected
-    head -n 9 out | sort >names
+    printf '%s\n' HOME LANG LC_ALL LOGNAME PATH PWD QVM_REMOTE_ID \
+        QVM_REMOTE_VM SHLVL USER _ >expected
+    head -n 11 out | sort >names
     atf_check -o file:expected sort names
-    atf_check -o match:"^$BED/run/qvm-remote/work/[0-9]+$" sed -n 10p out
-    atf_check -o inline:'5\n0\n' sed -n '11,12p' out
+    atf_check -o match:"^$BED/run/qvm-remote/work/[0-9]+$" sed -n 12p out
+    atf_check -o inline:'5\n0\n' sed -n '13,14p' out
     atf_check -o inline:'' find "$BED/run/qvm-remote/work" -mindepth 1
 }
 

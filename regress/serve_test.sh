@@ -88,15 +88,6 @@ a_vm_with_a_policy_that_does_not_parse_is_not_served_body() {
     only_vm2 'vm1.conf:[0-9]'
 }
 
-bed_test a_vm_whose_policy_is_not_enforced_is_not_served
-a_vm_whose_policy_is_not_enforced_is_not_served_body() {
-    bed_up 2
-    echo 'user = nobody' >>"$(conf vm1.conf)"
-    only_vm2 'vm1.conf:[0-9]*: user: this version'
-    printf 'mode = allow\nallow = /bin/sh **\n' >"$(conf vm1.conf)"
-    only_vm2 'vm1.conf:1: mode: this version'
-}
-
 # What serves goes on serving.
 bed_test a_transport_that_is_not_there_is_an_error
 a_transport_that_is_not_there_is_an_error_body() {

@@ -100,27 +100,19 @@ int64_t
 decide_rate(struct vm *vm, int64_t now_ms, bool take)
 {
 	const struct policy *p = vm->policy;
-	int64_t most, gain;
+	int64_t one_us, full_us, now_us = now_ms * 1000;
 
 	if (p->rate == 0)
 		return (0);
-	/* In thousandths; what is gained is a whole number of them. */
-	most = (int64_t)p->rate * 1000;
-	gain = (now_ms - vm->bucket_ms) * (int64_t)p->rate /
-	    (int64_t)p->rate_seconds;
-	if (vm->bucket_ms == 0 || gain > most)
-		gain = most;
-	if (gain > 0) {
-		vm->bucket_ms = now_ms;
-		vm->bucket += gain;
-	}
-	if (vm->bucket > most)
-		vm->bucket = most;
-	if (vm->bucket < 1000)
-		return ((1000 - vm->bucket) * (int64_t)p->rate_seconds /
-			(int64_t)p->rate +
-		    1);
+	/* What it holds is time: that since when it was empty. */
+	one_us = (int64_t)(p->rate_seconds * 1000000 / p->rate);
+	full_us = now_us - (int64_t)p->rate_seconds * 1000000;
+	if (!vm->bucket_known || vm->bucket_us < full_us)
+		vm->bucket_us = full_us;
+	vm->bucket_known = true;
+	if (vm->bucket_us + one_us > now_us)
+		return ((vm->bucket_us + one_us - now_us + 999) / 1000);
 	if (take)
-		vm->bucket -= 1000;
+		vm->bucket_us += one_us;
 	return (0);
 }

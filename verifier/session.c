@@ -563,7 +563,7 @@ send_next(struct channel *ch)
 		return;
 	n = room(vm);
 	if (s->standing == 1 && n.cancel_only == s->last.cancel_only &&
-	    n.word == s->last.word)
+	    n.word == s->last.word && n.input_limit == s->last.input_limit)
 		return;
 	if (channel_send(ch, IMSG_NEXT, 0, &n, sizeof(n), -1) == -1)
 		return;

@@ -162,9 +162,11 @@ stop(int64_t now_ms)
 static int64_t
 held_ms(struct vm *vm)
 {
+	int64_t ms = 0;
+
 	if (vm->session.last.word == WORD_RATE)
-		return (decide_rate(vm, now_boottime_ms(), false));
-	return (ROOM_RETRY_MS);
+		ms = decide_rate(vm, now_boottime_ms(), false);
+	return (ms > 0 ? ms : ROOM_RETRY_MS);
 }
 
 /*

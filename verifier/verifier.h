@@ -149,8 +149,9 @@ struct vm {
 	struct derived_keys *coming; /* KEYS_COMING, in locked memory */
 	bool coming_ok[KEYS_COMING];
 	struct policy *next_policy; /* NULL: none that is good */
-	/* The policy's rate: in thousandths of a command. */
-	int64_t bucket, bucket_ms;
+	/* The policy's rate: boottime at which the bucket was empty. */
+	int64_t bucket_us;
+	bool bucket_known;
 	char why[REASON_MAX + 1]; /* not served because */
 	/* Its share. */
 	struct requests requests; /* in order of arrival */
