@@ -69,7 +69,7 @@ a_next_key_is_asked_for_too_and_not_shown_body() {
     authorize work
     atf_check -o match:'work is authorised with the key 5dab181cc6842cca' \
         -o match:'echo True status 0' -o not-match:"$KEY_2" \
-        python3 terminal.py "$KEY_2\\n" \
+        python3 terminal.py 'not shown: ' "$KEY_2\\n" \
         "$here/qvm-remote-dom0" --root "$root" rotate work
     atf_check -o inline:"$KEY\n" cat "$keys/work.key"
     atf_check -o inline:"$KEY_2\n" cat "$keys/work.key.next"
