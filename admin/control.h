@@ -15,7 +15,10 @@ int control_absent(void);
 void control_ask(int fd, enum imsg_type command, const void *payload,
     size_t len, void (*fn)(struct imsg *));
 void control_payload(struct imsg *, void *out, size_t size);
-/* What `status` shows, in words. */
+/* Unix microseconds, in local time. */
+void control_print_time(int64_t us);
+
+/* status.c: what `status` shows, in words. */
 void status_show(void);
 
 #endif

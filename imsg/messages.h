@@ -364,7 +364,9 @@ struct msg_status_vm {
 	uint64_t log_full;		 /* LOG_FULL_* */
 	uint64_t refused;		 /* since the daemon's start */
 	int64_t key_ahead; /* its tokens are refused up to then; or 0 */
-	uint64_t auth_v1;  /* its policy allows version 1 */
+	/* Of its policy; 0 where not served. */
+	uint32_t mode;	  /* enum policy_mode */
+	uint32_t auth_v1; /* version 1 is allowed */
 	uint32_t served;
 	uint32_t running, waiting, owed; /* requests */
 };

@@ -38,17 +38,24 @@ field(const struct policy *p, const struct key *key)
 	return (char *)(uintptr_t)p + key->at;
 }
 
-static int
-set_mode(struct reader *r, const struct key *key, const char *value)
+const char *
+policy_mode_name(enum policy_mode mode)
 {
 	static const char *const names[] = {[POLICY_SHELL] = "shell",
 	    [POLICY_ALLOW] = "allow",
 	    [POLICY_DENY] = "deny"};
+
+	return mode >= POLICY_SHELL && mode <= POLICY_DENY ? names[mode] : "?";
+}
+
+static int
+set_mode(struct reader *r, const struct key *key, const char *value)
+{
 	enum policy_mode mode;
 
 	(void)key;
 	for (mode = POLICY_SHELL; mode <= POLICY_DENY; mode++) {
-		if (strcmp(value, names[mode]) != 0)
+		if (strcmp(value, policy_mode_name(mode)) != 0)
 			continue;
 		r->p->mode = mode;
 		return 0;

@@ -28,6 +28,9 @@ enum policy_mode {
 	POLICY_DENY
 };
 
+/* As a policy has it; "?" for no mode. */
+const char *policy_mode_name(enum policy_mode);
+
 enum policy_key {
 	POLICY_KEY_MODE,
 	POLICY_KEY_UUID,

@@ -25,14 +25,20 @@ status_shows_what_is_there_body() {
     for role in parent verifier executor 'poller \[vm1\]'; do
         atf_check -o match:"^$role +$(role_pid "$role") " cat out
     done
-    atf_check -o match:'^verifier .*seccomp, ' \
+    atf_check -o match:'^verifier .* [1-9][0-9]* KiB  seccomp, .*; cgroup daemon$' \
+        -o match:'^poller .*seccomp, (landlock ABI [1-9]|no landlock)' \
+        -o match:"^log's disk: [0-9]+ of [1-9][0-9]* MiB free" \
+        -o match:'^    policy shell; 0 refused; key ' \
         -o match:'^executor .*seccomp deny-list' \
         -o match:'^VM vm1: session since .*qvm-remote/' \
         -o match:'^VM vm2: served, no session' -o match:'last request' cat out
     dom0 status --json >out || atf_fail "status --json"
     atf_check -o ignore python3 -c 'import json
 rows = [json.loads(line) for line in open("out")]
-assert {r["vm"] for r in rows if "vm" in r} == {"vm1", "vm2"}'
+assert {r["vm"] for r in rows if "vm" in r} == {"vm1", "vm2"}
+assert {r["policy"] for r in rows if "vm" in r} == {"shell"}
+assert all(r["memory"] > 0 and r["cgroup"] for r in rows if "process" in r)
+assert [r for r in rows if "disk" in r and r["size"] > r["free"]]'
     atf_check "$regress/bed" stop
     atf_check -s exit:3 -e match:'no daemon runs' dom0 status
     atf_check test ! -e "$BED/run/qvm-remote/control"
