@@ -133,7 +133,9 @@ advance(struct chain *c, const struct line_head *h)
 		    c->run);
 	if (h->run > c->run + 1)
 		fprintf(words,
-		    "note: runs %" PRIu64 " to %" PRIu64 " have no record\n",
+		    "note: runs %" PRIu64 " to %" PRIu64
+		    " have no record: their starts ended too early, or they "
+		    "were removed\n",
 		    c->run + 1, h->run - 1);
 	c->seq++;
 	c->run = h->run;

@@ -5,12 +5,13 @@
  *
  * RECORDS records of requests that were answered and delivered, in segments
  * of 64 MiB, each with a snapshot of a full memory: what all VMs share is used
- * up, and so is what each has to itself, but for ROOM entries of the first and
+ * up, and so is what each has to itself, but for a few entries of the first and
  * of the second key.  WHAT is a line for each of
  *
  *   key FINGERPRINT    64 of them
  *   token ID SHA256    the first key has used it
  *   used VM BYTES      the VM's records have taken up so many
+ *   expired            all tokens have, long ago; and no key has room
  */
 #include <err.h>
 #include <fcntl.h>
@@ -26,10 +27,12 @@
 #include "verifier/journal.h"
 #include "verifier/memory.h"
 
-#define ROOM 3
 #define LIVE 2			 /* keys that have room */
-#define OWN  (MEMORY_OWN - ROOM) /* entries of each of these */
-#define ALL  (MEMORY_ENTRIES - LIVE * ROOM)
+#define OWN  (MEMORY_OWN - room) /* entries of each of these */
+#define ALL  (MEMORY_ENTRIES - LIVE * room)
+
+static unsigned room = 3;
+static int64_t left = 3600; /* seconds, of each token */
 
 static char keys[MEMORY_KEYS][FINGERPRINT_HEX + 1];
 static unsigned key_count;
@@ -134,8 +137,8 @@ fill(struct memory_entry *e, unsigned key, const char *id,
 	sha256(text, strlen(text), digest);
 	memcpy(e->id, digest, sizeof(e->id));
 	memcpy(e->token, token, sizeof(e->token));
-	e->expires = (uint32_t)seconds(CLOCK_REALTIME) + 3600;
-	e->until = (uint32_t)seconds(CLOCK_BOOTTIME) + 3600;
+	e->expires = (uint32_t)(seconds(CLOCK_REALTIME) + left);
+	e->until = (uint32_t)(seconds(CLOCK_BOOTTIME) + left);
 }
 
 /* The nth: those of the first keys, then what the segment will hold. */
@@ -336,6 +339,9 @@ read_what(void)
 		else if (strcmp(word, "used") == 0) {
 			snprintf(used_vm, sizeof(used_vm), "%.31s", first);
 			used_bytes = strtoull(second, NULL, 10);
+		} else if (strcmp(word, "expired") == 0) {
+			left = -2 * MEMORY_KEEP;
+			room = 0;
 		} else
 			errx(1, "not known: %s", line);
 	}

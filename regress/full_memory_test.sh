@@ -144,6 +144,14 @@ a_start_on_a_million_records_is_quick_and_small_body() {
     none_is_large
 }
 
+bed_test what_has_expired_makes_room
+what_has_expired_makes_room_body() {
+    bed_full 1000 expired
+    atf_check "$regress/bed" start
+    works vm1
+    works vm2
+}
+
 bed_test a_vm_that_has_used_its_share_in_all_waits_alone
 a_vm_that_has_used_its_share_in_all_waits_alone_body() {
     # A start takes room for the largest request and its result.

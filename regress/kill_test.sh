@@ -157,6 +157,25 @@ a_stop_ends_commands_and_says_so_body() {
     none_left "$mark"
 }
 
+bed_test what_waits_at_a_stop_runs_after_the_next_start
+what_waits_at_a_stop_runs_after_the_next_start_body() {
+    bed_up 1
+    first=$(forge vm1 --order queue --body "$(witness); exec sleep 60")
+    wait_for '[ "$(count_witness)" = 1 ]'
+    second=$(forge vm1 --order queue --body "$(witness)")
+    third=$(forge vm1 --order queue --body "$(witness)")
+    wait_for 'in_dom0 qvm-remote-dom0 status | grep -q " 2 waiting"'
+    atf_check "$regress/bed" stop
+    atf_check -o match:'^status cancelled$' meta_of vm1 "$first"
+    atf_check "$regress/bed" start
+    wait_result vm1 "$second"
+    wait_result vm1 "$third"
+    atf_check -o match:'^status exited$' meta_of vm1 "$second"
+    atf_check -o match:'^status exited$' meta_of vm1 "$third"
+    printf '%s\n' "$first" "$second" "$third" >want
+    atf_check cmp want "$BED/witness"
+}
+
 bed_test a_client_that_was_killed_leaves_a_queue_that_works
 a_client_that_was_killed_leaves_a_queue_that_works_body() {
     bed_up 1

@@ -19,7 +19,8 @@
  * its answer, a refusal too.
  */
 
-#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#define SWEEP_MS (60 * 1000)
+#define SEALS	 (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 /* Form, key and mac. */
 static const struct vm_key *
@@ -229,16 +230,23 @@ known_again(struct request *known, struct request *again, int entry)
 		session_tell(known, TELL_TAKE | TELL_STATE | TELL_SIZES);
 }
 
+void
+check_sweep(int64_t now_ms)
+{
+	static int64_t swept_ms = -SWEEP_MS;
+
+	if (now_ms - swept_ms < SWEEP_MS)
+		return;
+	memory_sweep(journal_now(), now_ms / 1000);
+	swept_ms = now_ms;
+}
+
 static bool
 remember(struct request *r, int memory, int64_t clock)
 {
-	static int64_t swept_ms;
 	int64_t now_ms = now_boottime_ms(), left = r->token.expires - clock;
 
-	if (now_ms - swept_ms > 60 * 1000) {
-		memory_sweep(journal_now(), now_ms / 1000);
-		swept_ms = now_ms;
-	}
+	check_sweep(now_ms);
 	r->memory = memory_add(memory, r->answer.id, r->answer.request,
 	    r->token.expires, now_ms / 1000 + left + MEMORY_KEEP + 1);
 	/* To the end of the second that it names. */

@@ -526,6 +526,17 @@ recorded_bytes(const struct vm *vm)
 	return (BODY_MAX + (vm->policy->record_digest ? 0 : INPUT_MAX));
 }
 
+/* Nothing else sweeps while nobody is asked. */
+static bool
+has_memory(const struct vm *vm)
+{
+	int key = keys_of(vm, KEY_CURRENT)->memory;
+
+	if (!memory_room(key))
+		check_sweep(now_boottime_ms());
+	return (memory_room(key));
+}
+
 /* Whether one maximal request has room, or the word that says why not. */
 static struct msg_next
 room(struct vm *vm)
@@ -540,7 +551,7 @@ room(struct vm *vm)
 		n.word = WORD_FULL;
 	else if (decide_rate(vm, now_boottime_ms(), false) > 0)
 		n.word = WORD_RATE;
-	else if (!memory_room(keys_of(vm, KEY_CURRENT)->memory))
+	else if (!has_memory(vm))
 		n.word = WORD_MEMORY;
 	else if (!share_room(vm, recorded_bytes(vm)))
 		n.word = WORD_LOG;

@@ -132,7 +132,10 @@ earlier(int64_t a, int64_t b)
 	return (a);
 }
 
-/* STOP: what runs is killed, what is owed has a moment, then all say bye. */
+/*
+ * STOP: what runs is killed, what is owed has a moment, then all say bye.  What
+ * waits has not run, and is taken anew after the next start.
+ */
 static int64_t
 stop(int64_t now_ms)
 {
@@ -141,8 +144,10 @@ stop(int64_t now_ms)
 	struct vm *vm;
 
 	for (vm = vms; vm < vms + VM_TABLE; vm++) {
-		TAILQ_FOREACH (r, &vm->requests, entry)
-			request_cancel(r, "the daemon was stopped");
+		TAILQ_FOREACH (r, &vm->requests, entry) {
+			if (r->state != REQUEST_WAITING)
+				request_cancel(r, "the daemon was stopped");
+		}
 		running |= vm->running > 0;
 		owes |= vm->session.opened && vm_owes(vm);
 	}

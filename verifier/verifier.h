@@ -308,6 +308,8 @@ int64_t decide_rate(struct vm *, int64_t now_ms, bool take);
 void check_request(struct vm *, const struct msg_request *, int body_fd,
     int input_fd, uint64_t body_len, uint64_t input_len);
 void check_cancel(struct vm *, const struct msg_cancel *);
+/* Forgets what it may: once a minute, however often it is called. */
+void check_sweep(int64_t now_ms);
 /* What a cancel is remembered by. */
 void cancel_name(const char *key, const char *id, uint8_t name[SHA256_LEN]);
 /* Its entry, or a free one, or one that has expired by then; or NULL. */
