@@ -458,6 +458,23 @@ a_drained_vm_that_comes_back_is_served_body() {
     atf_check -o match:'^status cancelled$' -o match:'^log -$' meta_of vm1 "$id"
 }
 
+bed_test what_a_drained_vm_ended_without_a_session_is_owed
+what_a_drained_vm_ended_without_a_session_is_owed_body() {
+    bed_up 1
+    held
+    cp "$BED/etc/qubes/remote.d/vm1.key" key
+    atf_check "$regress/bed" halt vm1
+    atf_check -o match:'may end' dom0 revoke vm1 --drain
+    : >"$BED/go"
+    wait_for '[ "$(count_log "\"event\":\"result\".*\"exit\":0")" = 1 ]'
+    atf_check -s exit:1 -o match:'^VM vm1: not served' dom0 status
+    dom0 authorize vm1 <key >said 2>&1 || atf_fail "authorize"
+    atf_check "$regress/bed" boot vm1
+    wait_result vm1 "$id"
+    atf_check -o match:'^status exited$' -o match:'^mac ' meta_of vm1 "$id"
+    atf_check -o inline:'1\n' count_witness
+}
+
 bed_test a_command_with_nonsense_in_it_is_closed
 a_command_with_nonsense_in_it_is_closed_body() {
     bed_up 1

@@ -287,6 +287,121 @@ a_revoked_vm_has_neither_key_body() {
     atf_check test ! -e "$BED/$KEYS/vm1.key.next"
 }
 
+reload() {
+    _n=$(grep -c 'configuration read again' "$BED/daemon.log")
+    kill -HUP "$(role_pid parent)"
+    wait_for "[ \"\$(grep -c 'configuration read again' '$BED/daemon.log')\" \
+        -gt $_n ]"
+}
+
+bed_test a_cancel_of_the_new_key_leaves_what_the_old_one_asked
+a_cancel_of_the_new_key_leaves_what_the_old_one_asked_body() {
+    bed_up 1
+    begin vm1
+    id=$(forge vm1 --key "$(cat old.key)" --body "$(held)")
+    wait_for '[ "$(count_witness)" = 1 ]'
+    forge vm1 --key "$(cat new.key)" --kind cancel --id "$id" >said
+    wait_for '[ "$(count_log "before its request")" = 1 ]'
+    : >"$BED/go"
+    wait_result vm1 "$id"
+    meta_of vm1 "$id" >meta
+    atf_check -o match:'^status exited$' cat meta
+    signed_by old.key
+}
+
+bed_test keys_of_a_vm_that_change_places_end_nothing
+keys_of_a_vm_that_change_places_end_nothing_body() {
+    bed_up 1
+    begin vm1
+    one=$(forge vm1 --key "$(cat old.key)" --body "$(held)")
+    two=$(forge vm1 --key "$(cat new.key)" --body "$(held)")
+    wait_for '[ "$(count_witness)" = 2 ]'
+    install -m 600 new.key "$BED/$KEYS/vm1.key"
+    install -m 600 old.key "$BED/$KEYS/vm1.key.next"
+    reload
+    has_keys vm1 "$new" "$old"
+    : >"$BED/go"
+    wait_result vm1 "$one"
+    meta_of vm1 "$one" >meta
+    atf_check -o match:'^status exited$' cat meta
+    signed_by old.key
+    wait_result vm1 "$two"
+    meta_of vm1 "$two" >meta
+    atf_check -o match:'^status exited$' cat meta
+    signed_by new.key
+    ran_with old.key
+    ran_with new.key
+}
+
+# The next key of each becomes the other's, with all that it remembers.
+bed_test next_keys_that_change_vms_run_nothing_twice
+next_keys_that_change_vms_run_nothing_twice_body() {
+    bed_up 2
+    begin vm2
+    cp new.key other.key
+    kept=$old
+    begin vm1
+    saved new.key moved
+    cp other.key "$BED/$KEYS/vm1.key.next"
+    cp new.key "$BED/$KEYS/vm2.key.next"
+    other=$(fingerprint other.key)
+    reload
+    has_keys vm1 "$old" "$other"
+    has_keys vm2 "$kept" "$new"
+    cp -a "$BED/vms/vm1/home/saved.moved" "$BED/vms/vm2/home/saved"
+    chown -R --reference="$BED/vms/vm2/home" "$BED/vms/vm2/home/saved"
+    again vm2
+    id=$(in_vm vm2 sh -c 'basename saved/*.auth .auth')
+    wait_result vm2 "$id"
+    atf_check -o match:'^status replayed$' meta_of vm2 "$id"
+    ran_with other.key
+    refused_with new.key
+    atf_check -o inline:'2\n' count_witness
+}
+
+bed_test a_key_that_goes_and_comes_to_another_vm_is_that_ones_alone
+a_key_that_goes_and_comes_to_another_vm_is_that_ones_alone_body() {
+    bed_up 2
+    begin vm1
+    id=$(forge vm1 --key "$(cat old.key)" --save /home/user/saved \
+        --body "$(held)")
+    wait_for '[ "$(count_witness)" = 1 ]'
+    atf_check -o ignore dom0 rotate vm1 --finish
+    has_keys vm1 "$new"
+    dom0 authorize vm2 <old.key >said 2>&1 || atf_fail "authorize"
+    has_keys vm2 "$old"
+    wait_result vm1 "$id"
+    atf_check -o match:'^status cancelled$' -o match:'^log -$' meta_of vm1 "$id"
+    refused_with old.key
+    forge vm2 --key "$(cat old.key)" --body "$(witness)" --wait 20 >meta ||
+        atf_fail "no answer"
+    atf_check -o match:'^status exited$' cat meta
+    signed_by old.key
+    atf_check -o inline:'2\n' count_witness
+}
+
+bed_test an_answer_goes_with_a_next_key
+an_answer_goes_with_a_next_key_body() {
+    bed_up 2
+    begin vm1
+    id=$(forge vm1 --key "$(cat new.key)" --save /home/user/saved \
+        --body "$(held)")
+    wait_for '[ "$(count_witness)" = 1 ]'
+    atf_check "$regress/bed" halt vm1
+    : >"$BED/go"
+    wait_for '[ "$(count_log "\"event\":\"result\"")" = 1 ]'
+    mv "$BED/$KEYS/vm1.key.next" "$BED/$KEYS/vm2.key.next"
+    reload
+    cp -a "$BED/vms/vm1/home/saved" "$BED/vms/vm2/home/"
+    chown -R --reference="$BED/vms/vm2/home" "$BED/vms/vm2/home/saved"
+    again vm2
+    wait_result vm2 "$id"
+    meta_of vm2 "$id" >meta
+    atf_check -o match:'^status exited$' cat meta
+    signed_by new.key
+    atf_check -o inline:'1\n' count_witness
+}
+
 atf_init_test_cases() {
     bed_add_tests
 }
