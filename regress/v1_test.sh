@@ -349,6 +349,50 @@ an_id_of_version_1_runs_once_body() {
     [ "$(count_witness)" = 1 ] || atf_fail "ran $(count_witness) times"
 }
 
+# Not after its key was taken away and given back, either.
+bed_test an_id_of_version_1_runs_once_whoever_had_its_key_revoked
+an_id_of_version_1_runs_once_whoever_had_its_key_revoked_body() {
+    bed_up_v1
+    id=$(v1 -n "$(witness)")
+    wait_result vm1 "$id"
+    wait_for queue_is_empty_of_requests
+    atf_check -o ignore -e ignore in_dom0 qvm-remote-dom0 revoke vm1
+    atf_check "$regress/bed" stop
+    atf_check "$regress/bed" start
+    atf_check -o ignore -e ignore sh -c \
+        '"$1" dom0 qvm-remote-dom0 authorize vm1 <"$2"' sh "$regress/bed" \
+        "$BED/vms/vm1/home/.qvm-remote/auth.key"
+    policy v1
+    again_v1 "$id" "$(witness)"
+    wait_result vm1 "$id"
+    atf_check -o match:'this token was answered before' result_of "$id.err"
+    [ "$(count_witness)" = 1 ] || atf_fail "ran $(count_witness) times"
+}
+
+# An id may be of a time that lies ahead: where the run that has it is missing,
+# no start forgets that.
+bed_test an_id_of_version_1_does_not_run_again_where_its_run_is_missing
+an_id_of_version_1_does_not_run_again_where_its_run_is_missing_body() {
+    bed_up_v1
+    bed_altered
+    atf_check "$regress/bed" stop
+    atf_check "$regress/bed" start
+    id=$(v1 -i "$(an_id -20)" -n "$(witness)")
+    wait_result vm1 "$id"
+    wait_for queue_is_empty_of_requests
+    atf_check "$regress/bed" stop
+    mv "$(find "$BED/var/log/qvm-remote" -name '*.log' | sort | tail -n 1)" away
+    for start in first second; do
+        atf_check "$regress/bed" start
+        again_v1 "$id" "$(witness); echo $start start"
+        wait_result vm1 "$id"
+        atf_check -o match:'this token may have run before' \
+            result_of "$id.err"
+        atf_check "$regress/bed" stop
+    done
+    [ "$(count_witness)" = 1 ] || atf_fail "ran $(count_witness) times"
+}
+
 # While it runs, another body under its id gets its answer.
 bed_test another_body_under_a_running_id_does_not_run
 another_body_under_a_running_id_does_not_run_body() {

@@ -33,6 +33,7 @@ static struct key keys[MEMORY_KEYS];
 static uint32_t free_list;
 static uint64_t clock_of_serving;
 static int64_t fallen; /* the floor of every key that is not remembered */
+static int64_t v1_floor;
 
 void
 memory_clear(void)
@@ -46,7 +47,7 @@ memory_clear(void)
 		links[i].next = i + 1 < MEMORY_ENTRIES ? i + 1 : NONE;
 	free_list = 0;
 	memset(keys, 0, sizeof(keys));
-	fallen = INT64_MIN;
+	fallen = v1_floor = INT64_MIN;
 }
 
 int
@@ -273,6 +274,19 @@ memory_raise_fallen(int64_t floor)
 {
 	if (fallen < floor)
 		fallen = floor;
+}
+
+int64_t
+memory_v1_floor(void)
+{
+	return (v1_floor);
+}
+
+void
+memory_raise_v1_floor(int64_t floor)
+{
+	if (v1_floor < floor)
+		v1_floor = floor;
 }
 
 const char *

@@ -60,6 +60,9 @@ void memory_raise_floor(int key, int64_t floor);
 /* The floor that a key has which is not among them.  INT64_MIN: none. */
 int64_t memory_fallen(void);
 void memory_raise_fallen(int64_t floor);
+/* The floor that tokens of version 1 have beside their key's. */
+int64_t memory_v1_floor(void);
+void memory_raise_v1_floor(int64_t floor);
 const char *memory_fingerprint(int key);
 /* The keys from the one that was served longest ago on: their count. */
 unsigned memory_keys(int order[MEMORY_KEYS]);

@@ -479,6 +479,8 @@ seen_snapshot(struct line *l)
 
 	if (field_u64(&l->fields, "fallen", &floor) == 0)
 		memory_raise_fallen((int64_t)floor);
+	if (field_u64(&l->fields, "v1_floor", &floor) == 0)
+		memory_raise_v1_floor((int64_t)floor);
 }
 
 static const struct {

@@ -144,5 +144,7 @@ snapshot_write(void)
 	record_u64(rec, "cancels", cancel_count);
 	if (memory_fallen() != INT64_MIN)
 		record_i64(rec, "fallen", memory_fallen());
+	if (memory_v1_floor() != INT64_MIN)
+		record_i64(rec, "v1_floor", memory_v1_floor());
 	journal_end_quietly();
 }

@@ -16,6 +16,7 @@
 
 #define V1_TOKEN_MAX 65 /* 64 digits and an LF; no other token is so short */
 #define V1_SPAN	     (26 * 3600) /* seconds, on both sides of the id's time */
+#define ZONE_MAX     (14 * 3600) /* seconds that dom0 may be ahead of UTC */
 
 bool
 v1_asked(uint64_t token_len)
@@ -131,7 +132,13 @@ v1_fresh(int memory, const struct token *t, char *reason, size_t size)
 	int64_t now = journal_now(), age = now - t->issued;
 
 	reason[0] = '\0';
-	if (t->expires <= memory_floor(memory)) {
+	/* The memory's entries have 32 bits for it. */
+	if (t->expires > UINT32_MAX - MEMORY_KEEP) {
+		snprintf(reason, size, "its id is after the year 2105");
+		return (RECEIPT_REJECTED);
+	}
+	if (t->expires <= memory_floor(memory) ||
+	    t->expires <= memory_v1_floor()) {
 		snprintf(reason, size, "this token may have run before");
 		return (RECEIPT_REPLAYED);
 	}
@@ -150,6 +157,12 @@ v1_fresh(int memory, const struct token *t, char *reason, size_t size)
 		return (RECEIPT_REJECTED);
 	}
 	return (RECEIPT_EXITED);
+}
+
+int64_t
+v1_expires_last(void)
+{
+	return (journal_now() + V1_SPAN + ZONE_MAX + V1_SPAN);
 }
 
 /* Its token does not cover the body; the log does. */

@@ -255,6 +255,7 @@ begin_snapshot(void)
 			 "refused for %d minutes, for they may have run",
 		    2 * CLOCK_SLACK / 60);
 		memory_know_since(config_known_since());
+		memory_raise_v1_floor(v1_expires_last());
 	}
 	snapshot_write();
 }

@@ -327,6 +327,8 @@ const struct vm_key *v1_token(const struct vm *, const struct msg_request *,
     struct token *, const char **wrong);
 enum receipt_status v1_fresh(int memory, const struct token *, char *reason,
     size_t);
+/* The latest expires of a token that can have run by now. */
+int64_t v1_expires_last(void);
 void v1_digest(struct request *);
 /* The status that version 1 has for an answer; of others, nothing changes. */
 void v1_exit(struct request *);
