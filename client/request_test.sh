@@ -378,6 +378,10 @@ assert b"queued, 3 before it" in c.stderr.readline()
 a.send("state %s running 0" % ID)
 a.send("state %s running 0" % r.id)
 assert b"running" in c.stderr.readline()
+# It was taken: what dom0 takes now does not matter to it.
+a.send("next cancel rate")
+a.send("state %s running 1" % r.id)
+assert b"running" in c.stderr.readline()
 a.finish(r)
 out, err = ends(c, 0)
 assert b"running" not in err and b"record 42" in err, err

@@ -91,7 +91,9 @@ session_message(struct wait *w, struct state *s, const char *line, size_t len)
 		return;
 	if (f.type == FRAME_STATE && strcmp(f.id, w->request->id) == 0)
 		show_state(w, s, &f);
-	if (f.type == FRAME_NEXT_CANCEL && s->word != (int)f.word) {
+	/* What dom0 has taken, that holds up no more. */
+	if (f.type == FRAME_NEXT_CANCEL && s->word != (int)f.word &&
+	    file_exists(w->home->pending, w->request->id, ".auth")) {
 		say_note("dom0 takes no request at the moment (%s)",
 		    frame_word_name(f.word));
 		s->word = (int)f.word;
