@@ -11,6 +11,7 @@
 #include "client/ping.h"
 #include "client/queue.h"
 #include "client/status.h"
+#include "client/v1.h"
 #include "client/wait.h"
 
 #define QUIETNESS (GIVEN(OPT_QUIET) | GIVEN(OPT_VERBOSE))
@@ -28,49 +29,51 @@ static const struct subcommand {
 	int min, max;	    /* words that follow */
 	const char *args;   /* as --help shows them */
 	unsigned allowed;   /* options before it */
+	bool v1;	    /* version 1 has it, or it needs no dom0 */
 	int (*run)(const struct home *, const struct args *);
 	const char *help;
 } subcommands[] = {
-    {{"key", "gen"}, NULL, NULL, 0, 0, NULL, 0, cmd_key_gen,
+    {{"key", "gen"}, NULL, NULL, 0, 0, NULL, 0, true, cmd_key_gen,
 	"make this VM's key, and show it"},
-    {{"key", "show"}, "--fingerprint", NULL, 0, 0, NULL, 0, cmd_key_show,
+    {{"key", "show"}, "--fingerprint", NULL, 0, 0, NULL, 0, true, cmd_key_show,
 	"show the key, or what names it"},
-    {{"key", "import"}, NULL, NULL, 0, 1, "[KEY]", 0, cmd_key_import,
+    {{"key", "import"}, NULL, NULL, 0, 1, "[KEY]", 0, true, cmd_key_import,
 	"take a key from standard input"},
-    {{"key", "rotate"}, "--finish", NULL, 0, 0, NULL, 0, cmd_key_rotate,
+    {{"key", "rotate"}, "--finish", NULL, 0, 0, NULL, 0, false, cmd_key_rotate,
 	"make the next key; use it from now on"},
-    {{"ping", NULL}, "-c", "N", 0, 0, NULL, GIVEN(OPT_TIMEOUT), cmd_ping,
+    {{"ping", NULL}, "-c", "N", 0, 0, NULL, GIVEN(OPT_TIMEOUT), true, cmd_ping,
 	"ask dom0 for a sign of life, N times"},
-    {{"policy", NULL}, NULL, NULL, 0, 0, NULL, GIVEN(OPT_TIMEOUT), cmd_policy,
-	"what this VM may run, in dom0's words"},
-    {{"status", NULL}, NULL, NULL, 0, 0, NULL, 0, cmd_status,
+    {{"policy", NULL}, NULL, NULL, 0, 0, NULL, GIVEN(OPT_TIMEOUT), false,
+	cmd_policy, "what this VM may run, in dom0's words"},
+    {{"status", NULL}, NULL, NULL, 0, 0, NULL, 0, true, cmd_status,
 	"key, session and queue"},
-    {{"queue", NULL}, NULL, NULL, 0, 0, NULL, 0, cmd_queue_status,
+    {{"queue", NULL}, NULL, NULL, 0, 0, NULL, 0, true, cmd_queue_status,
 	"how many wait, run and have ended"},
-    {{"queue", "status"}, NULL, NULL, 0, 0, NULL, 0, cmd_queue_status,
+    {{"queue", "status"}, NULL, NULL, 0, 0, NULL, 0, true, cmd_queue_status,
 	"the same"},
-    {{"queue", "list"}, NULL, NULL, 0, 0, NULL, 0, cmd_queue_list,
+    {{"queue", "list"}, NULL, NULL, 0, 0, NULL, 0, true, cmd_queue_list,
 	"each of them"},
-    {{"queue", "clean"}, NULL, NULL, 0, 0, NULL, 0, cmd_queue_clean,
+    {{"queue", "clean"}, NULL, NULL, 0, 0, NULL, 0, true, cmd_queue_clean,
 	"remove what belongs to nobody"},
-    {{"queue", "debug"}, NULL, NULL, 0, 0, NULL, 0, cmd_queue_debug,
+    {{"queue", "debug"}, NULL, NULL, 0, 0, NULL, 0, true, cmd_queue_debug,
 	"every file of the queue"},
-    {{"log", NULL}, "-n", "N", 0, 1, "[N]", 0, cmd_log,
+    {{"log", NULL}, "-n", "N", 0, 1, "[N]", 0, true, cmd_log,
 	"the last N lines of what was sent and got"},
-    {{"history", NULL}, "-n", "N", 0, 1, "[N]", 0, cmd_history,
+    {{"history", NULL}, "-n", "N", 0, 1, "[N]", 0, true, cmd_history,
 	"the last N requests that have ended"},
-    {{"history", "show"}, NULL, NULL, 1, 1, "ID", 0, cmd_history_show,
+    {{"history", "show"}, NULL, NULL, 1, 1, "ID", 0, true, cmd_history_show,
 	"one of them, whole"},
-    {{"history", "search"}, NULL, NULL, 1, 1, "TEXT", 0, cmd_history_search,
-	"those with TEXT in command or output"},
-    {{"history", "verify"}, NULL, NULL, 0, 0, NULL, 0, cmd_history_verify,
+    {{"history", "search"}, NULL, NULL, 1, 1, "TEXT", 0, true,
+	cmd_history_search, "those with TEXT in command or output"},
+    {{"history", "verify"}, NULL, NULL, 0, 0, NULL, 0, true, cmd_history_verify,
 	"all of them against their receipts"},
-    {{"wait", NULL}, NULL, NULL, 1, INT_MAX, "ID...", 0, cmd_wait,
+    {{"wait", NULL}, NULL, NULL, 1, INT_MAX, "ID...", 0, false, cmd_wait,
 	"wait for the end of what was detached"},
-    {{"result", NULL}, "-f", NULL, 1, 1, "ID", GIVEN(OPT_JSON), cmd_result,
-	"its output and status; -f: as it comes"},
-    {{"cancel", NULL}, NULL, NULL, 1, 1, "ID", 0, cmd_cancel, "end it in dom0"},
-    {{"agent", NULL}, "--poll", NULL, 0, 0, NULL, 0, cmd_agent,
+    {{"result", NULL}, "-f", NULL, 1, 1, "ID", GIVEN(OPT_JSON), false,
+	cmd_result, "its output and status; -f: as it comes"},
+    {{"cancel", NULL}, NULL, NULL, 1, 1, "ID", 0, false, cmd_cancel,
+	"end it in dom0"},
+    {{"agent", NULL}, "--poll", NULL, 0, 0, NULL, 0, true, cmd_agent,
 	"the VM's end of a session: dom0 starts it"},
 };
 #define END (subcommands + sizeof(subcommands) / sizeof(subcommands[0]))
@@ -155,6 +158,10 @@ run(const struct subcommand *s, const struct options *o, int words)
 
 	if (options_only(o, s->allowed | QUIETNESS, s->words[0]) == -1)
 		return (EXIT_USAGE);
+	if (v1_asked() && !s->v1)
+		return (usage_error("version 1 of the protocol has no %s%s%s",
+		    s->words[0], s->words[1] == NULL ? "" : " ",
+		    s->words[1] == NULL ? "" : s->words[1]));
 	if (take_option(s, &a, o->argc - words, o->argv + words) == -1)
 		return (usage_error("%s: not used so; if it is a command for "
 				    "dom0, put -- before it",

@@ -16,6 +16,7 @@
 #include "client/commands.h"
 #include "client/options.h"
 #include "client/run.h"
+#include "client/v1.h"
 #include "client/wait.h"
 
 static void
@@ -57,6 +58,8 @@ main(int argc, char **argv)
 		help();
 		return (flushed());
 	}
+	if (v1_check() != 0)
+		return (EXIT_USAGE);
 	if (commands_run(&o, &status))
 		return (status);
 	return (run_command(&o));

@@ -12,6 +12,7 @@
 #include "client/say.h"
 #include "client/show.h"
 #include "client/text.h"
+#include "client/v1.h"
 
 #define PING_S	  10
 #define PINGS_MAX 1000
@@ -95,9 +96,11 @@ ping_time(const struct home *h)
 {
 	struct derived_keys keys;
 	struct ping p;
-	int signals = prepare(h, &keys), result;
+	int signals, result;
 
-	if (signals == -1)
+	if (v1_asked())
+		return (v1_ping(h, TOKEN_TIMEOUT_POLICY));
+	if ((signals = prepare(h, &keys)) == -1)
 		return (-1);
 	result =
 	    ping_end(&p, ping(&p, h, &keys, TOKEN_TIMEOUT_POLICY, signals));
@@ -125,6 +128,20 @@ show_times(const struct ping *p)
 	putchar('\n');
 }
 
+/* What version 1 has always said. */
+static int
+ping_v1(const struct home *h, int32_t timeout, int32_t count)
+{
+	for (; count > 0; count--) {
+		if (v1_ping(h, timeout) < 0)
+			return (1);
+		puts("qvm-remote-dom0 is responding.");
+		if (show_end() == -1)
+			return (1);
+	}
+	return (0);
+}
+
 int
 cmd_ping(const struct home *h, const struct args *a)
 {
@@ -135,6 +152,8 @@ cmd_ping(const struct home *h, const struct args *a)
 
 	if (a->flag && text_seconds(a->value, 1, PINGS_MAX, &count) == -1)
 		return (usage_error("-c: 1 to %d times", PINGS_MAX));
+	if (v1_asked())
+		return (ping_v1(h, a->options->timeout, count));
 	if ((signals = prepare(h, &keys)) == -1)
 		return (1);
 	for (i = 0; i < count && result == 0 && !interrupted(); i++) {

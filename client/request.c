@@ -60,6 +60,20 @@ make_token(struct request *r, int64_t issued)
 	return (0);
 }
 
+/* Version 1 signs the id alone. */
+static void
+make_v1_token(struct request *r)
+{
+	uint8_t mac[SHA256_LEN];
+	struct hmac hmac = r->keys.v1;
+
+	hmac_update(&hmac, r->id, strlen(r->id));
+	hmac_final(&hmac, mac);
+	explicit_bzero(&hmac, sizeof(hmac));
+	hex_print(r->token, mac, sizeof(mac));
+	r->token_len = SHA256_HEX;
+}
+
 /* As the body: from here on the request exists. */
 static int
 write_token(const struct home *h, const struct request *r)
@@ -74,9 +88,9 @@ write_token(const struct home *h, const struct request *r)
 }
 
 /*
- * The body is written into clients/ and linked into pending/: there it is
- * whole from its first moment, here its lock says that this client lives, and
- * its text is kept for history/ when dom0 and the agent are done with it.
+ * The body is written into clients/, and linked into pending/ later: there it
+ * is whole from its first moment, here its lock says that this client lives,
+ * and its text is kept for history/ when dom0 and the agent are done with it.
  */
 static int
 write_body(const struct home *h, struct request *r)
@@ -85,9 +99,14 @@ write_body(const struct home *h, struct request *r)
 	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (r->lock == -1)
 		return (-1);
-	if (flock(r->lock, LOCK_EX) == -1 ||
-	    write_all(r->lock, r->body, r->body_len) == -1)
+	if (flock(r->lock, LOCK_EX) == -1)
 		return (-1);
+	return (write_all(r->lock, r->body, r->body_len));
+}
+
+static int
+link_body(const struct home *h, const struct request *r)
+{
 	return (linkat(h->clients, r->id, h->pending, r->id, 0));
 }
 
@@ -98,6 +117,20 @@ write_input(const struct home *h, const struct request *r)
 		return (0);
 	return (
 	    file_write(h->pending, r->id, ".in", r->input, r->input_len, NULL));
+}
+
+/* What is looked for comes last: the token; version 1 looks for the body. */
+static int
+publish(const struct home *h, const struct request *r)
+{
+	if (!r->v1)
+		return (link_body(h, r) == 0 && write_input(h, r) == 0
+			? write_token(h, r)
+			: -1);
+	if (file_write(h->pending, r->id, ".auth", r->token, r->token_len,
+		NULL) == -1)
+		return (-1);
+	return (link_body(h, r));
 }
 
 static int
@@ -138,6 +171,10 @@ request_make(struct request *r)
 	}
 	r->expires = now + r->patience;
 	r->expires_ms = now_ms() + (int64_t)r->patience * 1000;
+	if (r->v1) {
+		make_v1_token(r);
+		return (0);
+	}
 	if (make_token(r, now) == 0)
 		return (0);
 	say_errno("cannot sign the request");
@@ -154,8 +191,8 @@ request_submit(const struct home *h, struct request *r)
 	int saved;
 
 	r->lock = -1;
-	if (write_body(h, r) == 0 && write_input(h, r) == 0 &&
-	    audit_submit(h, r) == 0 && write_token(h, r) == 0)
+	if (write_body(h, r) == 0 && audit_submit(h, r) == 0 &&
+	    publish(h, r) == 0)
 		return (0);
 	saved = errno;
 	/* What was there before we came is another client's. */

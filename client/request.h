@@ -22,6 +22,7 @@ struct request {
 	size_t input_len;  /*   0 for none */
 	const char *note;  /* "" for none */
 	bool queue;	   /* detached: one after another */
+	bool v1; /* version 1: kind, input, note, queue are not said */
 	struct derived_keys keys;
 	/* what request_make and request_load find */
 	char id[ID_MAX + 1];

@@ -11,6 +11,7 @@
 #include "client/run.h"
 #include "client/say.h"
 #include "client/socket.h"
+#include "client/v1.h"
 
 #define PATIENCE_S 30 /* beyond the time-out, to be taken and answered */
 
@@ -117,6 +118,8 @@ run_command(const struct options *o)
 
 	if (conflicts(o) != 0)
 		return (EXIT_USAGE);
+	if (v1_asked())
+		return (v1_run(o));
 	attend_begin(&w, &home, &r, json || check);
 	w.report.fd = o->status_fd;
 	if (fill(&r, o, &body, &input) == 0 && home_open(&home) == 0)

@@ -13,6 +13,7 @@
 #include "client/show.h"
 #include "client/socket.h"
 #include "client/status.h"
+#include "client/v1.h"
 #include "wire/receipt.h"
 
 static void
@@ -79,7 +80,7 @@ cmd_status(const struct home *h, const struct args *a)
 	show_key(h, KEY_FILE, "key");
 	if (key_exists(h, KEY_FILE_NEXT))
 		show_key(h, KEY_FILE_NEXT, "next key");
-	if (show_session(h))
+	if (v1_asked() || show_session(h))
 		ms = ping_time(h);
 	if (ms >= 0)
 		printf("%-13s answers, in %.1f ms\n", "dom0", ms);
