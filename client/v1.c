@@ -59,8 +59,9 @@ v1_check(void)
 static void
 say_strange(const char *id, const char *suffix)
 {
-	say_error("%s%s is not what a dom0 of version 1 writes: a link, no "
-		  "file, too long or no number; the outcome is not known",
+	say_error("results/%s%s is not what a dom0 of version 1 writes: a "
+		  "link, no file, too long or no number; the outcome is not "
+		  "known, so look in dom0 before it is run again",
 	    id, suffix);
 }
 
