@@ -287,7 +287,7 @@ dispatch(void)
 	struct event *ev;
 	uint32_t revents;
 
-	for (batch_next = 0; batch_next < batch_len;) {
+	for (batch_next = 0; batch_next < batch_len && !stopping;) {
 		ev = batch[batch_next].data.ptr;
 		revents = batch[batch_next].events;
 		batch_next++;

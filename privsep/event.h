@@ -48,7 +48,10 @@ void event_signal(int signo, void (*fn)(int signo));
 /* In a child, before exec: every signal unblocked and at its default. */
 void event_child_signals(void);
 
-/* Runs until event_stop(); after() is called once a turn, where not NULL. */
+/*
+ * Runs until event_stop(), after which no event is handled any more; after() is
+ * called once a turn, the last one too, where not NULL.
+ */
 void event_loop(void (*after)(void));
 void event_stop(void);
 

@@ -169,6 +169,26 @@ BODY_CASE(what_is_no_longer_wanted_is_not_told)
 }
 
 static void
+stop_the_loop(struct event *ev, uint32_t revents)
+{
+	(void)ev;
+	(void)revents;
+	calls++;
+	event_stop();
+}
+
+BODY_CASE(after_a_stop_no_event_of_its_turn_is_told)
+{
+	int i;
+
+	begin();
+	for (i = 0; i < 2; i++)
+		event_add(&evs[i], readable(), EPOLLIN, stop_the_loop, NULL);
+	event_loop(NULL);
+	ATF_REQUIRE_EQ(1, calls);
+}
+
+static void
 note(struct timer *t)
 {
 	size_t n = strlen(order);
@@ -381,6 +401,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, an_event_added_again_does_not_get_the_old_ones_turn);
 	ATF_TP_ADD_TC(tp, an_event_may_remove_itself_and_twice);
 	ATF_TP_ADD_TC(tp, what_is_no_longer_wanted_is_not_told);
+	ATF_TP_ADD_TC(tp, after_a_stop_no_event_of_its_turn_is_told);
 	ATF_TP_ADD_TC(tp, timers_come_in_order_each_once);
 	ATF_TP_ADD_TC(tp, a_timer_started_again_has_moved);
 	ATF_TP_ADD_TC(tp, a_stopped_timer_does_not_come);

@@ -34,7 +34,7 @@ struct channel parent, executor;
 bool stopping, once, dry_run;
 
 static struct timer deadline;
-static bool begun, begun_sent, pong_due, stop_recorded, stopped_sent;
+static bool begun, begun_sent, pong_due, stop_recorded, stopped_sent, closed;
 static int folder_fd = -1;
 static int64_t stop_until_ms;
 
@@ -57,18 +57,22 @@ parent_dispatch(struct channel *ch, struct imsg *m)
 	config_dispatch(m);
 }
 
-/* An orderly end has been through STOPPED; anything else is not one. */
+/*
+ * An orderly end has been through STOPPED; anything else is not one.  Then the
+ * executor may go before the parent does.
+ */
 static void
 peer_closed(struct channel *ch, const char *why)
 {
-	if (ch == &parent && stopped_sent) {
-		journal_close();
-		copy_event(NULL, "stop", "");
-		copy_flush();
-		event_stop();
+	if (!stopped_sent)
+		fatalx("%s: %s", ch->name, why != NULL ? why : "is gone");
+	if (ch != &parent)
 		return;
-	}
-	fatalx("%s: %s", ch->name, why != NULL ? why : "is gone");
+	journal_close();
+	copy_event(NULL, "stop", "");
+	copy_flush();
+	closed = true;
+	event_stop();
 }
 
 /*
@@ -185,7 +189,7 @@ after_turn(void)
 	bool committed;
 	struct vm *vm;
 
-	if (!begun)
+	if (!begun || closed)
 		return;
 	do {
 		now_ms = now_boottime_ms();
