@@ -197,8 +197,6 @@ send_vm(const struct vm *vm)
 {
 	const struct share *share = share_of(vm->name);
 	struct msg_status_vm s = {.served = vm->served,
-	    .auth_v1 = vm->served && vm->policy->auth_v1,
-	    .mode = vm->served ? (uint32_t)vm->policy->mode : 0,
 	    .last_us = vm->last_us,
 	    .log_day = share->day_bytes,
 	    .log_day_limit = vm->policy != NULL ? vm->policy->log_limit : 1,
@@ -213,7 +211,9 @@ send_vm(const struct vm *vm)
 		memcpy(s.program, vm->session.program,
 		    sizeof(vm->session.program));
 	}
-	if (vm->served) {
+	if (vm->served && vm->policy != NULL) {
+		s.auth_v1 = vm->policy->auth_v1;
+		s.mode = (uint32_t)vm->policy->mode;
 		add_keys(vm, &s);
 	} else
 		snprintf(s.why, sizeof(s.why), "%s", config_why(vm));

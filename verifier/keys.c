@@ -22,7 +22,8 @@ static struct locked {
 	struct vm_key keys[VM_KEYS];
 	struct derived_keys coming[KEYS_COMING];
 } * locked;
-_Static_assert(VM_TABLE <= MEMORY_PLACES, "each VM has a number");
+_Static_assert(sizeof(vms) / sizeof(vms[0]) <= MEMORY_PLACES,
+    "each VM has a number");
 #define LOCKED_SIZE (VM_TABLE * sizeof(*locked))
 
 void
