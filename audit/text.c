@@ -96,45 +96,54 @@ base64_encode(char out[4], const uint8_t *in, size_t len)
 	out[3] = len > 2 ? base64[bits & 0x3f] : '=';
 }
 
-/* What a digit stands for, or -1.  Logs have millions of them. */
-static int
-base64_value(char c)
+/* What each digit stands for; 64 for what is none.  Logs have millions. */
+static const uint8_t *
+base64_values(void)
 {
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
+	static uint8_t values[256];
+	uint8_t i;
+
+	if (values[0] == 0) {
+		memset(values, 64, sizeof(values));
+		for (i = 0; i < 64; i++)
+			values[(uint8_t)base64[i]] = i;
+	}
+	return values;
+}
+
+/* A group with padding: exactly as the writer makes it. */
+static size_t
+decode_last(uint8_t out[3], const char in[4], const uint8_t *values)
+{
+	size_t len = in[2] == '=' ? 1 : 2;
+	uint32_t bits;
+	char again[4];
+
+	bits = (uint32_t)values[(uint8_t)in[0]] << 18 |
+	    (uint32_t)values[(uint8_t)in[1]] << 12;
+	if (len == 2)
+		bits |= (uint32_t)values[(uint8_t)in[2]] << 6;
+	out[0] = (uint8_t)(bits >> 16);
+	out[1] = (uint8_t)(bits >> 8);
+	base64_encode(again, out, len);
+	return memcmp(again, in, sizeof(again)) == 0 ? len : 0;
 }
 
 size_t
 base64_decode(uint8_t out[3], const char in[4])
 {
-	char again[4];
-	uint32_t bits = 0;
-	size_t i, len;
-	int value;
+	const uint8_t *values = base64_values();
+	uint32_t a = values[(uint8_t)in[0]], b = values[(uint8_t)in[1]],
+		 c = values[(uint8_t)in[2]], d = values[(uint8_t)in[3]];
 
-	len = in[3] != '=' ? 3 : in[2] != '=' ? 2 : 1;
-	for (i = 0; i < 4; i++) {
-		bits <<= 6;
-		if (i > len)
-			continue;
-		value = base64_value(in[i]);
-		if (value == -1)
-			return 0;
-		bits |= (uint32_t)value;
-	}
-	out[0] = (uint8_t)(bits >> 16);
-	out[1] = (uint8_t)(bits >> 8);
-	out[2] = (uint8_t)bits;
-	if (len == 3)
-		return len;
-	/* Padding elsewhere, or bits that no byte has. */
-	base64_encode(again, out, len);
-	return memcmp(again, in, sizeof(again)) == 0 ? len : 0;
+	if (in[3] == '=')
+		return decode_last(out, in, values);
+	if (((a | b | c | d) & 64) != 0)
+		return 0;
+	out[0] = (uint8_t)(a << 2 | b >> 4);
+	out[1] = (uint8_t)(b << 4 | c >> 2);
+	out[2] = (uint8_t)(c << 6 | d);
+	return 3;
 }
 
 #define DAY_US (86400ll * 1000000)
