@@ -82,18 +82,25 @@ set_reason(struct msg_served *s, const char *why)
 }
 
 static void
-not_served(const char *vm, const char *why)
+note_unserved(const char *vm, const char *why)
 {
 	struct msg_served *s;
 
 	log_warn("VM %s is not served: %s", vm, why);
-	parent_missed();
 	if (config.unserved_count == VMS_MAX)
 		return;
 	s = &config.unserved[config.unserved_count++];
 	memset(s, 0, sizeof(*s));
 	memcpy(s->vm, vm, strlen(vm));
 	set_reason(s, why);
+}
+
+/* Who was to be. */
+static void
+not_served(const char *vm, const char *why)
+{
+	parent_missed();
+	note_unserved(vm, why);
 }
 
 bool
@@ -206,7 +213,7 @@ note_policy(const char *file, size_t len)
 	vm[len] = '\0';
 	if (vm_path(path, vm, KEY_SUFFIX) == 0 && access(path, F_OK) == -1 &&
 	    errno == ENOENT)
-		not_served(vm, "it has no key");
+		note_unserved(vm, "it has no key");
 }
 
 static void

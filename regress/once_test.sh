@@ -77,6 +77,18 @@ case \$1 in --version) echo protocol 2;; *) echo ready 2 liar/1 poll; %s; sleep 
         "$BED/usr/bin/qvm-remote" || atf_fail "mount"
 }
 
+bed_test once_does_not_wait_for_a_vm_that_was_revoked
+once_does_not_wait_for_a_vm_that_was_revoked_body() {
+    bed_up 2
+    atf_check "$regress/bed" stop
+    atf_check -o ignore in_dom0 qvm-remote-dom0 revoke vm2
+    id=$(forge vm1 --body true)
+    atf_check -e ignore once
+    wait_result vm1 "$id"
+    echo 'QVM_REMOTE_VMS="vm1 vm2"' >>"$BED/etc/qubes/remote.conf"
+    atf_check -s exit:1 -e ignore once
+}
+
 bed_test once_names_a_vm_that_was_not_served_to_the_end
 once_names_a_vm_that_was_not_served_to_the_end_body() {
     bed_up 2
