@@ -205,7 +205,8 @@ class Streams(Run):
 class Ping(Run):
     def make(self):
         return Request(self.vm, "ping", "", ends=[
-            ("checked", rb"qvm-remote \S+ in dom0\. [^\n]+\n", b"")])
+            ("checked", rb"qvm-remote \S+ in dom0\. [^\n]+\n"
+             rb"([a-z-]+ = [^\n]+\n)+", b"")])
 
 
 class Check(Run):
