@@ -49,6 +49,8 @@ void fail_errno(const char *, ...)
 /* `qvm-remote-dom0: …` and where help is, and exit status 2. */
 void usage_error(const char *, ...)
     __attribute__((noreturn, format(printf, 1, 2)));
+/* What getopt_long, with opterr 0, has found wrong. */
+void option_error(char *const *argv) __attribute__((noreturn));
 void warn(const char *, ...) __attribute__((format(printf, 1, 2)));
 /* Bytes as they may be shown: \t, \n, \r, \\ or \xHH where needed.  Cuts. */
 void escape(char *out, size_t size, const void *, size_t len);

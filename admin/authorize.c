@@ -125,7 +125,7 @@ vm_argument(int argc, char **argv, int most, const char **second)
 	const char *vm;
 
 	if (getopt_long(argc, argv, "", none, NULL) != -1)
-		exit(EXIT_USAGE);
+		option_error(argv);
 	vm = vm_word(argv[0], argc - optind, argv + optind, most);
 	if (second != NULL)
 		*second = optind + 1 < argc ? argv[optind + 1] : NULL;
@@ -142,7 +142,7 @@ vm_option(int argc, char **argv, const char *option, bool *given)
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c != 'o')
-			exit(EXIT_USAGE);
+			option_error(argv);
 		*given = true;
 	}
 	return vm_word(argv[0], argc - optind, argv + optind, 1);

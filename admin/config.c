@@ -274,7 +274,7 @@ command_config(int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c != 'j')
-			exit(EXIT_USAGE);
+			option_error(argv);
 		print = print_setting_json;
 	}
 	if (optind < argc)

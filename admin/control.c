@@ -184,7 +184,8 @@ command_clock(int argc, char **argv)
 	int fd;
 
 	if (argc != 2 || strcmp(argv[1], "accept") != 0)
-		usage_error("clock: clock accept");
+		usage_error(
+		    "clock: the one thing to do with it is `clock accept`");
 	fd = control_connect();
 	if (fd == -1)
 		return control_absent();

@@ -1,6 +1,8 @@
 #ifndef ADMIN_CONTROL_H
 #define ADMIN_CONTROL_H
 
+#include <stdbool.h>
+
 #include "imsg/imsg.h"
 
 /* The control socket's other end.  What is said here is fatal on failure. */
@@ -18,7 +20,7 @@ void control_payload(struct imsg *, void *out, size_t size);
 /* Unix microseconds, in local time. */
 void control_print_time(int64_t us);
 
-/* status.c: what `status` shows, in words. */
-void status_show(void);
+/* status.c: what `status` shows. */
+void status_show(bool as_json);
 
 #endif

@@ -78,7 +78,7 @@ command_enable(int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c != 'y')
-			exit(EXIT_USAGE);
+			option_error(argv);
 		known = true;
 	}
 	if (optind < argc)
@@ -100,7 +100,7 @@ command_disable(int argc, char **argv)
 	pid_t pid;
 
 	if (getopt_long(argc, argv, "", none, NULL) != -1)
-		exit(EXIT_USAGE);
+		option_error(argv);
 	if (optind < argc)
 		usage_error("disable: too many words");
 	systemctl("disable");

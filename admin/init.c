@@ -282,7 +282,7 @@ parse_init(int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c != 'k')
-			exit(EXIT_USAGE);
+			option_error(argv);
 		key_file = optarg;
 	}
 	if (optind < argc)

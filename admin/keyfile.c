@@ -1,12 +1,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <mntent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "admin/admin.h"
+#include "policy/enforce.h"
 #include "wire/id.h"
 
 #define KEYFILES_MAX 4096
@@ -129,6 +132,33 @@ keyfiles_free(struct keyfile *list, size_t count)
 	free(list);
 }
 
+/* Whether cgroup2 has the controller here: the daemon's part has it then. */
+static bool
+dom0_controls(const char *controller)
+{
+	char path[PATH_MAX] = "", word[64];
+	struct mntent *m;
+	bool found = false;
+	FILE *f;
+
+	f = setmntent("/proc/self/mounts", "re");
+	if (f == NULL)
+		fail_errno("/proc/self/mounts");
+	while (path[0] == '\0' && (m = getmntent(f)) != NULL) {
+		if (strcmp(m->mnt_type, "cgroup2") == 0)
+			(void)snprintf(path, sizeof(path),
+			    "%s/cgroup.controllers", m->mnt_dir);
+	}
+	(void)endmntent(f);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return false;
+	while (!found && fscanf(f, "%63s", word) == 1)
+		found = strcmp(word, controller) == 0;
+	(void)fclose(f);
+	return found;
+}
+
 int
 policy_read(int dir, const char *vm, const struct policy_env *env,
     struct policy *p, char *err, size_t errsize)
@@ -151,7 +181,8 @@ policy_read(int dir, const char *vm, const struct policy_env *env,
 		snprintf(err, errsize, "%s: more than 64 KiB", name);
 		return -1;
 	}
-	return policy_load(name, text, (size_t)n, env, p, err, errsize) == -1
-	    ? -1
-	    : 1;
+	if (policy_load(name, text, (size_t)n, env, p, err, errsize) == -1 ||
+	    policy_enforceable(name, p, dom0_controls, err, errsize) == -1)
+		return -1;
+	return 1;
 }

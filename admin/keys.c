@@ -20,7 +20,9 @@ print_row(const struct row *r)
 {
 	printf("%-16s  %-16s  %-36s  ", r->vm,
 	    r->fingerprint != NULL ? r->fingerprint : "-",
-	    r->uuid != NULL ? r->uuid : "name only");
+	    r->uuid != NULL		    ? r->uuid
+		: r->policy_problem != NULL ? "-"
+					    : "name only");
 	if (r->next)
 		printf("next key; ");
 	if (r->key_problem != NULL)
@@ -103,7 +105,7 @@ command_keys(int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c != 'j')
-			exit(EXIT_USAGE);
+			option_error(argv);
 		json = true;
 	}
 	if (optind < argc)

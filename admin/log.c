@@ -295,23 +295,39 @@ print_reason(const char *line, size_t len)
 	printf(" (%s)", escaped);
 }
 
+/* What it is for, in the VM's words. */
+static void
+claim_text(const char *line, size_t len, char *out, size_t size)
+{
+	char note[NOTE_MAX + 1], escaped[4 * NOTE_MAX + 1];
+	ssize_t n;
+
+	out[0] = '\0';
+	n = line_str(line, len, "note", note, sizeof(note));
+	if (n <= 0 || n > NOTE_MAX)
+		return;
+	escape(escaped, sizeof(escaped), note, (size_t)n);
+	snprintf(out, size, " (the VM claims: %s)", escaped);
+}
+
 static void
 print_request(const struct request *r, bool running)
 {
-	char asked[4 * COMMAND_SHOW + 64];
+	char asked[4 * COMMAND_SHOW + 64], claim[4 * NOTE_MAX + 64];
 	const char *line;
 
 	line = line_at(&r->asked);
 	print_time(line, r->asked.len);
 	asked_text(line, r->asked.len, asked, sizeof(asked));
+	claim_text(line, r->asked.len, claim, sizeof(claim));
 	if (r->result.len == 0) {
-		printf("  %-11s  %7s  %s\n", running ? "running" : "unknown",
-		    "-", asked);
+		printf("  %-11s  %7s  %s%s\n", running ? "running" : "unknown",
+		    "-", asked, claim);
 		return;
 	}
 	line = line_at(&r->result);
 	print_result(line, r->result.len);
-	fputs(asked, stdout);
+	printf("%s%s", asked, claim);
 	print_reason(line, r->result.len);
 	putchar('\n');
 }
@@ -404,7 +420,8 @@ parse_options(int argc, char **argv, struct options *o)
 			break;
 		case OPT_ID:
 			o->id = optarg;
-			if (!id_valid(optarg, strlen(optarg)))
+			if (!id_valid(optarg, strlen(optarg)) &&
+			    !id_valid_v1_ping(optarg, strlen(optarg)))
 				usage_error("log: --id: %s is no request's id",
 				    optarg);
 			break;
@@ -412,7 +429,7 @@ parse_options(int argc, char **argv, struct options *o)
 			o->json = true;
 			break;
 		default:
-			exit(EXIT_USAGE);
+			option_error(argv);
 		}
 	}
 }
@@ -426,7 +443,7 @@ parse_verify(int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c != 'k')
-			exit(EXIT_USAGE);
+			option_error(argv);
 		seals_add(optarg);
 	}
 	if (optind < argc)

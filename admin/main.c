@@ -38,7 +38,7 @@ static const struct command {
     {"queue clean", command_queue_clean, "[--json] [VM]", "refuses what waits"},
     {"queue recover", command_queue_recover, "[--json] [VM]",
 	"says why nothing is to do after a crash"},
-    {"queue debug", command_queue_debug, "[VM]",
+    {"queue debug", command_queue_debug, "[--json] [VM]",
 	"shows the queue and the daemon's status"},
     {"clock", command_clock, "accept",
 	"takes dom0's present time as right, after it was wrong"},
@@ -54,7 +54,7 @@ static const struct command {
 	"stops the daemon, and starts it at no boot"},
     {"policy check", command_policy_check, "[--json] [VM]",
 	"says what is wrong with policies, and what is risky"},
-    {"policy explain", command_policy_explain, "VM COMMAND...",
+    {"policy explain", command_policy_explain, "[--json] VM COMMAND...",
 	"says whether VM may run it, by which line, as whom"},
     {"policy replay", command_policy_replay,
 	"VM --with FILE [--since TIME] [--json]",
@@ -150,6 +150,19 @@ command_help(const char *name)
 	exit(0);
 }
 
+/* It is the first of two words. */
+static bool
+begins_commands(const char *word)
+{
+	const struct command *c;
+
+	for (c = commands; c < commands + COMMANDS; c++) {
+		if (first_word_is(c, word))
+			return true;
+	}
+	return false;
+}
+
 /* The command that words name, and how many words do. */
 static const struct command *
 command_of(char **words, int *count)
@@ -160,6 +173,8 @@ command_of(char **words, int *count)
 	if (c == NULL) {
 		if (given > 1 && asks_for_help(words[1]))
 			command_help(words[0]);
+		if (given == 1 && begins_commands(words[0]))
+			usage_error("%s: which of its commands?", words[0]);
 		usage_error("unknown command %s%s%s", words[0],
 		    given > 1 ? " " : "", given > 1 ? words[1] : "");
 	}
@@ -229,6 +244,7 @@ parse_options(int argc, char **argv, struct given *g)
 	static char once[] = "--once", dry_run[] = "--dry-run";
 	int c;
 
+	opterr = 0;
 	while ((c = getopt_long(argc, argv, "+hv", options, NULL)) != -1) {
 		switch (c) {
 		case 'h':
@@ -258,8 +274,7 @@ parse_options(int argc, char **argv, struct given *g)
 			set_root(g, optarg);
 			break;
 		default:
-			/* getopt_long has said what is wrong. */
-			exit(EXIT_USAGE);
+			option_error(argv);
 		}
 	}
 }

@@ -97,8 +97,8 @@ take_warning(void *arg, const char *text)
 	finding("warning", text);
 }
 
-static void __attribute__((format(printf, 3, 4)))
-user_finding(const struct policy *p, const char *severity, const char *fmt, ...)
+static void __attribute__((format(printf, 2, 3)))
+user_finding(const struct policy *p, const char *fmt, ...)
 {
 	char what[256], text[512];
 	va_list ap;
@@ -108,7 +108,7 @@ user_finding(const struct policy *p, const char *severity, const char *fmt, ...)
 	va_end(ap);
 	snprintf(text, sizeof(text), "%s.conf:%u: user `%s` %s", check.vm,
 	    p->key_line[POLICY_KEY_USER], p->user, what);
-	finding(severity, text);
+	finding("warning", text);
 }
 
 static bool
@@ -138,21 +138,16 @@ check_user(const struct policy *p, const struct checked *all, size_t count)
 	if (p->user[0] == '\0' || strcmp(p->user, "root") == 0)
 		return;
 	pw = getpwnam(p->user);
-	if (pw == NULL) {
-		user_finding(p, "error",
-		    "is not there: make it, or name one "
-		    "that is");
+	if (pw == NULL) /* policy_read has found it */
 		return;
-	}
 	if (pw->pw_uid == 0)
-		user_finding(p, "warning", "is root by another name");
+		user_finding(p, "is root by another name");
 	else if (in_group_qubes(pw))
-		user_finding(p, "warning",
-		    "is in group qubes: as good as root");
+		user_finding(p, "is in group qubes: as good as root");
 	for (i = 0; i < count; i++) {
 		if (strcmp(all[i].vm, check.vm) != 0 &&
 		    strcmp(all[i].user, p->user) == 0)
-			user_finding(p, "warning",
+			user_finding(p,
 			    "is also that of %s: each VM's commands can "
 			    "change what the other's do",
 			    all[i].vm);
@@ -264,7 +259,7 @@ parse_check(int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c != 'j')
-			exit(EXIT_USAGE);
+			option_error(argv);
 		check.json = true;
 	}
 	if (argc - optind > 1)
@@ -346,8 +341,9 @@ print_words(const struct policy_decision *d, const char *word)
 
 /* The policy's limits, each with the line that has set it. */
 static void
-print_limits(const char *vm, const struct policy *p)
+print_limits(const char *vm, const struct policy *p, bool json)
 {
+	const char *comma = "";
 	static char text[POLICY_DESCRIBE_MAX];
 	static struct policy shown;
 	enum policy_key key;
@@ -368,6 +364,14 @@ print_limits(const char *vm, const struct policy *p)
 		}
 		if (key == POLICY_KEY_HIDE)
 			continue;
+		if (json) {
+			printf("%s{\"limit\":", comma);
+			print_json(line);
+			printf(",\"line\":%u}",
+			    key < POLICY_KEYS ? p->key_line[key] : 0);
+			comma = ",";
+			continue;
+		}
 		printf("%-24s  ", line);
 		if (key < POLICY_KEYS && p->key_line[key] != 0)
 			printf("%s/%s.conf:%u\n", folder, vm, p->key_line[key]);
@@ -389,48 +393,93 @@ note_absent(const char *body, size_t len)
 		printf("note: dom0 has no command `%s`\n", words);
 }
 
+struct explained {
+	struct policy_decision with, without; /* input */
+	char words[POLICY_COMMAND_MAX + 1];   /* those of without */
+};
+
+static void
+explain_words(const char *vm, const struct policy *p, const char *body,
+    const struct explained *e)
+{
+	print_verdict(vm, "", &e->without);
+	if (e->with.run != e->without.run)
+		print_verdict(vm, "with input: ", &e->with);
+	if (!e->without.run) {
+		if (p->mode == POLICY_ALLOW)
+			note_absent(body, strlen(body));
+		return;
+	}
+	if (e->without.argc > 0)
+		print_words(&e->without, e->words);
+	else
+		printf("executes: bash\n");
+	printf("as: %s\n", p->user[0] == '\0' ? "root" : p->user);
+	print_limits(vm, p, false);
+}
+
+static void
+explain_json(const char *vm, const struct policy *p, const struct explained *e)
+{
+	const struct policy_decision *d = &e->without;
+	const char *word = e->words;
+	int i;
+
+	printf("{\"vm\":\"%s\",\"run\":%s,\"run_with_input\":%s,\"line\":%u,"
+	       "\"reason\":",
+	    vm, d->run ? "true" : "false", e->with.run ? "true" : "false",
+	    d->line);
+	print_json(d->reason);
+	printf(",\"executes\":[");
+	if (d->run)
+		print_json(d->argc > 0 ? d->path : "bash");
+	for (i = 1; d->run && i < d->argc; i++) {
+		word += strlen(word) + 1;
+		putchar(',');
+		print_json(word);
+	}
+	printf("],\"user\":\"%s\",\"limits\":[",
+	    p->user[0] == '\0' ? "root" : p->user);
+	print_limits(vm, p, true);
+	printf("]}\n");
+}
+
 static bool
-explain(const char *vm, struct policy *p, const char *body)
+explain(const char *vm, struct policy *p, const char *body, bool json)
 {
 	static const struct policy_env env = {.find = policy_find};
-	static struct policy_decision without, with;
-	static char words[POLICY_COMMAND_MAX + 1], again[sizeof(words)];
+	static char again[POLICY_COMMAND_MAX + 1];
+	static struct explained e;
 	size_t len = strlen(body);
 
 	/* What is kept from the VM is not from who wrote it. */
 	p->hide = false;
-	policy_decide(p, &env, body, len, true, again, sizeof(again), &with);
-	policy_decide(p, &env, body, len, false, words, sizeof(words),
-	    &without);
-	print_verdict(vm, "", &without);
-	if (with.run != without.run)
-		print_verdict(vm, "with input: ", &with);
-	if (!without.run) {
-		if (p->mode == POLICY_ALLOW)
-			note_absent(body, len);
-		return false;
-	}
-	if (without.argc > 0)
-		print_words(&without, words);
+	policy_decide(p, &env, body, len, true, again, sizeof(again), &e.with);
+	policy_decide(p, &env, body, len, false, e.words, sizeof(e.words),
+	    &e.without);
+	if (json)
+		explain_json(vm, p, &e);
 	else
-		printf("executes: bash\n");
-	printf("as: %s\n", p->user[0] == '\0' ? "root" : p->user);
-	print_limits(vm, p);
-	return true;
+		explain_words(vm, p, body, &e);
+	return e.without.run;
 }
 
 int
 command_policy_explain(int argc, char **argv)
 {
-	static const struct option none[] = {{NULL, 0, NULL, 0}};
+	static const struct option options[] = {
+	    {"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
 	static struct policy p;
 	char name[KEYFILE_NAME_MAX], *body;
+	bool run, json = false;
 	const char *vm;
-	bool run;
-	int dir;
+	int c, dir;
 
-	if (getopt_long(argc, argv, "+", none, NULL) != -1)
-		exit(EXIT_USAGE);
+	while ((c = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+		if (c != 'j')
+			option_error(argv);
+		json = true;
+	}
 	if (argc - optind < 2)
 		usage_error("policy explain: which VM, and which command?");
 	vm = argv[optind];
@@ -444,7 +493,7 @@ command_policy_explain(int argc, char **argv)
 	if (faccessat(dir, name, F_OK, 0) == -1)
 		warn("%s has no key: it is not served", vm);
 	body = join(argc - optind - 1, argv + optind + 1);
-	run = explain(vm, &p, body);
+	run = explain(vm, &p, body, json);
 	free(body);
 	finish_output();
 	return run ? 0 : EXIT_DENIED;

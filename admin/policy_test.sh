@@ -93,7 +93,7 @@ a_user_must_be_there_body() {
 mode = shell
 user = no-such-user
 END
-    atf_check -s exit:1 -o match:'work.conf:2: error: user .no-such-user. is' \
+    atf_check -s exit:1 -o match:'work.conf:2: error: user .no-such-user.: there is none' \
         dom0 policy check
     echo 'mode = shell' | make_policy home
     atf_check -o match:'^home: mode shell' dom0 policy check home
@@ -172,6 +172,27 @@ for line in open("out"):
     atf_check -s exit:1 env LC_ALL=C grep -v '^[ -~]*$' out
 }
 
+root_test a_limit_that_cannot_be_held_is_an_error
+a_limit_that_cannot_be_held_is_an_error_body() {
+    make_policy work <<END
+mode = shell
+memory = 64M
+END
+    mount=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+    if grep -qw memory "$mount/cgroup.controllers"; then
+        atf_check -o match:'work: mode shell' dom0 policy check
+        return
+    fi
+    echo "$KEY" >"$keys/work.key"
+    chmod 600 "$keys/work.key"
+    atf_check -s exit:1 \
+        -o match:'work.conf:2: error: memory: cannot be limited here' \
+        dom0 policy check
+    atf_check -s exit:1 -e match:'work.conf:2: memory: cannot be limited' \
+        dom0 policy explain work id
+    atf_check -o match:'^work .*  -  .*policy: work.conf:2: memory' dom0 keys
+}
+
 root_test explain_says_by_which_line_as_whom_and_with_what_limits
 explain_says_by_which_line_as_whom_and_with_what_limits_body() {
     make_policy work <<END
@@ -182,7 +203,7 @@ allow-input = cat
 
 timeout = 20
 user = nobody
-memory = 64M
+nice = 3
 rate = 10/m
 END
     echo "$KEY" >"$keys/work.key"
@@ -197,10 +218,19 @@ output-limit = 10M        default
 input-limit = 1M          default
 record-input = whole      default
 jobs = 4                  default
-memory = 64M              $keys/work.conf:8
+nice = 3                  $keys/work.conf:8
 rate = 10/m               $keys/work.conf:9
 log-limit = 256M          default
 log-total = 4G            default
+END
+    dom0 policy explain --json work ls -l "'x y'" >out || atf_fail json
+    atf_check python3 - <<'END'
+import json
+r = json.load(open("out"))
+assert r["run"] and not r["run_with_input"] and r["line"] == 3, r
+assert r["executes"][1:] == ["-l", "x y"] and r["user"] == "nobody", r
+assert {"limit": "nice = 3", "line": 8} in r["limits"], r
+assert {"limit": "jobs = 4", "line": 0} in r["limits"], r
 END
     # The words are joined as the client joins them.
     atf_check -o file:want dom0 policy explain work ls -l "'x y'"

@@ -1,8 +1,10 @@
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "admin/admin.h"
 #include "admin/control.h"
@@ -68,7 +70,7 @@ command_kill(int argc, char **argv)
 	int fd;
 
 	if (getopt_long(argc, argv, "", none, NULL) != -1)
-		exit(EXIT_USAGE);
+		option_error(argv);
 	if (argc - optind != 1)
 		usage_error("kill: one request, [VM:]ID");
 	id = argv[optind];
@@ -77,7 +79,7 @@ command_kill(int argc, char **argv)
 		take_vm(which.vm, id, (size_t)(colon - id));
 		id = colon + 1;
 	}
-	if (!id_valid(id, strlen(id)))
+	if (!id_valid(id, strlen(id)) && !id_valid_v1_ping(id, strlen(id)))
 		fail("`%s` is no request's id", id);
 	memcpy(which.id, id, strlen(id));
 	fd = control_connect();
@@ -162,25 +164,46 @@ connect_or_end(void)
 	return fd;
 }
 
-/* The VM that is meant, or "" for all; json, where it may be. */
+/* One that was revoked keeps its policy. */
+static bool
+is_known(const char *vm)
+{
+	static const char *const suffixes[] = {".key", ".conf"};
+	char name[KEYFILE_NAME_MAX];
+	bool known = false;
+	int dir = keys_folder(false);
+	size_t i;
+
+	for (i = 0; i < 2 && dir != -1; i++) {
+		(void)snprintf(name, sizeof(name), "%s%s", vm, suffixes[i]);
+		known |= faccessat(dir, name, F_OK, 0) == 0;
+	}
+	if (dir != -1)
+		close(dir);
+	return known;
+}
+
+/* The VM that is meant, or "" for all. */
 static struct msg_vm
-queue_words(int argc, char **argv, bool may_json)
+queue_words(int argc, char **argv)
 {
 	static const struct option options[] = {
 	    {"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
 	struct msg_vm vm = {.vm = ""};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "",
-		    may_json ? options : options + 1, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c != 'j')
-			exit(EXIT_USAGE);
+			option_error(argv);
 		json = true;
 	}
 	if (argc - optind > 1)
 		usage_error("queue: too many words");
-	if (optind < argc)
+	if (optind < argc) {
 		take_vm(vm.vm, argv[optind], strlen(argv[optind]));
+		if (!is_known(vm.vm))
+			fail("no VM %s has a key or a policy", vm.vm);
+	}
 	return vm;
 }
 
@@ -195,7 +218,7 @@ show_queue(const struct msg_vm *vm)
 int
 command_queue(int argc, char **argv)
 {
-	struct msg_vm vm = queue_words(argc, argv, true);
+	struct msg_vm vm = queue_words(argc, argv);
 
 	show_queue(&vm);
 	finish_output();
@@ -205,7 +228,7 @@ command_queue(int argc, char **argv)
 int
 command_queue_clean(int argc, char **argv)
 {
-	struct msg_vm vm = queue_words(argc, argv, true);
+	struct msg_vm vm = queue_words(argc, argv);
 	size_t i;
 
 	control_ask(connect_or_end(), IMSG_QUEUE_CLEAN, &vm, sizeof(vm),
@@ -226,7 +249,7 @@ command_queue_clean(int argc, char **argv)
 int
 command_queue_recover(int argc, char **argv)
 {
-	struct msg_vm vm = queue_words(argc, argv, true);
+	struct msg_vm vm = queue_words(argc, argv);
 
 	if (!json)
 		printf("There is nothing to do by hand: what a crash has "
@@ -241,10 +264,10 @@ command_queue_recover(int argc, char **argv)
 int
 command_queue_debug(int argc, char **argv)
 {
-	struct msg_vm vm = queue_words(argc, argv, false);
+	struct msg_vm vm = queue_words(argc, argv);
 
 	show_queue(&vm);
-	status_show();
+	status_show(json);
 	finish_output();
 	return 0;
 }

@@ -128,10 +128,27 @@ print_command(size_t len)
 	if (shown > COMMAND_SHOW)
 		shown = COMMAND_SHOW;
 	escape(escaped, sizeof(escaped), replay.body, shown);
-	if (replay.json)
-		print_json(escaped);
-	else
-		printf("%s%s", escaped, len > shown + 1 ? " ..." : "");
+	printf("%s%s", escaped, len > shown + 1 ? " ..." : "");
+}
+
+/* Whole, as the record has it: `"body":"..."` or `"body_b64":"..."`. */
+static void
+print_body(const char *line, size_t len)
+{
+	static const char name[] = ",\"body";
+	const char *p, *end = line + len;
+	int quotes = 0;
+
+	/* No quote in a string is without its backslash. */
+	p = memmem(line, len, name, sizeof(name) - 1);
+	if (p == NULL)
+		return;
+	do {
+		putchar(*p);
+		if (*p == '\\')
+			putchar(*++p);
+		quotes += *p == '"' && p[-1] != '\\';
+	} while (++p < end && quotes < 4);
 }
 
 static void
@@ -160,7 +177,8 @@ print_words(const struct line_head *h, const char *was,
 
 static void
 print_object(const struct line_head *h, const char *was,
-    const struct policy_decision *d, enum change change, size_t len)
+    const struct policy_decision *d, enum change change, const char *line,
+    size_t len)
 {
 	printf("{\"seq\":%ju,\"id\":", (uintmax_t)h->seq);
 	print_json(h->id);
@@ -173,8 +191,8 @@ print_object(const struct line_head *h, const char *was,
 		printf("null");
 	printf(",\"reason\":");
 	print_json(d->reason);
-	printf(",\"change\":\"%s\",\"command\":", changes[change].name);
-	print_command(len);
+	printf(",\"change\":\"%s\"", changes[change].name);
+	print_body(line, len);
 	printf("}\n");
 }
 
@@ -244,7 +262,7 @@ replay_record(const struct line_head *h, const char *line, size_t len,
 	change = change_of(was, d.run);
 	replay.count[change]++;
 	if (replay.json)
-		print_object(h, was, &d, change, (size_t)n);
+		print_object(h, was, &d, change, line, len);
 	else
 		print_words(h, was, &d, change, (size_t)n);
 }
@@ -317,7 +335,7 @@ parse_replay(int argc, char **argv)
 			replay.json = true;
 			break;
 		default:
-			exit(EXIT_USAGE);
+			option_error(argv);
 		}
 	}
 	if (argc - optind != 1 || replay.file == NULL)

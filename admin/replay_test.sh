@@ -148,15 +148,17 @@ denied work $A policy ls
 END
     atf_check -o save:out dom0 policy replay work --with draft --json
     cat >want <<'END'
-2 ran True 2 none ls
-3 ran False 1 denied "\x1b[31m"
-4 denied True 2 run ls
+2 ran True 2 none 'ls\n'
+3 ran False 1 denied '"\x1b[31m"'
+4 denied True 2 run 'ls'
 END
-    atf_check -o file:want python3 -c 'import json
+    atf_check -o file:want python3 -c 'import base64, json
 for line in open("out"):
     r = json.loads(line)
     assert r["id"].startswith("2026") and "line" in r["reason"]
-    print(r["seq"], r["was"], r["run"], r["line"], r["change"], r["command"])'
+    print(r["seq"], r["was"], r["run"], r["line"], r["change"],
+          repr(base64.b64decode(r["body_b64"]).decode() if "body_b64" in r
+               else r["body"]))'
     atf_check -s exit:1 env LC_ALL=C grep -v '^[ -~]*$' out
     # In words no byte is raw either.
     dom0 policy replay work --with draft >out || atf_fail replay

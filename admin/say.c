@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,18 @@ usage_error(const char *fmt, ...)
 	va_end(ap);
 	fprintf(stderr, "Try `" PROGRAM " --help`.\n");
 	exit(EXIT_USAGE);
+}
+
+void
+option_error(char *const *argv)
+{
+	const char *word = argv[optind - 1];
+
+	if (strncmp(word, "--", 2) == 0)
+		usage_error("%s: no such option, or its argument is missing or "
+			    "too much",
+		    word);
+	usage_error("-%c: no such option, or without its argument", optopt);
 }
 
 void

@@ -310,10 +310,11 @@ show_status(struct imsg *m)
 }
 
 void
-status_show(void)
+status_show(bool as_json)
 {
 	int fd = control_connect();
 
+	json = as_json;
 	if (fd == -1)
 		exit(control_absent());
 	control_ask(fd, IMSG_STATUS, NULL, 0, show_status);
@@ -325,16 +326,17 @@ command_status(int argc, char **argv)
 {
 	static const struct option options[] = {
 	    {"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+	bool as_json = false;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c != 'j')
-			exit(EXIT_USAGE);
-		json = true;
+			option_error(argv);
+		as_json = true;
 	}
 	if (optind < argc)
 		usage_error("status: too many words");
-	status_show();
+	status_show(as_json);
 	finish_output();
 	return all_served ? 0 : 1;
 }

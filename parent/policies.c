@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "parent/parent.h"
+#include "policy/enforce.h"
 #include "policy/find.h"
 #include "privsep/log.h"
 #include "privsep/path.h"
@@ -138,25 +139,14 @@ policies_table(void)
 	return fd;
 }
 
-static int __attribute__((format(printf, 5, 6))) wrong(const char *path,
-    uint32_t line, char *err, size_t errsize, const char *fmt, ...)
-{
-	char what[256];
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(what, sizeof(what), fmt, ap);
-	va_end(ap);
-	(void)snprintf(err, errsize, "%s:%u: %s", path, line, what);
-	return -1;
-}
-
 static void
 warn_user(const char *path, uint32_t line, const char *user)
 {
 	const struct group *g = getgrnam("qubes");
 	unsigned i;
 
+	if (user[0] == '\0')
+		return;
 	for (i = 0; g != NULL && g->gr_mem[i] != NULL; i++)
 		if (strcmp(g->gr_mem[i], user) == 0)
 			log_warn("%s:%u: user `%s` is in group qubes, which "
@@ -172,62 +162,6 @@ warn_user(const char *path, uint32_t line, const char *user)
 	else if (users.count < VMS_MAX)
 		(void)snprintf(users.names[users.count++],
 		    sizeof(users.names[0]), "%s", user);
-}
-
-/* Whom its commands run as: somebody who is there, and none of ours. */
-static int
-check_user(const char *path, const struct policy *p, char *err, size_t errsize)
-{
-	static const char *const ours[] = {USER_POLLER, USER_VERIFIER};
-	uint32_t line = p->key_line[POLICY_KEY_USER];
-	const struct passwd *pw;
-	uid_t uid;
-	size_t i;
-
-	if (p->user[0] == '\0')
-		return 0;
-	pw = getpwnam(p->user);
-	if (pw == NULL)
-		return wrong(path, line, err, errsize,
-		    "user `%s`: there is none: make one, or name another",
-		    p->user);
-	uid = pw->pw_uid;
-	for (i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
-		pw = getpwnam(ours[i]);
-		if (pw != NULL && pw->pw_uid == uid)
-			return wrong(path, line, err, errsize,
-			    "user `%s` is this daemon's own: name another",
-			    p->user);
-	}
-	warn_user(path, line, p->user);
-	return 0;
-}
-
-/* A limit that cannot be held is an error, not a wish. */
-static int
-check_limits(const char *path, const struct policy *p, char *err,
-    size_t errsize)
-{
-	static const struct {
-		enum policy_key key;
-		const char *controller;
-	} limits[] = {
-	    {POLICY_KEY_MEMORY, "memory"},
-	    {POLICY_KEY_TASKS, "pids"},
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
-		if (p->key_line[limits[i].key] != 0 &&
-		    !cgroup_controls(limits[i].controller))
-			return wrong(path, p->key_line[limits[i].key], err,
-			    errsize,
-			    "%s: cannot be limited here: cgroup2 has no "
-			    "controller `%s`; take the line out, or boot with "
-			    "systemd.unified_cgroup_hierarchy=1",
-			    policy_key_name(limits[i].key),
-			    limits[i].controller);
-	return 0;
 }
 
 int
@@ -251,7 +185,8 @@ policies_read(const char *path, int fd, struct policy *p, char *err,
 	table.used |= p->mode == POLICY_ALLOW;
 	if (table.f != NULL)
 		return 0;
-	if (check_user(path, p, err, errsize) == -1)
+	if (policy_enforceable(path, p, cgroup_controls, err, errsize) == -1)
 		return -1;
-	return check_limits(path, p, err, errsize);
+	warn_user(path, p->key_line[POLICY_KEY_USER], p->user);
+	return 0;
 }

@@ -156,14 +156,16 @@ a_rate_lets_as_many_start_and_no_more_body() {
     atf_check -o ignore in_vm vm2 qvm-remote true
 }
 
-bed_test what_cannot_be_limited_here_is_an_error_of_the_policy
-what_cannot_be_limited_here_is_an_error_of_the_policy_body() {
+# Memory, where cgroup2 has its controller; where it has not, no such policy.
+bed_test memory_is_limited_or_the_policy_is_an_error
+memory_is_limited_or_the_policy_is_an_error_body() {
     bed_up 2
-    base=$(bed_cgroup)
-    if grep -qw memory "$base/daemon/cgroup.controllers" 2>/dev/null; then
-        atf_skip "cgroup2 has the memory controller here"
+    policy vm1 'mode = shell' 'memory = 50M'
+    if grep -qw memory "$(bed_cgroup)/daemon/cgroup.controllers"; then
+        in_vm vm1 qvm-remote 'exec python3 -c "bytearray(200 << 20)"' 2>err
+        atf_check -o match:"its policy's limit: memory" cat_log
+        return
     fi
-    policy vm1 'mode = shell' 'memory = 100M'
     wait_for 'grep -q "vm1.conf:2: memory: cannot be limited here" "$BED/daemon.log"'
     atf_check -s exit:1 -o match:'vm1: not served: .*vm1.conf:2' \
         in_dom0 qvm-remote-dom0 status
