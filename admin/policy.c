@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "admin/admin.h"
+#include "policy/enforce.h"
 #include "policy/find.h"
 #include "privsep/path.h"
 #include "wire/id.h"
@@ -111,27 +112,11 @@ user_finding(const struct policy *p, const char *fmt, ...)
 	finding("warning", text);
 }
 
-static bool
-in_group_qubes(const struct passwd *pw)
-{
-	const struct group *gr = getgrnam("qubes");
-	gid_t groups[256];
-	int i, count = (int)(sizeof(groups) / sizeof(groups[0]));
-
-	if (gr == NULL ||
-	    getgrouplist(pw->pw_name, pw->pw_gid, groups, &count) == -1)
-		return false;
-	for (i = 0; i < count; i++) {
-		if (groups[i] == gr->gr_gid)
-			return true;
-	}
-	return false;
-}
-
 /* What the text of a policy does not show: who its user is. */
 static void
 check_user(const struct policy *p, const struct checked *all, size_t count)
 {
+	const struct group *qubes = getgrnam("qubes");
 	const struct passwd *pw;
 	size_t i;
 
@@ -142,7 +127,7 @@ check_user(const struct policy *p, const struct checked *all, size_t count)
 		return;
 	if (pw->pw_uid == 0)
 		user_finding(p, "is root by another name");
-	else if (in_group_qubes(pw))
+	else if (qubes != NULL && policy_user_in(pw, qubes))
 		user_finding(p, "is in group qubes: as good as root");
 	for (i = 0; i < count; i++) {
 		if (strcmp(all[i].vm, check.vm) != 0 &&

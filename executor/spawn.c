@@ -147,12 +147,10 @@ set_limits(const struct msg_run *run)
 	return run->nice > 0 ? setpriority(PRIO_PROCESS, 0, (int)run->nice) : 0;
 }
 
-/* All of it, and for good: saved ids too. */
+/* All of it, and for good: saved ids too.  Root has its own groups, no more. */
 static int
 become(const struct passwd *user)
 {
-	if (user->pw_uid == 0 && user->pw_gid == 0)
-		return 0;
 	if (initgroups(user->pw_name, user->pw_gid) == -1 ||
 	    setresgid(user->pw_gid, user->pw_gid, user->pw_gid) == -1)
 		return -1;

@@ -22,7 +22,8 @@ static const struct {
 	bool empty;
 } folders[] = {
     {PATH_RUN, NULL, 0755, false},
-    {PATH_WORK, NULL, 0700, false},
+    /* Each command's folder is its user's: it is passed through. */
+    {PATH_WORK, NULL, 0711, false},
     {PATH_EMPTY, NULL, 0555, true}, /* the poller's root */
     {"/var/lib/qvm-remote", NULL, 0755, false},
     {PATH_SPOOL, NULL, 0700, false},

@@ -37,7 +37,7 @@ static struct {
 
 /* Whom commands run as, by the policies read so far. */
 static struct {
-	char names[VMS_MAX][sizeof(((struct policy *)NULL)->user)];
+	uid_t uids[VMS_MAX];
 	unsigned count;
 } users;
 
@@ -139,29 +139,29 @@ policies_table(void)
 	return fd;
 }
 
+/* Two names may be one user. */
 static void
-warn_user(const char *path, uint32_t line, const char *user)
+warn_user(const char *path, uint32_t line, const char *name)
 {
-	const struct group *g = getgrnam("qubes");
+	const struct group *qubes = getgrnam("qubes");
+	const struct passwd *pw = getpwnam(name);
 	unsigned i;
 
-	if (user[0] == '\0')
+	if (name[0] == '\0' || pw == NULL || pw->pw_uid == 0)
 		return;
-	for (i = 0; g != NULL && g->gr_mem[i] != NULL; i++)
-		if (strcmp(g->gr_mem[i], user) == 0)
-			log_warn("%s:%u: user `%s` is in group qubes, which "
-				 "in dom0 is as good as root",
-			    path, line, user);
+	if (qubes != NULL && policy_user_in(pw, qubes))
+		log_warn("%s:%u: user `%s` is in group qubes, which in dom0 is "
+			 "as good as root",
+		    path, line, name);
 	for (i = 0; i < users.count; i++)
-		if (strcmp(users.names[i], user) == 0)
+		if (users.uids[i] == pw->pw_uid)
 			break;
 	if (i < users.count)
 		log_warn("%s:%u: user `%s` runs another VM's commands, too: "
 			 "each VM can reach what is the other's",
-		    path, line, user);
+		    path, line, name);
 	else if (users.count < VMS_MAX)
-		(void)snprintf(users.names[users.count++],
-		    sizeof(users.names[0]), "%s", user);
+		users.uids[users.count++] = pw->pw_uid;
 }
 
 int

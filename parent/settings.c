@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "parent/parent.h"
+#include "policy/enforce.h"
 #include "privsep/log.h"
 #include "privsep/path.h"
 
@@ -113,6 +114,13 @@ dom0_user(const struct remote_conf *conf, struct settings *out, char *err,
 	if (pw == NULL || pw->pw_uid == 0) {
 		(void)snprintf(err, errsize, "%s cannot run qvm-run: %s", name,
 		    pw == NULL ? "no such user" : "it is root");
+		return -1;
+	}
+	if (!policy_user_in(pw, gr)) {
+		(void)snprintf(err, errsize,
+		    "%s is not in group qubes: it would become as good as "
+		    "root; name one that is",
+		    name);
 		return -1;
 	}
 	out->dom0_uid = pw->pw_uid;

@@ -1,5 +1,6 @@
 #include "policy/enforce.h"
 
+#include <grp.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,7 +27,8 @@ static int __attribute__((format(printf, 5, 6))) wrong(const char *name,
 static int
 check_user(const char *name, const struct policy *p, char *err, size_t errsize)
 {
-	static const char *const ours[] = {USER_POLLER, USER_VERIFIER};
+	static const char *const ours[] = {USER_POLLER, USER_VERIFIER,
+	    USER_LOG};
 	uint32_t line = p->key_line[POLICY_KEY_USER];
 	const struct passwd *pw;
 	uid_t uid;
@@ -75,6 +77,20 @@ check_limits(const char *name, const struct policy *p,
 			    policy_key_name(limits[i].key),
 			    limits[i].controller);
 	return 0;
+}
+
+bool
+policy_user_in(const struct passwd *pw, const struct group *gr)
+{
+	gid_t groups[256];
+	int i, count = (int)(sizeof(groups) / sizeof(groups[0]));
+
+	if (getgrouplist(pw->pw_name, pw->pw_gid, groups, &count) == -1)
+		return pw->pw_gid == gr->gr_gid;
+	for (i = 0; i < count; i++)
+		if (groups[i] == gr->gr_gid)
+			return true;
+	return false;
 }
 
 int

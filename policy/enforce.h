@@ -14,4 +14,9 @@
 int policy_enforceable(const char *name, const struct policy *,
     bool (*controls)(const char *controller), char *err, size_t errsize);
 
+/* By its own group or by another. */
+struct passwd;
+struct group;
+bool policy_user_in(const struct passwd *, const struct group *);
+
 #endif

@@ -11,11 +11,13 @@
 static const char *const runners[] = {"ash", "at", "awk", "bash", "batch",
     "busybox", "chroot", "chrt", "crontab", "csh", "dash", "doas", "ed",
     "emacs", "env", "ex", "expect", "fish", "flock", "gawk", "gdb", "guile",
-    "ionice", "ksh", "lua", "make", "mawk", "nano", "nice", "node", "nohup",
-    "nsenter", "parallel", "perl", "php", "pkexec", "python", "ruby", "runuser",
-    "screen", "script", "setpriv", "setsid", "sh", "ssh", "stdbuf", "strace",
-    "su", "sudo", "systemd-run", "taskset", "tclsh", "time", "timeout", "tmux",
-    "unshare", "vi", "vim", "watch", "xargs", "zsh"};
+    "ionice", "ksh", "ld-linux-x86-64.so.2", "ld.so", "lua", "make", "mawk",
+    "nano", "nice", "node", "nohup", "nsenter", "nvim", "parallel", "perl",
+    "php", "pkexec", "python", "rbash", "ruby", "runuser", "rview", "rvim",
+    "screen", "script", "sed", "setpriv", "setsid", "sh", "ssh", "stdbuf",
+    "strace", "su", "sudo", "systemd-run", "taskset", "tclsh", "time",
+    "timeout", "tmux", "unshare", "vi", "view", "vim", "vim.basic", "vim.tiny",
+    "watch", "xargs", "zsh"};
 
 /* They have options that run, write or delete. */
 static const struct option {
@@ -41,7 +43,6 @@ static const struct option {
     {"qvm-run", "and commands that any VM runs"},
     {"rpm", "like --eval and --pipe, and packages whose scripts run"},
     {"rsync", "like -e and --rsync-path"},
-    {"sed", "like -i, and scripts that run and write"},
     {"sort", "like -o and --compress-program"},
     {"systemctl", "like link and edit, which make root run anything"},
     {"tar", "like --to-command and --checkpoint-action"},

@@ -79,6 +79,8 @@ a_policy_of_deny_runs_nothing_and_check_says_what_would_be_body() {
     wait_for 'in_vm vm1 qvm-remote policy | grep -q "not shown"'
     runs 126 qvm-remote 'id'
     atf_check -o match:'its policy does not allow it' cat err
+    runs 126 qvm-remote -t 400 'echo a'
+    atf_check -o match:'its policy does not allow it' -o not-match:300 cat err
 }
 
 bed_test a_policy_that_changes_counts_for_what_waits
@@ -116,6 +118,8 @@ commands_run_as_the_user_of_the_policy_body() {
     echo 0077 >>want
     atf_check -o file:want head -n 4 out
     atf_check -o match:'^CapEff:	0*$' cat out
+    # Its folder is its own, by path too.
+    runs 0 qvm-remote 'cd "$PWD" && touch "$PWD/y" && ls "$PWD"'
     atf_check -o match:'"user":"nobody"' cat_log
     policy vm1 'mode = shell' 'user = qvm-remote-poll'
     policy vm1 'mode = shell' 'user = nosuchuser'
@@ -135,9 +139,12 @@ limits_of_the_policy_hold_and_are_named_body() {
     runs 126 qvm-remote -t 3 true
     atf_check -o match:'the policy allows at most 2 s' cat err
     runs 153 qvm-remote "exec head -c 3000000 /dev/zero >big"
-    atf_check -o match:"its policy's limit: file-size" cat_log
+    atf_check -o inline:'1\n' count_log "its policy's limit: file-size"
+    runs 153 qvm-remote "head -c 3000000 /dev/zero >big"
+    atf_check -o inline:'2\n' count_log "its policy's limit: file-size"
     runs 0 qvm-remote 'head -c 300000 /dev/zero'
     atf_check -o inline:'102400\n' wc -c <out
+    atf_check -o inline:'1\n' count_log "its policy's limit: output-limit"
     echo 12345678901 | runs 126 qvm-remote -i cat
     atf_check -o match:'the policy allows at most 10' cat err
 }
@@ -152,6 +159,7 @@ a_rate_lets_as_many_start_and_no_more_body() {
     done
     in_vm vm1 timeout 4 qvm-remote "$(witness)" 2>err && atf_fail "a fourth"
     atf_check -o match:'rate' cat err
+    atf_check -o inline:'1\n' count_log '"used":"its rate"'
     [ "$(count_witness)" -le 3 ] || atf_fail "$(count_witness) ran"
     atf_check -o ignore in_vm vm2 qvm-remote true
 }

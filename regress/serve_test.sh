@@ -88,6 +88,15 @@ a_vm_with_a_policy_that_does_not_parse_is_not_served_body() {
     only_vm2 'vm1.conf:[0-9]'
 }
 
+bed_test whoever_reaches_the_vms_must_be_in_group_qubes
+whoever_reaches_the_vms_must_be_in_group_qubes_body() {
+    bed_up 1
+    atf_check "$regress/bed" stop
+    echo 'QVM_REMOTE_DOM0_USER=nobody' >>"$BED/etc/qubes/remote.conf"
+    atf_check -s exit:1 -e match:'nobody is not in group qubes' \
+        in_dom0 qvm-remote-dom0
+}
+
 # What serves goes on serving.
 bed_test a_transport_that_is_not_there_is_an_error
 a_transport_that_is_not_there_is_an_error_body() {

@@ -11,6 +11,8 @@
  * its turn comes, for the policy may be another by then.
  */
 
+#define HIDDEN "its policy does not allow it"
+
 uint32_t
 decide_timeout(const struct request *r)
 {
@@ -41,7 +43,7 @@ decide_body(struct request *r)
 	memcpy(r->path, d.path, sizeof(r->path));
 	if (d.run)
 		return (NULL);
-	return (p->hide ? "its policy does not allow it" : d.reason);
+	return (p->hide ? HIDDEN : d.reason);
 }
 
 const char *
@@ -57,14 +59,14 @@ decide(struct request *r)
 		snprintf(reason, sizeof(reason),
 		    "time-out %d s: the policy allows at most %d s",
 		    (int)r->token.timeout, (int)p->timeout);
-		return (reason);
+		return (p->hide ? HIDDEN : reason);
 	}
 	if (r->token.has_input && r->token.input_len > p->input_limit) {
 		snprintf(reason, sizeof(reason),
 		    "input of %llu bytes: the policy allows at most %llu",
 		    (unsigned long long)r->token.input_len,
 		    (unsigned long long)p->input_limit);
-		return (reason);
+		return (p->hide ? HIDDEN : reason);
 	}
 	return (r->token.kind == TOKEN_PING ? NULL : decide_body(r));
 }

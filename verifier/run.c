@@ -1,5 +1,6 @@
 #include "verifier/verifier.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,28 +28,43 @@ set_status(struct receipt *a, enum receipt_status status, uint8_t own,
 	snprintf(a->reason, sizeof(a->reason), "%s", reason);
 }
 
+static void
+name_limit(struct request *r, const char *fmt, ...)
+{
+	char *reason = r->answer.reason;
+	size_t len = strlen(reason), size = sizeof(r->answer.reason);
+	va_list ap;
+
+	if (len > 0 && len + 2 < size) {
+		memcpy(reason + len, "; ", 3);
+		len += 2;
+	}
+	va_start(ap, fmt);
+	(void)vsnprintf(reason + len, size - len, fmt, ap);
+	va_end(ap);
+}
+
+/* What was kept is all that could be: not where the spool was full. */
+static bool
+is_cut(const struct msg_ended_stream *s, uint64_t limit)
+{
+	return (s->kept < s->written && s->kept == limit);
+}
+
 /* Limits that it ran into are named, whatever its end. */
 static void
 name_limits(struct request *r, const struct msg_ended *e)
 {
-	static const struct {
-		uint64_t bit;
-		const char *name;
-	} limits[] = {
-	    {LIMIT_MEMORY, "memory"},
-	    {LIMIT_TASKS, "tasks"},
-	    {LIMIT_FILE_SIZE, "file-size"},
-	};
-	char *reason = r->answer.reason;
-	size_t i, len, size = sizeof(r->answer.reason);
+	uint64_t output_limit = r->spool_bytes / 2;
 
-	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-		if ((e->limits & limits[i].bit) == 0)
-			continue;
-		len = strlen(reason);
-		snprintf(reason + len, size - len, "%sits policy's limit: %s",
-		    len > 0 ? "; " : "", limits[i].name);
-	}
+	if ((e->limits & LIMIT_MEMORY) != 0)
+		name_limit(r, "its policy's limit: memory");
+	if ((e->limits & LIMIT_TASKS) != 0)
+		name_limit(r, "the limit of its tasks");
+	if ((e->limits & LIMIT_FILE_SIZE) != 0)
+		name_limit(r, "its policy's limit: file-size");
+	if (is_cut(&e->out, output_limit) || is_cut(&e->err, output_limit))
+		name_limit(r, "its policy's limit: output-limit");
 }
 
 static void

@@ -15,7 +15,8 @@
  * it, and costs its own VM only.
  */
 
-#define ENTRIES_MAX (JOBS_MAX + 1) /* of the poller, in use at a time */
+#define RATE_TOLD_MS (3600 * 1000)
+#define ENTRIES_MAX  (JOBS_MAX + 1) /* of the poller, in use at a time */
 
 static void
 close_fd(int *fd)
@@ -537,6 +538,18 @@ has_memory(const struct vm *vm)
 	return (memory_room(key));
 }
 
+/* Once an hour: a VM may be held up by it for days. */
+static void
+record_rate(struct vm *vm)
+{
+	int64_t now_ms = now_boottime_ms();
+
+	if (vm->rate_told_ms != 0 && now_ms - vm->rate_told_ms < RATE_TOLD_MS)
+		return;
+	vm->rate_told_ms = now_ms;
+	record_event(vm, "share", "used", "its rate");
+}
+
 /* Whether one maximal request has room, or the word that says why not. */
 static struct msg_next
 room(struct vm *vm)
@@ -549,9 +562,10 @@ room(struct vm *vm)
 	    vm->bytes + request > VM_BYTES + n.input_limit - INPUT_MAX ||
 	    (vm->bytes > 0 && common_bytes() + request > COMMON_BYTES))
 		n.word = WORD_FULL;
-	else if (decide_rate(vm, now_boottime_ms(), false) > 0)
+	else if (decide_rate(vm, now_boottime_ms(), false) > 0) {
 		n.word = WORD_RATE;
-	else if (!has_memory(vm))
+		record_rate(vm);
+	} else if (!has_memory(vm))
 		n.word = WORD_MEMORY;
 	else if (!share_room(vm, recorded_bytes(vm)))
 		n.word = WORD_LOG;

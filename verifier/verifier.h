@@ -152,6 +152,7 @@ struct vm {
 	/* The policy's rate: boottime at which the bucket was empty. */
 	int64_t bucket_us;
 	bool bucket_known;
+	int64_t rate_told_ms;	  /* in the log; 0: never */
 	char why[REASON_MAX + 1]; /* not served because */
 	/* Its share. */
 	struct requests requests; /* in order of arrival */
