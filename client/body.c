@@ -78,14 +78,15 @@ input_read(const struct options *o, void **input, size_t *len)
 		return (-1);
 	}
 	*input = read_most(fd, o->input == NULL ? "standard input" : "--input",
-	    INPUT_MAX, len);
+	    INPUT_POLICY_MAX, len);
 	if (o->input != NULL)
 		close(fd);
 	if (*input == NULL)
 		return (-1);
-	if (*len <= INPUT_MAX)
+	/* What this VM's policy allows of it, dom0 says. */
+	if (*len <= INPUT_POLICY_MAX)
 		return (0);
-	say_error("the input is over 1 MiB");
+	say_error("the input is over 16 MiB, the most that a policy can allow");
 	free(*input);
 	*input = NULL;
 	return (-1);

@@ -18,7 +18,7 @@ def sends(args, input, data=b""):
     c.stdin.write(data)
     c.stdin.close()
     c.stdin = None
-    r = a.next()
+    r = a.next(16 << 20)
     a.take(r)
     check_token(r.id, r.token)
     assert (r.body, r.input) == (b"cat\n", input), (r.body, r.input)
@@ -29,15 +29,15 @@ def sends(args, input, data=b""):
     ends(c, 0)
     assert h.queue() == [], h.queue()
 big = bytes(range(256)) * 4096
-sends(["-i", "cat"], big, big)
+sends(["-i", "cat"], 16 * big, 16 * big)
 open("file", "wb").write(b"a\0b")
 sends(["--input=file", "cat"], b"a\0b")
 sends(["-i", "cat"], b"")
 a.end()
 for args, said in (
-        (["-i", "cat"], b"over 1 MiB"), (["--input=none", "cat"], b"cannot"),
+        (["-i", "cat"], b"over 16 MiB"), (["--input=none", "cat"], b"cannot"),
         (["--input=.", "cat"], b"--input")):
-    r = h.run(*args, data=big + b"x")
+    r = h.run(*args, data=16 * big + b"x")
     assert r.returncode == 255 and said in r.stderr, r
     assert h.queue() == []
 END

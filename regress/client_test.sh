@@ -12,6 +12,31 @@ input_and_exact_words_reach_the_command_body() {
     atf_check -o inline:'' in_vm vm1 qvm-remote cat
 }
 
+bed_test as_much_input_as_the_policy_says
+as_much_input_as_the_policy_says_body() {
+    bed_up 1
+    head -c 2000000 /dev/urandom >input
+    # shellcheck disable=SC2016 # the inner shell's
+    atf_check -s exit:255 -e match:'2000000 bytes.* at most 1048576$' \
+        sh -c '"$0" run vm1 qvm-remote -i "$1" <input' \
+        "$regress/bed" "$(witness)"
+    no_witness
+    atf_check "$regress/bed" stop
+    echo 'input-limit = 16M' >>"$BED/etc/qubes/remote.d/vm1.conf"
+    atf_check "$regress/bed" start
+    head -c 16777216 /dev/urandom >input
+    for file in input /dev/null; do
+        # shellcheck disable=SC2016 # the inner shell's
+        atf_check -o inline:"$(sha256sum <$file)\n" \
+            sh -c '"$0" run vm1 qvm-remote -i sha256sum <"$1"' \
+            "$regress/bed" $file
+    done
+    echo x >>input
+    # shellcheck disable=SC2016 # the inner shell's
+    atf_check -s exit:255 -e match:'over 16 MiB' \
+        sh -c '"$0" run vm1 qvm-remote -i true <input' "$regress/bed"
+}
+
 bed_test a_check_runs_nothing
 a_check_runs_nothing_body() {
     bed_up 1

@@ -350,6 +350,22 @@ close_both(int a, int b)
 		close(b);
 }
 
+static const char *
+lengths_rule(const struct vm *vm, const struct frame *f)
+{
+	static char rule[REASON_MAX + 1];
+	uint64_t limit = session_input_limit(vm);
+
+	if (f->input_len <= limit)
+		return (frame_lengths_rule(f, limit));
+	if (vm->policy != NULL)
+		limit = vm->policy->input_limit;
+	snprintf(rule, sizeof(rule),
+	    "input of %llu bytes: this VM may send at most %llu",
+	    (unsigned long long)f->input_len, (unsigned long long)limit);
+	return (rule);
+}
+
 void
 check_request(struct vm *vm, const struct msg_request *untrusted, int body_fd,
     int input_fd, uint64_t body_len, uint64_t input_len)
@@ -364,7 +380,7 @@ check_request(struct vm *vm, const struct msg_request *untrusted, int body_fd,
 	r->v1 = v1_asked(untrusted->token_len);
 	vm->last_us = now_realtime_us();
 	memcpy(vm->last_id, r->answer.id, sizeof(vm->last_id));
-	rule = frame_lengths_rule(&f, session_input_limit(vm));
+	rule = lengths_rule(vm, &f);
 	if (rule != NULL || untrusted->token_len > TOKEN_MAX) {
 		close_both(body_fd, input_fd);
 		request_refuse(r, RECEIPT_REJECTED,
