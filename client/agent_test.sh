@@ -269,6 +269,18 @@ a.end()
 a = Agent(h, "--poll")
 assert [a.next().id, a.next().id] == [ID, short]
 assert a.next() == "none"
+# Its body may come last, linked from elsewhere.
+late = ID[:-1] + "7"
+a.end()
+a = Agent(h)
+assert [a.next().id, a.next().id] == [ID, short]
+a.send("next any 1048576")
+h.put(late, body=None, token=b"a" * 64)
+a.silent()
+a.silent()
+h.write("body", b"late\n")
+os.link(h.at("body"), h.at("queue/pending", late))
+assert a.answer().body == b"late\n"
 # A ping of version 1 has an id of its own.
 h.put("ping-1771425022000000000-77", token=b"c" * 64)
 r = a.next()

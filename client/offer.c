@@ -22,9 +22,10 @@
 
 /* beyond: an id that it must be younger than, or NULL. */
 static void
-source_name(struct source *s, const char *name, const char *beyond)
+source_name(struct source *s, const char *suffix, const char *name,
+    const char *beyond)
 {
-	size_t len = text_stem(name, s->suffix);
+	size_t len = text_stem(name, suffix);
 	char id[ID_MAX + 1];
 
 	if (len == 0 || len > ID_MAX ||
@@ -50,7 +51,7 @@ source_scan(struct source *s)
 		return;
 	}
 	while ((entry = readdir(d)) != NULL)
-		source_name(s, entry->d_name,
+		source_name(s, s->suffix, entry->d_name,
 		    s->after[0] == '\0' ? NULL : s->after);
 	closedir(d);
 }
@@ -102,8 +103,10 @@ offers_rescan(struct offers *o)
 void
 offers_name(struct offers *o, const char *name)
 {
-	source_name(&o->cancels, name, NULL);
-	source_name(&o->requests, name, NULL);
+	source_name(&o->cancels, o->cancels.suffix, name, NULL);
+	source_name(&o->requests, o->requests.suffix, name, NULL);
+	/* A client of version 1 may write the body after the token. */
+	source_name(&o->requests, "", name, NULL);
 }
 
 void

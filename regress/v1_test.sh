@@ -282,6 +282,15 @@ version_1_works_through_our_agent_body() {
     v1_works
 }
 
+bed_test our_client_of_version_1_works_with_our_dom0
+our_client_of_version_1_works_with_our_dom0_body() {
+    bed_up_v1
+    for n in 1 2 3 4 5 6 7 8 9 10 11 12; do
+        atf_check -o inline:"$n\n" in_vm vm1 \
+            env QVM_REMOTE_PROTOCOL=1 qvm-remote -t 10 echo $n
+    done
+}
+
 bed_test version_1_works_through_the_carried_agent
 version_1_works_through_the_carried_agent_body() {
     bed_up_without_client
