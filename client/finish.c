@@ -95,17 +95,23 @@ check_stream(const struct stream *s, const struct receipt_stream *kept)
 	return (0);
 }
 
+/* Neither a command's own end nor a dry run is an error, if it is signed. */
 static void
 say_status(const struct receipt *r)
 {
+	const char *between = r->reason[0] == '\0' ? "" : ": ";
 	const char *meaning = meanings[r->status];
+	bool error =
+	    !r->has_log || (meaning != NULL && r->status != RECEIPT_DRY_RUN);
 
+	if (meaning == NULL && r->reason[0] == '\0')
+		return;
 	if (meaning == NULL)
 		meaning = receipt_status_name(r->status);
-	else if (r->reason[0] == '\0')
-		say_note("%s", meaning);
-	if (r->reason[0] != '\0')
-		say_note("%s: %s", meaning, r->reason);
+	if (error)
+		say_error("%s%s%s", meaning, between, r->reason);
+	else
+		say_note("%s%s%s", meaning, between, r->reason);
 }
 
 static void
@@ -144,11 +150,11 @@ say_remedy(const struct wait *w, const struct receipt *r)
 {
 	if (strcmp(r->reason, "token not accepted") != 0)
 		return;
-	say_note("is it the right key?  `qvm-remote key show --fingerprint` "
-		 "here and `qvm-remote-dom0 keys` in dom0 must agree");
+	say_error("is it the right key?  `qvm-remote key show --fingerprint` "
+		  "here and `qvm-remote-dom0 keys` in dom0 must agree");
 	if (key_exists(w->home, KEY_FILE_NEXT))
-		say_note("if dom0 has the next key already: `qvm-remote key "
-			 "rotate --finish`");
+		say_error("if dom0 has the next key already: `qvm-remote key "
+			  "rotate --finish`");
 }
 
 static void

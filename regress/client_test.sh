@@ -18,7 +18,7 @@ as_much_input_as_the_policy_says_body() {
     head -c 2000000 /dev/urandom >input
     # shellcheck disable=SC2016 # the inner shell's
     atf_check -s exit:255 -e match:'2000000 bytes.* at most 1048576$' \
-        sh -c '"$0" run vm1 qvm-remote -i "$1" <input' \
+        sh -c '"$0" run vm1 qvm-remote -qi "$1" <input' \
         "$regress/bed" "$(witness)"
     no_witness
     atf_check "$regress/bed" stop
