@@ -369,6 +369,14 @@ r = a.next()
 a.take(r)
 a.send("state %s queued 2" % ID)
 assert s.recv(256) == b"state %s queued 2\n" % ID.encode()
+# What comes later is told what dom0 said last, as it is now.
+a.send("state %s running 7" % ID)
+assert s.recv(256) == b"state %s running 7\n" % ID.encode()
+late = client(b"submitted %s\n" % ID.encode())
+assert late.recv(256) == s.recv(256) == b"grown %s\n" % ID.encode()
+said = s.recv(256)
+assert late.recv(256) == said
+assert re.fullmatch(rb"state %s running [78]\n" % ID.encode(), said), said
 a.send("out %s 0 1" % ID, b"x")
 assert s.recv(256) == b"grown %s\n" % ID.encode()
 a.done(ID, make_receipt(ID, r.token, out=b"x"))

@@ -15,9 +15,12 @@ progress_begin(struct progress *p, int64_t now)
 	};
 }
 
-void
+bool
 progress_state(struct progress *p, const struct frame *f, int64_t now)
 {
+	bool known = p->has_state && f->state == p->state &&
+	    (f->state == STATE_RUNNING || f->n == p->before);
+
 	p->has_state = true;
 	p->state = f->state;
 	p->before = f->n;
@@ -26,6 +29,9 @@ progress_state(struct progress *p, const struct frame *f, int64_t now)
 	/* A line that is there tells the new state at once. */
 	if (p->shown)
 		p->next = now;
+	else if (f->state == STATE_RUNNING && f->n == 0)
+		p->next = now + STEP_MS;
+	return (!known);
 }
 
 static void
@@ -33,10 +39,14 @@ show(const struct progress *p, int64_t seconds)
 {
 	if (!p->has_state)
 		say_progress("waiting for dom0 for %" PRId64 " s", seconds);
+	else if (p->state == STATE_QUEUED && p->before == 0)
+		say_progress("queued, the next to run");
 	else if (p->state == STATE_QUEUED)
 		say_progress("queued behind %" PRIu64, p->before);
 	else if (p->state == STATE_ASKED)
 		say_progress("a person in dom0 is asked");
+	else if (seconds == 0)
+		say_progress("running");
 	else
 		say_progress("running for %" PRId64 " s", seconds);
 }

@@ -17,7 +17,8 @@ struct progress {
 };
 
 void progress_begin(struct progress *, int64_t now);
-void progress_state(struct progress *, const struct frame *, int64_t now);
+/* False where it is the state that was known. */
+bool progress_state(struct progress *, const struct frame *, int64_t now);
 /* Shows it when it is time to; silent: the command has written nothing. */
 void progress_show(struct progress *, bool silent, int64_t now);
 /* Milliseconds until then, at most ms. */

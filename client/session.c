@@ -70,21 +70,23 @@ on_next_any(struct session *s)
 	stand(s, NEXT_ANY);
 }
 
+/* To the clients of its id, or to all. */
 static void
-tell_frame(struct session *s, const char *id)
+tell_frame(struct session *s, const struct frame *f)
 {
 	char line[LINE_MAX_BYTES];
-	ssize_t n = frame_print(line, &s->frame);
+	ssize_t n = frame_print(line, f);
 
 	if (n > 0)
-		peers_tell(&s->peers, id, line, (size_t)n);
+		peers_tell(&s->peers, f->id[0] == '\0' ? NULL : f->id, line,
+		    (size_t)n);
 }
 
 static void
 on_next_cancel(struct session *s)
 {
 	if (s->word != (int)s->frame.word)
-		tell_frame(s, NULL);
+		tell_frame(s, &s->frame);
 	s->word = (int)s->frame.word;
 	stand(s, NEXT_CANCEL);
 }
@@ -98,10 +100,29 @@ on_take(struct session *s)
 	offers_answered(&s->offers, s->frame.id);
 }
 
+/* Where the id is, or an id of "": NULL where there is no room for it. */
+static struct said *
+said_of(struct session *s, const char *id)
+{
+	struct said *p;
+
+	for (p = s->said; p < s->said + SAID_MAX; p++) {
+		if (strcmp(p->frame.id, id) == 0)
+			return (p);
+	}
+	return (NULL);
+}
+
 static void
 on_state(struct session *s)
 {
-	tell_frame(s, s->frame.id);
+	struct said *said = said_of(s, s->frame.id);
+
+	if (said == NULL)
+		said = said_of(s, "");
+	if (said != NULL)
+		*said = (struct said){s->frame, now_ms()};
+	tell_frame(s, &s->frame);
 }
 
 /*
@@ -138,6 +159,7 @@ static void
 on_receipt(struct session *s)
 {
 	const char *id = s->frame.id;
+	struct said *said;
 	int fresh;
 
 	do {
@@ -151,6 +173,8 @@ on_receipt(struct session *s)
 		return;
 	}
 	offers_answered(&s->offers, id);
+	if ((said = said_of(s, id)) != NULL)
+		said->frame.id[0] = '\0';
 	store_forget(s->home, id);
 	reply(s, FRAME_KEPT);
 }
@@ -323,22 +347,34 @@ session_answer(struct session *s)
 	s->next = NEXT_NONE;
 }
 
+/* As it is now. */
+static void
+tell_said(struct session *s, const struct said *said)
+{
+	struct frame f = said->frame;
+
+	if (f.state == STATE_RUNNING)
+		f.n += (uint64_t)(now_ms() - said->at_ms) / 1000;
+	tell_frame(s, &f);
+}
+
 void
 session_submitted(void *session, struct peer *peer)
 {
 	struct session *s = session;
 	struct frame f = {.type = FRAME_NEXT_CANCEL};
-	char line[LINE_MAX_BYTES];
-	ssize_t n;
+	const struct said *said = said_of(s, peer->id);
 
 	offers_id(&s->offers, peer->id);
 	/* What came before we knew of it was told to nobody. */
 	peers_news(&s->peers, "grown", peer->id);
+	if (said != NULL)
+		tell_said(s, said);
 	if (s->word == -1)
 		return;
 	f.word = (enum frame_word)s->word;
-	if ((n = frame_print(line, &f)) > 0)
-		peers_tell(&s->peers, peer->id, line, (size_t)n);
+	memcpy(f.id, peer->id, sizeof(f.id));
+	tell_frame(s, &f);
 }
 
 int

@@ -19,6 +19,8 @@ enum next {
 	NEXT_ANY
 };
 
+#define SAID_MAX 64 /* that a VM may have in dom0 */
+
 struct session {
 	const struct home *home;
 	bool wait; /* or `poll` */
@@ -30,6 +32,11 @@ struct session {
 	int64_t next_ms; /* since when it stands */
 	uint64_t input_limit;
 	int word; /* of `next cancel`, or -1 */
+	/* what dom0 said last of those it has, for clients that come later */
+	struct said {
+		struct frame frame; /* without an id: free */
+		int64_t at_ms;
+	} said[SAID_MAX];
 	/* what dom0 sends: lines, and the bytes behind some of them */
 	char in[65536 + LINE_MAX_BYTES];
 	size_t in_len;

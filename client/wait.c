@@ -56,7 +56,8 @@ session_try(struct wait *w, struct state *s)
 static void
 show_state(struct wait *w, struct state *s, const struct frame *f)
 {
-	progress_state(&s->progress, f, now_ms());
+	if (!progress_state(&s->progress, f, now_ms()))
+		return;
 	switch (f->state) {
 	case STATE_QUEUED:
 		report_queued(&w->report, f->id, (int64_t)f->n);

@@ -92,6 +92,55 @@ what_is_detached_runs_in_order_and_is_collected_body() {
     atf_check -o inline:'3\n' count_witness
 }
 
+# until_there FILE: a command's, that waits.
+until_there() {
+    echo "until [ -e $BED/$1 ]; do read -t 0.05 <> <(:); done; true"
+}
+
+bed_test who_waits_is_told_how_many_come_first
+who_waits_is_told_how_many_come_first_body() {
+    bed_up 1
+    atf_check "$regress/bed" stop
+    echo 'jobs = 2' >>"$BED/etc/qubes/remote.d/vm1.conf"
+    atf_check "$regress/bed" start
+    for n in 1 2; do
+        in_vm vm1 qvm-remote "$(until_there first)" &
+        pids="$pids $!"
+        wait_for '[ "$(count_log "\"event\":\"intent\"")" = '$n' ]'
+    done
+    for n in 3 4; do
+        in_vm vm1 qvm-remote -v --status-fd 1 true >"out.$n" 2>"err.$n" &
+        pids="$pids $!"
+        wait_for 'grep -qs running err.'$n' || grep -qs before err.'$n
+    done
+    : >"$BED/first"
+    for pid in $pids; do
+        wait "$pid" || atf_fail "a client failed"
+    done
+    atf_check -o match:'^qvm-remote: queued, 2 before it$' \
+        -o match:'^qvm-remote: running$' cat err.3
+    atf_check -o match:'^qvm-remote: queued, 3 before it$' cat err.4
+    atf_check -o match:'"queued".*"before":3}$' cat out.4
+    # Those that are detached wait for each other alone; who comes later is
+    # told, too.
+    for n in 1 2 3; do
+        in_vm vm1 qvm-remote --detach "$(until_there second)" >"id.$n" ||
+            atf_fail "detach"
+    done
+    atf_check in_vm vm1 qvm-remote true
+    wait_for '[ "$(count_log "\"event\":\"intent\"")" = 6 ]'
+    for n in 1 2 3; do
+        in_vm vm1 qvm-remote -v result -f "$(cat "id.$n")" 2>"late.$n" &
+        wait_for 'grep -qs running late.'$n' || grep -qs before late.'$n
+    done
+    : >"$BED/second"
+    wait
+    atf_check -o not-match:'before it' cat late.1
+    atf_check -o match:'^qvm-remote: queued, 1 before it$' cat late.2
+    atf_check -o match:'^qvm-remote: queued, 2 before it$' \
+        -o match:'^qvm-remote: queued, 1 before it$' cat late.3
+}
+
 bed_test what_is_cancelled_ends
 what_is_cancelled_ends_body() {
     bed_up 1

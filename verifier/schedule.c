@@ -96,25 +96,34 @@ start_one(struct vm *vm)
 static void
 tell_place(struct request *r, enum frame_state state, uint32_t n)
 {
-	if (r->told_state == state && r->told_n == n)
+	/* One that is taken was told nothing yet. */
+	if (r->told_state == state && r->told_n == n &&
+	    (r->tell & TELL_TAKE) == 0)
 		return;
 	r->told_state = state;
 	r->told_n = n;
 	session_tell(r, TELL_STATE);
 }
 
-/* Tells who waits his place, and who runs that he runs. */
+/*
+ * Tells who waits how many of its kind come first, those that run among them,
+ * and who runs that he runs.
+ */
 static void
 tell_places(struct vm *vm)
 {
+	uint32_t attached = 0, queued = 0, *before;
 	struct request *r;
-	uint32_t n = 0;
 
 	TAILQ_FOREACH (r, &vm->requests, entry) {
+		if (r->state > REQUEST_RUNNING)
+			continue;
+		before = r->token.queue ? &queued : &attached;
 		if (r->state == REQUEST_WAITING)
-			tell_place(r, STATE_QUEUED, n++);
+			tell_place(r, STATE_QUEUED, *before);
 		else if (r->state == REQUEST_RUNNING)
 			tell_place(r, STATE_RUNNING, 0);
+		++*before;
 	}
 }
 
