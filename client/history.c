@@ -13,6 +13,7 @@
 #include "client/entry.h"
 #include "client/file.h"
 #include "client/history.h"
+#include "client/key.h"
 #include "client/say.h"
 #include "wire/id.h"
 
@@ -210,6 +211,7 @@ history_sweep(const struct home *h)
 			history_collect(h, entry->d_name);
 	}
 	closedir(d);
+	key_sweep(h);
 }
 
 static int

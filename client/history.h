@@ -21,7 +21,8 @@ int history_store(const struct home *, const char *id);
 /*
  * Puts in order what clients left that live no longer: a result goes to
  * history, a request that dom0 has not taken is withdrawn, one that runs is
- * left for a later call, and so is one that was detached.
+ * left for a later call, and so is one that was detached.  What they left of a
+ * key is removed.
  */
 void history_sweep(const struct home *);
 

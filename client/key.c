@@ -1,5 +1,7 @@
+#include <sys/file.h>
 #include <sys/stat.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,7 +12,9 @@
 #include "client/key.h"
 #include "client/say.h"
 
-#define RETIRED_MAX 1024 /* keys that are looked at */
+#define RETIRED_MAX 1024	 /* keys that are looked at */
+#define TEMP	    ".auth.key." /* and the pid of who writes it */
+#define PID_SIZE    16
 
 bool
 key_exists(const struct home *h, const char *file)
@@ -84,15 +88,16 @@ key_load(const struct home *h, const char *file, struct derived_keys *keys)
 int
 key_store(const struct home *h, const char *file, const struct key *key)
 {
-	char temp[NAME_SIZE], pid[16];
+	char temp[NAME_SIZE], pid[PID_SIZE];
 	int fd, saved, result = -1;
 
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
-	file_name(temp, ".auth.key.", pid, "");
+	file_name(temp, TEMP, pid, "");
 	fd = openat(h->dir, temp,
 	    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd != -1) {
-		if (write_all(fd, key->line, KEY_LINE) == 0 && fsync(fd) == 0)
+		if (flock(fd, LOCK_EX) == 0 &&
+		    write_all(fd, key->line, KEY_LINE) == 0 && fsync(fd) == 0)
 			result = linkat(h->dir, temp, h->dir, file, 0);
 		close_quietly(fd);
 		saved = errno;
@@ -109,6 +114,46 @@ key_store(const struct home *h, const char *file, const struct key *key)
 	else
 		say_errno(KEY_DIR "%s", file);
 	return (-1);
+}
+
+/* Whoever writes one has its lock before there is anything in it. */
+static void
+sweep_one(const struct home *h, const char *name)
+{
+	uint64_t len;
+	int fd = file_open(h->dir, name, "", &len);
+
+	if (fd == -1)
+		return;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && lseek(fd, 0, SEEK_END) > 0)
+		file_remove(h->dir, name, "");
+	close(fd);
+}
+
+void
+key_sweep(const struct home *h)
+{
+	static const size_t prefix = sizeof(TEMP) - 1;
+	struct dirent *entry;
+	const char *name;
+	size_t digits;
+	DIR *d;
+	int fd = openat(h->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd == -1 || (d = fdopendir(fd)) == NULL) {
+		if (fd != -1)
+			close(fd);
+		return;
+	}
+	while ((entry = readdir(d)) != NULL) {
+		name = entry->d_name;
+		if (strncmp(name, TEMP, prefix) != 0)
+			continue;
+		digits = strspn(name + prefix, "0123456789");
+		if (digits < PID_SIZE && name[prefix + digits] == '\0')
+			sweep_one(h, name);
+	}
+	closedir(d);
 }
 
 /* Once more than needed does no harm: a crash may come after any step. */

@@ -28,6 +28,8 @@ int key_read(const struct home *, const char *file, struct key *);
 int key_load(const struct home *, const char *file, struct derived_keys *);
 /* Writes a new file, on the disk; never replaces one. */
 int key_store(const struct home *, const char *file, const struct key *);
+/* Removes what was left where a key_store() was killed. */
+void key_sweep(const struct home *);
 /* The next key becomes the current one, which is retired. */
 int key_take_over(const struct home *);
 

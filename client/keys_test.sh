@@ -102,7 +102,52 @@ a.end()
 END
 }
 
+atf_test_case what_a_killed_client_left_of_a_key_is_removed
+what_a_killed_client_left_of_a_key_is_removed_body() {
+    peer <<'END'
+import fcntl
+from peer import *
+h = Home()
+a = Agent(h)
+def temps():
+    return [name for name in h.list() if name.startswith(".auth")]
+def left():
+    h.write(".auth.key.99", KEY.hex().encode())
+left()
+h.write(".auth.key." + "9" * 200, b"x")
+h.write(".auth.key.x", b"x")
+# One that is being written stays.
+held = open(h.at(".auth.key.98"), "wb")
+fcntl.flock(held, fcntl.LOCK_EX)
+held.write(KEY.hex().encode())
+held.flush()
+others = [name for name in temps() if name != ".auth.key.99"]
+assert h.run("queue", "clean").returncode == 0
+assert temps() == others, temps()
+left()
+c = h.start("x")
+a.serve()
+ends(c, 0)
+assert temps() == others, temps()
+a.end()
+# Whoever writes one waits for the lock first.
+def locked():
+    fd = os.open(h.at(".auth.key.%d" % os.getpid()), os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    os.set_inheritable(fd, True)
+c = h.start("key", "rotate", preexec_fn=locked, close_fds=False)
+waits = re.compile("-> FLOCK +ADVISORY +WRITE +%d " % c.pid)
+wait_until("the lock", lambda: c.poll() is not None
+    or waits.search(open("/proc/locks").read()))
+assert c.poll() is None and "auth.key.next" not in h.list()
+assert h.read(".auth.key.%d" % c.pid) == b""
+c.kill()
+c.communicate()
+END
+}
+
 atf_init_test_cases() {
+    atf_add_test_case what_a_killed_client_left_of_a_key_is_removed
     atf_add_test_case a_key_is_imported_once_and_must_be_strong
     atf_add_test_case a_terminal_does_not_echo_the_key
     atf_add_test_case the_present_key_is_used_until_dom0_knows_the_next
