@@ -51,6 +51,20 @@ lines(FILE *f)
 	return (n);
 }
 
+/* Our lines are escaped already: a backslash in them is no byte of its own. */
+static void
+show_line(const char *line, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		if (line[i] == '\\')
+			putchar('\\');
+		else
+			show_bytes(line + i, 1);
+	}
+}
+
 static void
 last_lines(FILE *f, size_t most)
 {
@@ -60,7 +74,7 @@ last_lines(FILE *f, size_t most)
 
 	for (i = 0; (n = getline(&line, &size, f)) > 0; i++) {
 		if (i + most >= all)
-			show_bytes(line, (size_t)n);
+			show_line(line, (size_t)n);
 	}
 	free(line);
 }

@@ -137,6 +137,10 @@ for n in range(12):
 h.write("audit.log", h.read("audit.log") + b"evil\x1b[2J\n")
 lines = h.run("log").stdout.decode().split("\n")
 assert len(lines) == 21 and lines[-2] == "evil\\x1b[2J", lines
+h.run("--detach", r"printf 'a\b\033'" + "\u00e9")
+said = h.run("log", "1").stdout
+assert said.endswith(rb" cmd=printf 'a\x5cb\x5c033'\xc3\xa9" + b"\n"), said
+assert said == h.read("audit.log").splitlines(True)[-1]
 assert h.run("log", "2").stdout == h.run("log", "-n", "2").stdout
 assert h.run("log", "2").stdout.count(b"\n") == 2
 ids.sort()
