@@ -132,6 +132,8 @@ find(int argc, char *const *argv, bool *known, int *words)
 static int
 take_option(const struct subcommand *s, struct args *a, int argc, char **argv)
 {
+	size_t len = s->option == NULL ? 0 : strlen(s->option);
+	const char *rest;
 	int i;
 
 	a->argv = argv;
@@ -140,11 +142,15 @@ take_option(const struct subcommand *s, struct args *a, int argc, char **argv)
 			argv[a->argc++] = argv[i];
 			continue;
 		}
-		if (s->option == NULL || strcmp(argv[i], s->option) != 0 ||
+		if (len == 0 || strncmp(argv[i], s->option, len) != 0 ||
 		    a->flag)
 			return (-1);
 		a->flag = true;
-		if (s->value != NULL && (a->value = argv[++i]) == NULL)
+		rest = argv[i] + len;
+		/* A letter's value may follow it at once: -n5 is -n 5. */
+		if (s->value != NULL)
+			a->value = *rest != '\0' ? rest : argv[++i];
+		if (s->value == NULL ? *rest != '\0' : a->value == NULL)
 			return (-1);
 	}
 	return (a->argc >= s->min && a->argc <= s->max ? 0 : -1);

@@ -14,7 +14,7 @@ from peer import *
 h = Home()
 a = Agent(h)
 text = b"qvm-remote 2.0 in dom0. VM work: mode shell\x1b: all.\n"
-c = h.start("ping", "-c", "3")
+c = h.start("ping", "-c3")
 for n in range(3):
     r = a.next()
     a.take(r)
@@ -142,6 +142,7 @@ said = h.run("log", "1").stdout
 assert said.endswith(rb" cmd=printf 'a\x5cb\x5c033'\xc3\xa9" + b"\n"), said
 assert said == h.read("audit.log").splitlines(True)[-1]
 assert h.run("log", "2").stdout == h.run("log", "-n", "2").stdout
+assert h.run("log", "2").stdout == h.run("log", "-n2").stdout
 assert h.run("log", "2").stdout.count(b"\n") == 2
 ids.sort()
 def listed(*args):
@@ -149,7 +150,7 @@ def listed(*args):
     assert r.returncode == 0, r
     return [line.split()[0] for line in r.stdout.decode().split("\n")[:-1]]
 assert listed() == ids[-10:] and listed("3") == ids[-3:]
-assert listed("-n", "100") == ids
+assert listed("-n", "100") == listed("-n100") == ids
 assert len(listed("search", "job 11")) == 1 and listed("search", "note 1\n") == listed("search", "job 1\n")
 assert listed("search", "out\x1b[2J 4") == listed("search", "job 4\n")
 assert listed("search", "nothing") == []
@@ -162,7 +163,9 @@ assert "\ncommand (6 bytes):\njob 7\n" in text
 assert "\noutput (9 bytes):\nout\\x1b[2J 7\n" in text, text
 for wrong in (["history", "x"], ["history", "0"], ["history", "show"],
         ["history", "show", "../x"], ["log", "1", "2"], ["log", "-n"],
-        ["log", "-n", "1", "2"], ["history", "search"], ["queue", "x"]):
+        ["log", "-n", "1", "2"], ["log", "-n1", "2"], ["log", "-nx"],
+        ["log", "--n1"], ["result", "-fx", ID], ["key", "show", "--fingerprint="],
+        ["history", "search"], ["queue", "x"]):
     assert h.run(*wrong).returncode == 2, wrong
 assert h.run("history", "show", ID).returncode == 255
 a.end()
