@@ -44,7 +44,7 @@ move_old(int parent)
 	struct stat st;
 
 	if (fstatat(parent, FOLDER, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
-	    fstatat(parent, FOLDER_OLD, &st, AT_SYMLINK_NOFOLLOW) == -1)
+	    fstatat(parent, FOLDER_OLD, &st, 0) == -1 || !S_ISDIR(st.st_mode))
 		return (0);
 	if (renameat2(parent, FOLDER_OLD, parent, FOLDER, RENAME_NOREPLACE) ==
 	    0) {

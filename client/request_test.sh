@@ -139,8 +139,14 @@ assert not os.path.exists(old)
 os.mkdir(old)
 assert h.run("key", "show").stderr == b""
 assert os.path.exists(old)
-# Of several first starts one moves it.
 os.rmdir(old)
+# What is no folder stays.
+other = Home(key=False)
+file = os.path.join(other.path, ".qubes-remote")
+open(file, "w").close()
+assert other.run("key", "gen").returncode == 0
+assert os.path.isfile(file)
+# Of several first starts one moves it.
 os.rename(h.dir, old)
 several = [h.start("key", "show") for n in range(8)]
 errs = [ends(c, 0)[1] for c in several]
