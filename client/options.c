@@ -145,6 +145,10 @@ set(struct options *o, enum option_code code, const char *arg)
 	case OPT_STATUS_FD:
 		return (set_status_fd(o, arg));
 	case OPT_ONCE:
+		/* A variable that is not set, most likely. */
+		if (*arg == '\0')
+			return (usage_error("--idempotency-key: a key, which "
+					    "is not empty"));
 		o->once = arg;
 		return (0);
 	case OPT_INPUT:

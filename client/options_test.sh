@@ -193,6 +193,7 @@ what_does_not_go_together_is_one_line_and_2_body() {
 from peer import *
 h = Home()
 for args in (["-i"], ["--no-shell"], ["-i", "--input=x", "y"], ["--note=", "x"],
+        ["--idempotency-key", "", "x"],
         ["--note=-", "x"], ["--note=\x1b", "x"], ["--note=" + "x" * 201, "x"],
         ["--wait=0", "x"], ["--status-fd=99", "x"], ["--status-fd=x", "x"],
         ["--json", "key", "show"], ["-t", "5", "key", "show"], ["--frob"],
