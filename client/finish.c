@@ -177,8 +177,9 @@ judge(struct wait *w)
 		outcome_set(o, "unsigned", EXIT_OTHER, r->reason);
 		return;
 	}
-	/* What was not printed to its end cannot be judged. */
-	whole = !interrupted() && w->out.error == 0 && w->err.error == 0;
+	/* What was not printed to its end cannot be judged; what is held can. */
+	whole = (!interrupted() || w->out.to == -1) && w->out.error == 0 &&
+	    w->err.error == 0;
 	if (whole && check_streams(w, r) != 0) {
 		outcome_set(o, "unverified", EXIT_OTHER,
 		    "the output does not verify");

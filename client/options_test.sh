@@ -118,6 +118,16 @@ assert not j["verified"] and "out" not in j
 c = h.start("--json", "--check", "x")
 a.serve(out=b"would run\n", status="checked")
 assert json.loads(ends(c, 0)[0])["out"] == "would run\n"
+# What a signal has cancelled is verified, and whole.
+for signo in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    c = h.start("--json", "x")
+    r = a.next()
+    a.take(r)
+    c.send_signal(signo)
+    a.next()
+    a.finish(r, out=b"so far", status="cancelled", exit=130)
+    j = json.loads(ends(c, 130)[0])
+    assert (j["status"], j["verified"], j["out"]) == ("signal", True, "so far"), j
 a.end()
 h = Home(key=False)
 r = h.run("--json", "x")
