@@ -181,7 +181,7 @@ ping_policy_and_status_are_dom0s_body() {
     bed_up 1
     in_vm vm1 qvm-remote true || atf_fail "true"
     atf_check -o match:'mode shell' -o match:'^round trip [0-9.]+ ms' \
-        in_vm vm1 qvm-remote ping -c 2
+        in_vm vm1 qvm-remote ping -c2
     atf_check -o match:'^VM vm1: mode shell' in_vm vm1 qvm-remote policy
     atf_check -o match:'^session +there is one$' -o match:'^dom0 +answers' \
         -o match:'^last success +[0-9]{8}-' in_vm vm1 qvm-remote status
