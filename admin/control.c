@@ -106,6 +106,10 @@ control_ask(int fd, enum imsg_type command, const void *payload, size_t len,
 	struct imsg m;
 	bool done;
 
+	/* Its word first: until then it is not its turn. */
+	imsg_open(&end, fd, ROLE_CONTROL, ROLE_VERIFIER, ST_SERVING);
+	if (imsg_send(&end, command, 0, payload, len, -1) == -1)
+		fail_errno("control socket");
 	imsg_open(&end, fd, ROLE_CONTROL, ROLE_PARENT, ST_SETUP);
 	do {
 		receive(&end, &m, deadline);
@@ -114,8 +118,6 @@ control_ask(int fd, enum imsg_type command, const void *payload, size_t len,
 			fn(&m);
 	} while (!done);
 	imsg_open(&end, fd, ROLE_CONTROL, ROLE_VERIFIER, ST_SERVING);
-	if (imsg_send(&end, command, 0, payload, len, -1) == -1)
-		fail_errno("control socket");
 	do {
 		receive(&end, &m, deadline);
 		done = m.hdr.type == IMSG_CONTROL_END;

@@ -13,12 +13,14 @@
 #include "privsep/path.h"
 
 /*
- * The control socket.  We accept, see that it is root who asks, say which
+ * The control socket.  We accept, see that it is root who asks, and wait for
+ * its first word, so that who says nothing holds up nobody.  Then we say which
  * processes there are, and hand the socket to the verifier: nothing is read
- * here.  One client at a time; who comes meanwhile waits in the kernel.
+ * here.  One client at a time.
  */
 
 #define WAITING	 8
+#define CLIENTS	 16
 #define AGAIN_MS 1000 /* after one that could not be accepted */
 
 static struct event listener;
@@ -26,6 +28,26 @@ static struct timer again;
 static int folder = -1, listen_fd = -1;
 static int client_fd = -1; /* to be handed on */
 static bool busy;	   /* the verifier has one */
+
+static struct client {
+	struct event ev;
+	int fd; /* -1: free */
+	bool spoke;
+	uint64_t number;
+} clients[CLIENTS];
+
+/* Of those that have spoken, or have not, the one that came first; or NULL. */
+static struct client *
+first(bool spoke)
+{
+	struct client *c, *found = NULL;
+
+	for (c = clients; c < clients + CLIENTS; c++)
+		if (c->fd != -1 && c->spoke == spoke &&
+		    (found == NULL || c->number < found->number))
+			found = c;
+	return found;
+}
 
 /* What an earlier life left, and nothing else. */
 static void
@@ -85,11 +107,61 @@ greet(int fd)
 	return imsg_send(&end, IMSG_PROCESS_END, 0, NULL, 0, -1);
 }
 
+/* The next one that has spoken: greeted, it is the verifier's. */
+static void
+serve_next(void)
+{
+	struct client *c;
+	int fd;
+
+	while (client_fd == -1 && !busy && (c = first(true)) != NULL) {
+		fd = c->fd;
+		c->fd = -1;
+		if (greet(fd) == -1) {
+			log_warn("control socket: a client does not read");
+			(void)close(fd);
+			continue;
+		}
+		client_fd = fd;
+		parent_wake_verifier();
+	}
+}
+
+static void
+on_word(struct event *ev, uint32_t revents)
+{
+	struct client *c = ev->arg;
+
+	(void)revents;
+	event_remove(ev);
+	c->spoke = true;
+	serve_next();
+}
+
+/* Who says nothing makes room for who comes. */
+static struct client *
+place(void)
+{
+	struct client *c;
+
+	for (c = clients; c < clients + CLIENTS; c++)
+		if (c->fd == -1)
+			return c;
+	c = first(false);
+	if (c == NULL)
+		return NULL;
+	event_remove(&c->ev);
+	(void)close(c->fd);
+	return c;
+}
+
 static void listen_again(struct timer *);
 
 static void
 on_client(struct event *ev, uint32_t revents)
 {
+	static uint64_t count;
+	struct client *c;
 	int fd;
 
 	(void)revents;
@@ -101,15 +173,17 @@ on_client(struct event *ev, uint32_t revents)
 		    NULL);
 		return;
 	}
-	if (!is_root(fd) || greet(fd) == -1) {
-		log_warn("control socket: a client that is not root, or does "
-			 "not read");
+	c = is_root(fd) ? place() : NULL;
+	if (c == NULL) {
+		log_warn("control socket: a client that is not root, or one "
+			 "too many");
 		(void)close(fd);
 		return;
 	}
-	client_fd = fd;
-	event_remove(ev);
-	parent_wake_verifier();
+	c->fd = fd;
+	c->spoke = false;
+	c->number = count++;
+	event_add(&c->ev, fd, EPOLLIN, on_word, c);
 }
 
 static void
@@ -130,7 +204,10 @@ control_init(void)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	char path[PATH_MAX];
+	size_t i;
 
+	for (i = 0; i < CLIENTS; i++)
+		clients[i].fd = -1;
 	settings_path(path, PATH_RUN);
 	folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (folder == -1)
@@ -170,7 +247,7 @@ control_done(void)
 	if (!busy)
 		return;
 	busy = false;
-	listen_on();
+	serve_next();
 }
 
 void
