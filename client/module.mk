@@ -1,5 +1,6 @@
 # qvm-remote is one file that works when it is copied into another
-# distribution: static, and still position-independent.
+# distribution: static, still position-independent, and small: what a debugger
+# reads of it is compressed.
 LIBS += client
 client_OMIT := client/main.c
 PROGS += $(B)/client/qvm-remote
@@ -7,7 +8,7 @@ $(B)/client/qvm-remote: $(B)/client/main.o $(B)/client.a $(B)/audit.a \
 	$(B)/wire.a $(B)/crypto.a
 $(B)/client/qvm-remote: private LDLIBS += -lbearssl
 ifndef SANITIZE
-$(B)/client/qvm-remote: private HARDEN_LD = -static-pie \
+$(B)/client/qvm-remote: private HARDEN_LD = -static-pie -gz \
 	-Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--gc-sections
 endif
 
