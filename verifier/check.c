@@ -350,11 +350,11 @@ close_both(int a, int b)
 		close(b);
 }
 
+/* limit is what it was asked with; the policy's may be less. */
 static const char *
-lengths_rule(const struct vm *vm, const struct frame *f)
+lengths_rule(const struct vm *vm, const struct frame *f, uint64_t limit)
 {
 	static char rule[REASON_MAX + 1];
-	uint64_t limit = session_input_limit(vm);
 
 	if (f->input_len <= limit)
 		return (frame_lengths_rule(f, limit));
@@ -367,8 +367,9 @@ lengths_rule(const struct vm *vm, const struct frame *f)
 }
 
 void
-check_request(struct vm *vm, const struct msg_request *untrusted, int body_fd,
-    int input_fd, uint64_t body_len, uint64_t input_len)
+check_request(struct vm *vm, const struct msg_request *untrusted,
+    uint64_t input_limit, int body_fd, int input_fd, uint64_t body_len,
+    uint64_t input_len)
 {
 	struct frame f = {.token_len = untrusted->token_len,
 	    .body_len = untrusted->body_len,
@@ -380,7 +381,7 @@ check_request(struct vm *vm, const struct msg_request *untrusted, int body_fd,
 	r->v1 = v1_asked(untrusted->token_len);
 	vm->last_us = now_realtime_us();
 	memcpy(vm->last_id, r->answer.id, sizeof(vm->last_id));
-	rule = lengths_rule(vm, &f);
+	rule = lengths_rule(vm, &f, input_limit);
 	if (rule != NULL || untrusted->token_len > TOKEN_MAX) {
 		close_both(body_fd, input_fd);
 		request_refuse(r, RECEIPT_REJECTED,

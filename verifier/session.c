@@ -68,7 +68,7 @@ session_reset(struct vm *vm)
 	}
 	s->entries = s->standing = 0;
 	s->opened = s->delivered = s->bye = s->bye_sent = false;
-	s->any_standing = s->drained = false;
+	s->drained = false;
 	s->taken = 0;
 	record_refused_summary(vm);
 }
@@ -195,14 +195,24 @@ handle_memfd(struct vm *vm, struct imsg *m, int *fd, uint64_t *len,
 		distrust(vm, "a descriptor of another size");
 }
 
-/* One `next` is answered. */
+/* The first `next` is answered. */
 static void
 answered(struct session *s)
 {
-	if (--s->standing > 0)
-		return;
-	s->any_standing = false;
-	imsg_set_state(&s->ch.end, ST_SERVING);
+	s->next[0] = s->next[1];
+	if (--s->standing == 0)
+		imsg_set_state(&s->ch.end, ST_SERVING);
+}
+
+/* Of an input that may be offered: the policy is asked when it is there. */
+static uint64_t
+input_limit(const struct vm *vm)
+{
+	uint64_t limit = INPUT_MAX;
+
+	if (vm->policy != NULL && vm->policy->input_limit > limit)
+		limit = vm->policy->input_limit;
+	return (limit);
 }
 
 static bool
@@ -217,19 +227,25 @@ handle_request(struct vm *vm, struct imsg *m)
 	struct session *s = &vm->session;
 	int body_fd = s->body_fd, input_fd = s->input_fd;
 	struct msg_request q;
+	uint64_t limit;
 
 	if (imsg_payload(m, &q, sizeof(q)) == -1 ||
 	    !imsg_text_ok(q.id, sizeof(q.id)) ||
 	    (!id_valid(q.id, strlen(q.id)) &&
 		!id_valid_v1_ping(q.id, strlen(q.id))) ||
-	    !clock_valid(q.clock) || !s->any_standing) {
+	    !clock_valid(q.clock) || s->next[0].cancel_only) {
 		distrust(vm, "a bad request");
 		return;
 	}
 	s->body_fd = s->input_fd = -1;
+	/* As it was asked, and as the policy is by now. */
+	limit = input_limit(vm);
+	if (limit > s->next[0].input_limit)
+		limit = s->next[0].input_limit;
 	answered(s);
 	s->drained = ++s->taken >= REQUESTS_MAX;
-	check_request(vm, &q, body_fd, input_fd, s->body_len, s->input_len);
+	check_request(vm, &q, limit, body_fd, input_fd, s->body_len,
+	    s->input_len);
 }
 
 static void
@@ -315,7 +331,7 @@ session_dispatch(struct channel *ch, struct imsg *m)
 		break;
 	case IMSG_INPUT:
 		handle_memfd(vm, m, &s->input_fd, &s->input_len,
-		    s->last.input_limit);
+		    s->next[0].input_limit);
 		break;
 	case IMSG_REQUEST:
 		handle_request(vm, m);
@@ -490,20 +506,10 @@ tell(struct channel *ch, struct request *r)
 	return (0);
 }
 
-uint64_t
-session_input_limit(const struct vm *vm)
-{
-	uint64_t limit = INPUT_MAX;
-
-	if (vm->policy != NULL && vm->policy->input_limit > limit)
-		limit = vm->policy->input_limit;
-	return (limit);
-}
-
 static uint64_t
 request_bytes(const struct vm *vm)
 {
-	return (BODY_MAX + session_input_limit(vm));
+	return (BODY_MAX + input_limit(vm));
 }
 
 /* Bodies and inputs of all VMs, beyond each one's first maximal request. */
@@ -557,7 +563,7 @@ room(struct vm *vm)
 	struct msg_next n = {.input_limit = INPUT_MAX, .cancel_only = 1};
 	uint64_t request = request_bytes(vm);
 
-	n.input_limit = session_input_limit(vm);
+	n.input_limit = input_limit(vm);
 	if (stopping || !vm->served || vm->count >= REQUESTS_MAX ||
 	    vm->bytes + request > VM_BYTES + n.input_limit - INPUT_MAX ||
 	    (vm->bytes > 0 && common_bytes() + request > COMMON_BYTES))
@@ -584,7 +590,7 @@ send_next(struct channel *ch)
 	struct session *s = &vm->session;
 	struct msg_next n;
 
-	if (s->body_fd != -1 || s->standing > 1)
+	if (s->body_fd != -1 || s->standing == NEXT_MAX)
 		return;
 	n = room(vm);
 	if (s->standing == 1 && n.cancel_only == s->last.cancel_only &&
@@ -592,9 +598,7 @@ send_next(struct channel *ch)
 		return;
 	if (channel_send(ch, IMSG_NEXT, 0, &n, sizeof(n), -1) == -1)
 		return;
-	s->last = n;
-	s->standing++;
-	s->any_standing |= !n.cancel_only;
+	s->last = s->next[s->standing++] = n;
 	imsg_set_state(&ch->end, ST_SERVING | ST_ASKED);
 }
 

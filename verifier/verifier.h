@@ -21,6 +21,7 @@
 #define COMMON_BYTES   (32ull * 1024 * 1024)  /* of all, beyond each first */
 #define SPOOL_BYTES    (256ull * 1024 * 1024) /* per VM */
 #define COMMON_RUNNING 32 /* commands beyond each VM's first */
+#define NEXT_MAX       2  /* `next` without an answer, per session */
 #define CANCELS_MAX    64 /* early cancels remembered, per VM */
 #define REFUSED_MAX    10 /* records of refusals per VM and minute */
 #define ANSWER_KEPT_MS (24ll * 3600 * 1000)
@@ -129,10 +130,10 @@ struct session {
 	char program[PROGRAM_MAX + 1];
 	bool delivered; /* something was kept */
 	bool bye, bye_sent;
-	unsigned standing;     /* `next` without an answer */
-	bool any_standing;     /* one of them was `next any` */
-	struct msg_next last;  /* the newest `next` */
-	unsigned entries;      /* of the poller, in use */
+	unsigned standing;		/* `next` without an answer */
+	struct msg_next next[NEXT_MAX]; /* those, in order */
+	struct msg_next last;		/* the newest `next` */
+	unsigned entries;		/* of the poller, in use */
 	bool drained;	       /* it has nothing that we have not seen */
 	unsigned taken;	       /* requests, in this session */
 	int body_fd, input_fd; /* came, their REQUEST not yet */
@@ -254,8 +255,6 @@ void session_pump(struct channel *);
 void session_tell(struct request *, uint32_t what);
 /* Its agent may answer with a cancel only: nothing has room. */
 bool session_is_held(const struct vm *);
-/* Of an input that may be offered: the policy is asked when it is there. */
-uint64_t session_input_limit(const struct vm *);
 bool vm_owes(const struct vm *);
 
 /* request.c: a request's states */
@@ -306,8 +305,9 @@ int decide_describe(const struct request *, char *text, size_t size);
 int64_t decide_rate(struct vm *, int64_t now_ms, bool take);
 
 /* check.c: DESIGN.md, A request's life, step 4 */
-void check_request(struct vm *, const struct msg_request *, int body_fd,
-    int input_fd, uint64_t body_len, uint64_t input_len);
+void check_request(struct vm *, const struct msg_request *,
+    uint64_t input_limit, int body_fd, int input_fd, uint64_t body_len,
+    uint64_t input_len);
 void check_cancel(struct vm *, const struct msg_cancel *);
 /* Forgets what it may: once a minute, however often it is called. */
 void check_sweep(int64_t now_ms);
