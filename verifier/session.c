@@ -512,17 +512,32 @@ request_bytes(const struct vm *vm)
 	return (BODY_MAX + input_limit(vm));
 }
 
-/* Bodies and inputs of all VMs, beyond each one's first maximal request. */
+/* What it has, or may have with what it was asked for, beyond its first. */
 static uint64_t
-common_bytes(void)
+beyond_first(const struct vm *vm, bool asked)
+{
+	uint64_t first = request_bytes(vm);
+	unsigned i;
+
+	for (i = 0; i < vm->session.standing; i++)
+		asked |= !vm->session.next[i].cancel_only;
+	if (asked)
+		return (vm->bytes);
+	return (vm->bytes > first ? vm->bytes - first : 0);
+}
+
+/*
+ * Bodies and inputs of all VMs beyond each one's first maximal request, were
+ * this one asked for another.
+ */
+static uint64_t
+common_bytes(const struct vm *asked)
 {
 	uint64_t sum = 0;
 	struct vm *vm;
 
-	for (vm = vms; vm < vms + VM_TABLE; vm++) {
-		if (vm->bytes > request_bytes(vm))
-			sum += vm->bytes - request_bytes(vm);
-	}
+	for (vm = vms; vm < vms + VM_TABLE; vm++)
+		sum += beyond_first(vm, vm == asked);
 	return (sum);
 }
 
@@ -566,7 +581,7 @@ room(struct vm *vm)
 	n.input_limit = input_limit(vm);
 	if (stopping || !vm->served || vm->count >= REQUESTS_MAX ||
 	    vm->bytes + request > VM_BYTES + n.input_limit - INPUT_MAX ||
-	    (vm->bytes > 0 && common_bytes() + request > COMMON_BYTES))
+	    (vm->bytes > 0 && common_bytes(vm) > COMMON_BYTES))
 		n.word = WORD_FULL;
 	else if (decide_rate(vm, now_boottime_ms(), false) > 0) {
 		n.word = WORD_RATE;
