@@ -240,6 +240,7 @@ a_body_that_breaks_a_rule_is_rejected_body() {
 answer('')
 answer('$(witness)\\0')
 answer('$(witness)\\x1b[1m')
+answer('$(witness) #1', signed_body='$(witness) #2')
 answer('$(witness)', signed_body='true')
 answer('$(witness)', kind='ping')
 answer('true', kind='cancel')
@@ -256,6 +257,9 @@ the command has a NUL byte in it
 mac
 status rejected
 the command has a control character in it
+mac
+status rejected
+the command is not what was signed
 mac
 status rejected
 the command is not what was signed
