@@ -1,7 +1,10 @@
 #!/usr/bin/env atf-sh
 # An agent that lies: what PROTOCOL.md says of frames and limits, broken by the
 # VM, one VM for each sentence.  Each VM pays for its own lie, with a record
-# that names the rule, and alone: vm1 is served meanwhile.
+# that names the rule, and alone: vm1 is served meanwhile.  Limits that need no
+# liar have their cases elsewhere: output in request_test, the log and the disk
+# in full_test, memory in full_memory_test, time-outs in kill_test, forged
+# requests in request_test; --once in once_test.
 . "$(atf_get_srcdir)/lib.sh"
 
 # liars N: a bed of vm1 and N more.  Where a VM's home has a lie, that is the
@@ -129,7 +132,7 @@ a_line_is_a_frame_body() {
 
 bed_test what_was_not_asked_for_ends_the_session
 what_was_not_asked_for_ends_the_session_body() {
-    liars 17
+    liars 16
     id='20260218-143022-1234-a1b2c3d4'
     # One answer for each `next`.
     breaks 'none: not asked for' \
@@ -148,12 +151,10 @@ what_was_not_asked_for_ends_the_session_body() {
     breaks 'ready: a second time' 'ready(); say("ready 2 liar/1 wait\n")'
     breaks 'kept: an id that is not owed' "ready(); say('kept $id\n')"
     breaks 'kept: an id that is not owed' \
-        'ready(); say(request("true")); say("kept %s\n" % wait("take")[1])'
-    breaks 'kept: an id that is not owed' \
         'ready(); say("kept %s\n" % answer("true")[1])'
     breaks 'kept: an id that is not owed' "ready()
 say(request('until [ -e $BED/go ]; do sleep 0.05; done'))
-say('kept %s\\n' % wait('state')[1])"
+say('kept %s\\n' % wait('take')[1])"
     # dom0 counts nothing.
     breaks 'counts: not asked for' 'ready(); say("counts 0 0 0\n")'
     # As many bytes as its lengths say.
@@ -470,6 +471,25 @@ a_vm_has_its_share_of_what_is_accepted_body() {
     atf_check_equal 64 "$(took vm2)"
     atf_check_equal 7 "$(took vm3)"
     : >"$BED/go"
+    all_again
+}
+
+# Two outputs of 128 MiB are all of a VM's spool.
+bed_test a_command_waits_for_its_spool
+a_command_waits_for_its_spool_body() {
+    liars 1
+    lie "first, second = new_id(), new_id(); ready()
+say(request('until [ -e $BED/go ]; do sleep 0.05; done', id=first)); wait('next')
+say(request('true', id=second))
+while wait('state')[1:3] != [second, 'queued']: pass
+heard.write('waits\\n')
+assert kept()[1] == first and kept()[1] == second
+say('lie\\n')"
+    echo 'output-limit = 128M' >>"$BED/etc/qubes/remote.d/vm2.conf"
+    tell
+    meanwhile 'grep -q waits "$BED/vms/vm2/home/heard"'
+    : >"$BED/go"
+    meanwhile 'grep -q "vm2 broke a rule" "$BED/daemon.log"'
     all_again
 }
 
