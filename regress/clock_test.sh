@@ -14,12 +14,6 @@ dom0_clock() {
     mv "$BED/.clock" "$BED/clock"
 }
 
-# vm_clock SECONDS: the same of vm1's, as its agent states it.
-vm_clock() {
-    echo "$1" >"$BED/vms/vm1/home/.clock"
-    mv "$BED/vms/vm1/home/.clock" "$BED/vms/vm1/home/clock"
-}
-
 start() {
     atf_check env BED_CLOCK="$BED/clock" "$regress/bed" start
 }
@@ -51,30 +45,8 @@ bed_up_with_clocks() {
     long_known
     dom0_clock 0
     vm_clock 0
-    in_vm vm1 cp "$BED/usr/bin/qvm-remote" honest
-    in_vm vm1 sh -c 'cat >moved && chmod +x moved' <<'END'
-#!/usr/bin/env python3
-import os, re, subprocess, sys
-honest = "/home/user/honest"
-if sys.argv[1:2] != ["agent"]:
-    os.execv(honest, [honest] + sys.argv[1:])
-def clock(m):
-    with open("/home/user/clock") as f:
-        return m[1] + b"%d" % (int(m[2]) + int(f.read()))
-agent = subprocess.Popen([honest] + sys.argv[1:], stdout=subprocess.PIPE)
-while True:
-    data = os.read(agent.stdout.fileno(), 65536)
-    if not data:
-        break
-    os.write(1, re.sub(rb"(?m)^(request \S+ )(\d+)", clock, data))
-END
     move_agent
     start
-}
-
-move_agent() {
-    BED_USER=root in_vm vm1 mount --bind /home/user/moved \
-        "$BED/usr/bin/qvm-remote" || atf_fail "mount"
 }
 
 # One request that ran, to be presented again, and one that is long expired when

@@ -232,3 +232,33 @@ meta_of() {
 wait_result() {
     wait_for "in_vm $1 test -e .qvm-remote/queue/results/$2.exit"
 }
+
+# vm_clock SECONDS: how far vm1's clock is ahead from now on, as its agent says
+# after move_agent.
+vm_clock() {
+    echo "$1" >"$BED/vms/vm1/home/.clock"
+    mv "$BED/vms/vm1/home/.clock" "$BED/vms/vm1/home/clock"
+}
+
+# Once after each boot; the agent is that of vm1's next session.
+move_agent() {
+    in_vm vm1 cp "$BED/usr/bin/qvm-remote" honest
+    in_vm vm1 sh -c 'cat >moved && chmod +x moved' <<'END'
+#!/usr/bin/env python3
+import os, re, subprocess, sys
+honest = "/home/user/honest"
+if sys.argv[1:2] != ["agent"]:
+    os.execv(honest, [honest] + sys.argv[1:])
+def clock(m):
+    with open("/home/user/clock") as f:
+        return m[1] + b"%d" % (int(m[2]) + int(f.read()))
+agent = subprocess.Popen([honest] + sys.argv[1:], stdout=subprocess.PIPE)
+while True:
+    data = os.read(agent.stdout.fileno(), 65536)
+    if not data:
+        break
+    os.write(1, re.sub(rb"(?m)^(request \S+ )(\d+)", clock, data))
+END
+    BED_USER=root in_vm vm1 mount --bind /home/user/moved \
+        "$BED/usr/bin/qvm-remote" || atf_fail "mount"
+}

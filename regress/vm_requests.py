@@ -57,11 +57,11 @@ def read(path):
 
 
 class Vm:
-    """vm1, whose disk is written from outside, as any of its users could."""
+    """One whose disk is written from outside, as any of its users could."""
 
-    def __init__(self, bed):
+    def __init__(self, bed, name="vm1"):
         self.bed = bed
-        home = os.path.join(bed, "vms/vm1/home")
+        home = os.path.join(bed, "vms", name, "home")
         self.uid = os.stat(home).st_uid
         self.home = os.path.join(home, ".qvm-remote")
         self.queue = os.path.join(self.home, "queue")

@@ -1,0 +1,84 @@
+#!/usr/bin/env atf-sh
+# A request that is not what its token says, or whose token is not one: one clear
+# answer, one record, and nothing runs.
+. "$(atf_get_srcdir)/lib.sh"
+
+# refusals_test NAME VMS TABLE: see regress/refusals.  What is right runs.
+refusals_test() {
+    bed_test "$1"
+    eval "$1_body() {
+        bed_up $2
+        bed_seed
+        \"\$regress/refusals\" \"\$BED\" $3 ||
+            atf_fail \"see the test's output\"
+        atf_check -o inline:'ok\n' in_vm vm1 qvm-remote 'echo ok'
+        bed_verify
+    }"
+}
+
+refusals_test what_is_not_written_as_a_token_is_refused 7 form
+refusals_test what_is_changed_after_signing_is_refused 2 changed
+refusals_test a_command_that_breaks_a_rule_is_refused_by_dom0 1 contents
+refusals_test a_command_that_breaks_a_rule_is_refused_before_it_is_written \
+    1 client
+
+# answered_with STATUS [FORGE-OPTION...]: of a request of vm1; see `meta`.
+answered_with() {
+    _status=$1
+    _ran=$(count_witness)
+    shift
+    forge vm1 --body "$(witness)" --wait 20 "$@" >meta || atf_fail "no answer"
+    atf_check -o match:"^status $_status\$" cat meta
+    [ "$_status" != exited ] || _ran=$((_ran + 1))
+    [ "$(count_witness)" = $_ran ] || atf_fail "$(count_witness), not $_ran"
+}
+
+# ten_minutes AHEAD-OR-BEHIND: who waits is told which way, and how far.
+ten_minutes() {
+    atf_check -s exit:255 -o empty \
+        -e match:"the VM's clock is (59[5-9]|60[0-5]) s $1 dom0's" \
+        -e match:'outcome .*not known' in_vm vm1 qvm-remote "$(witness)"
+    answered_with rejected
+    atf_check -o match:"^reason the VM's clock is [0-9]+ s $1 dom0's\$" \
+        -o match:'^log -$' -o not-match:'^mac ' cat meta
+    atf_check -o inline:'2\n' count_log \
+        "\"event\":\"refused\".*the VM's clock is [0-9]* s $1 dom0's"
+}
+
+bed_test a_vm_whose_clock_is_ten_minutes_off_is_told_how_far
+a_vm_whose_clock_is_ten_minutes_off_is_told_how_far_body() {
+    bed_up 1
+    bed_seed
+    atf_check "$regress/bed" stop
+    vm_clock 0
+    move_agent
+    atf_check "$regress/bed" start
+    vm_clock -600
+    ten_minutes behind
+    vm_clock 600
+    ten_minutes 'ahead of'
+    # Nearly five minutes are none that matter.
+    vm_clock -290
+    answered_with exited
+    vm_clock 290
+    answered_with exited --issued $(($(date +%s) + 290))
+    vm_clock 0
+    answered_with exited
+    bed_verify
+}
+
+bed_test a_token_that_has_expired_is_told_how_long_ago
+a_token_that_has_expired_is_told_how_long_ago_body() {
+    bed_up 1
+    bed_seed
+    now=$(date +%s)
+    wait_for "[ \$(date +%s) -gt $((now + 2)) ]"
+    answered_with expired --issued $((now + 1)) --expires $((now + 1))
+    atf_check -o match:'^reason expired [1-9][0-9]? s ago$' \
+        -o match:'^log -$' -o not-match:'^mac ' cat meta
+    bed_verify
+}
+
+atf_init_test_cases() {
+    bed_add_tests
+}
