@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -197,6 +198,8 @@ cmd_queue_clean(const struct home *h, const struct args *a)
 static int
 debug(int dir, const char *folder)
 {
+	/* An LF in a name would make a line of its own. */
+	char shown[4 * NAME_MAX + 1];
 	struct names l;
 	struct stat st;
 	size_t i;
@@ -209,11 +212,10 @@ debug(int dir, const char *folder)
 		if (strcmp(l.v[i], ".") == 0 || strcmp(l.v[i], "..") == 0 ||
 		    fstatat(dir, l.v[i], &st, AT_SYMLINK_NOFOLLOW) == -1)
 			continue;
-		printf("%06o %5u %9" PRId64 " B %8" PRId64 " s  %s/",
+		text_escape(shown, sizeof(shown), l.v[i], strlen(l.v[i]));
+		printf("%06o %5u %9" PRId64 " B %8" PRId64 " s  %s/%s\n",
 		    st.st_mode, (unsigned)st.st_uid, (int64_t)st.st_size,
-		    (int64_t)(time(NULL) - st.st_mtime), folder);
-		show_bytes(l.v[i], strlen(l.v[i]));
-		putchar('\n');
+		    (int64_t)(time(NULL) - st.st_mtime), folder, shown);
 	}
 	names_free(&l);
 	return (0);

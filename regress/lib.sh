@@ -262,3 +262,11 @@ END
     BED_USER=root in_vm vm1 mount --bind /home/user/moved \
         "$BED/usr/bin/qvm-remote" || atf_fail "mount"
 }
+
+# vm1's client goes, and one that knows nothing of protocol 2 has its name.
+hide_client() {
+    in_vm vm1 sh -c 'printf "#!/bin/sh\necho qvm-remote 1.4.0\n" >old &&
+        chmod +x old'
+    BED_USER=root in_vm vm1 mount --bind /home/user/old \
+        "$BED/usr/bin/qvm-remote" || atf_fail "mount"
+}

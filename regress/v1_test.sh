@@ -3,14 +3,6 @@
 # of the protocol.
 . "$(atf_get_srcdir)/lib.sh"
 
-# Our client goes, and one that knows nothing of protocol 2 has its name.
-hide_client() {
-    in_vm vm1 sh -c 'printf "#!/bin/sh\necho qvm-remote 1.4.0\n" >old &&
-        chmod +x old'
-    BED_USER=root in_vm vm1 mount --bind /home/user/old \
-        "$BED/usr/bin/qvm-remote" || atf_fail "mount"
-}
-
 # shell_is PROGRAM: what `sh` is in the VM.  busybox: and all that sh calls.
 shell_is() {
     _program=$(command -v "$1") || atf_skip "no $1"

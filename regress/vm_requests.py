@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import importlib.machinery
 import importlib.util
+import json
 import os
 import re
 import time
@@ -17,6 +18,12 @@ import types
 HERE = os.path.dirname(os.path.realpath(__file__))
 DEADLINE = 20.0     # seconds, for whatever is waited for
 TEXT = "".join("line %d\n" % n for n in range(9000))  # 88 KiB
+MIB = 1048576
+# A token's lines.
+VERSION, KEY, KIND, ISSUED, EXPIRES, TIMEOUT, ORDER, NOTE, BODY, INPUT, MAC = \
+    range(11)
+LINES = ("version", "key", "kind", "issued", "expires", "timeout", "order",
+         "note", "body", "input", "mac")
 
 loader = importlib.machinery.SourceFileLoader(
     "forge", os.path.join(HERE, "forge"))
@@ -56,11 +63,19 @@ def read(path):
         return b""
 
 
+def records_of(bed):
+    """The log's; what is reserved behind them left out."""
+    return [json.loads(line)
+            for path in sorted(glob.glob(os.path.join(
+                bed, "var/log/qvm-remote/*.log")))
+            for line in read(path).rstrip(b"\0").splitlines()]
+
+
 class Vm:
     """One whose disk is written from outside, as any of its users could."""
 
     def __init__(self, bed, name="vm1"):
-        self.bed = bed
+        self.bed, self.name = bed, name
         home = os.path.join(bed, "vms", name, "home")
         self.uid = os.stat(home).st_uid
         self.home = os.path.join(home, ".qvm-remote")
@@ -83,12 +98,12 @@ class Vm:
             issued=now, expires=now + 330, timeout="-", order=order, note="-",
             mac=None), self.secret)
 
-    def write(self, name, data):
-        temporary = os.path.join(self.queue, "pending", "." + name)
+    def write(self, name, data, folder="pending"):
+        temporary = os.path.join(self.queue, folder, "." + name)
         with open(temporary, "wb") as f:
             f.write(data)
         os.chown(temporary, self.uid, self.uid)
-        os.rename(temporary, os.path.join(self.queue, "pending", name))
+        os.rename(temporary, os.path.join(self.queue, folder, name))
 
     def taken(self, name):
         return os.path.exists(os.path.join(self.queue, "running", name))
@@ -141,6 +156,56 @@ class Vm:
     def witness(self, name):
         return read(os.path.join(self.bed, "witness")).decode().split(
             "\n").count(name)
+
+
+class Draft:
+    """A request that would run, to be spoiled: its token's lines, its files."""
+
+    def __init__(self, vm, name=None):
+        """name: of its files, where it is no id."""
+        now = int(time.time())
+        self.vm, self.name = vm, name or forge.new_id()
+        self.body = b'echo "$QVM_REMOTE_ID" >>%s/witness\n' % vm.bed.encode()
+        self.input = b"some input"
+        self.lines = forge.token(types.SimpleNamespace(
+            id="", kind="run", body=self.body.decode(),
+            signed_body=None, input=self.input.decode(), issued=now,
+            expires=now + 330, timeout="300", order="now", note="a note",
+            mac=None), vm.secret).split(b"\n")[:-1]
+        self.auth = None
+        self.sign()
+
+    def sign(self, name=None, label=b"request", prefix=b"qvm-remote request 2"):
+        key = hmac.new(self.vm.secret, b"qvm-remote %s key 2" % label,
+                       hashlib.sha256).digest()
+        covered = b"%s\n%s\n" % (prefix, os.fsencode(name or self.name)) \
+            + b"".join(line + b"\n" for line in self.lines[:MAC])
+        self.lines[MAC] = b"mac " + hmac.new(
+            key, covered, hashlib.sha256).hexdigest().encode()
+
+    def say(self, line, text):
+        self.lines[line] = text
+
+    def say_bytes(self, line, data):
+        """That line's length and digest: of these bytes."""
+        self.say(line, b"%s %d %s" % (
+            LINES[line].encode(), len(data),
+            hashlib.sha256(data).hexdigest().encode()))
+
+    def files(self):
+        """Suffix and bytes of each, the token last."""
+        if self.auth is None:
+            self.auth = b"".join(line + b"\n" for line in self.lines)
+        # Of what is too long, dom0 has the lengths only.
+        whole = len(self.auth) <= 1024 and len(self.body) <= MIB and \
+            len(self.input or b"") <= MIB
+        self.digest = hashlib.sha256(self.auth).hexdigest() if whole else "-"
+        inputs = [] if self.input is None else [(".in", self.input)]
+        return [("", self.body)] + inputs + [(".auth", self.auth)]
+
+    def put(self):
+        for suffix, data in self.files():
+            self.vm.write(self.name + suffix, data)
 
 
 class Request:
