@@ -42,6 +42,8 @@ only_good_ones() {
     atf_check -s exit:1 -o inline:'0\n' \
         count_log '"event":"\(violation\|refused\|silent\|session-end\)"'
     no_raw_in_dom0
+    ! find "$BED/vms/vm1/home" -name ran | grep . ||
+        atf_fail "a name ran in the VM"
 }
 
 dom0_is_as_before() {

@@ -21,6 +21,7 @@ refusals_test what_is_changed_after_signing_is_refused 2 changed
 refusals_test a_command_that_breaks_a_rule_is_refused_by_dom0 1 contents
 refusals_test a_command_that_breaks_a_rule_is_refused_before_it_is_written \
     1 client
+refusals_test a_cancel_that_is_not_valid_cancels_nothing 1 cancels
 
 # answered_with STATUS [FORGE-OPTION...]: of a request of vm1; see `meta`.
 answered_with() {
