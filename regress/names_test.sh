@@ -11,25 +11,6 @@ dom0_now() {
         -exec sha256sum {} + -o -print | sort)
 }
 
-# no_raw FILE...: printable ASCII alone, LF at each line's end.
-no_raw() {
-    for _file; do
-        [ -s "$_file" ] || atf_fail "$_file: nothing"
-        ! tr -d '\000' <"$_file" | LC_ALL=C grep -an '[^ -~]' ||
-            atf_fail "$_file: raw bytes"
-    done
-}
-
-# What dom0 shows of it all.
-no_raw_in_dom0() {
-    for words in status queue log 'log --json'; do
-        # shellcheck disable=SC2086
-        in_dom0 qvm-remote-dom0 $words >>shown 2>&1 || atf_fail "$words"
-    done
-    no_raw shown "$BED/daemon.log" "$BED/var/log/qubes/qvm-remote.log" \
-        "$BED"/var/log/qvm-remote/*.log
-}
-
 # The good ones have run, and dom0 has heard of no other.
 only_good_ones() {
     bed_seed

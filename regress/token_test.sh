@@ -12,6 +12,7 @@ refusals_test() {
         \"\$regress/refusals\" \"\$BED\" $3 ||
             atf_fail \"see the test's output\"
         atf_check -o inline:'ok\n' in_vm vm1 qvm-remote 'echo ok'
+        no_raw_in_dom0
         bed_verify
     }"
 }
@@ -34,12 +35,15 @@ answered_with() {
     [ "$(count_witness)" = $_ran ] || atf_fail "$(count_witness), not $_ran"
 }
 
-# ten_minutes AHEAD-OR-BEHIND: who waits is told which way, and how far.
+# ten_minutes SECONDS AHEAD-OR-BEHIND: who waits is told which way, and how far.
 ten_minutes() {
+    vm_clock "$1"
+    _issued=$(($(date +%s) + $1))
+    shift
     atf_check -s exit:255 -o empty \
         -e match:"the VM's clock is (59[5-9]|60[0-5]) s $1 dom0's" \
         -e match:'outcome .*not known' in_vm vm1 qvm-remote "$(witness)"
-    answered_with rejected
+    answered_with rejected --issued $_issued
     atf_check -o match:"^reason the VM's clock is [0-9]+ s $1 dom0's\$" \
         -o match:'^log -$' -o not-match:'^mac ' cat meta
     atf_check -o inline:'2\n' count_log \
@@ -54,10 +58,8 @@ a_vm_whose_clock_is_ten_minutes_off_is_told_how_far_body() {
     vm_clock 0
     move_agent
     atf_check "$regress/bed" start
-    vm_clock -600
-    ten_minutes behind
-    vm_clock 600
-    ten_minutes 'ahead of'
+    ten_minutes -600 behind
+    ten_minutes 600 'ahead of'
     # Nearly five minutes are none that matter.
     vm_clock -290
     answered_with exited
