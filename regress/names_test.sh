@@ -40,7 +40,8 @@ what_is_no_request_is_left_alone_body() {
     only_good_ones
     atf_check -o inline:'ok\n' in_vm vm1 timeout 20 qvm-remote 'echo ok'
     # The VM's side shows a line for each file, and nothing raw either.
-    for words in 'queue list' 'queue debug' 'queue status' history log 'queue clean'; do
+    for words in 'queue list' 'queue debug' 'queue status' history log \
+        'queue clean'; do
         # shellcheck disable=SC2086
         in_vm vm1 timeout 20 qvm-remote $words >said 2>&1 ||
             atf_fail "$words"

@@ -1,6 +1,6 @@
 #!/usr/bin/env atf-sh
-# A request that is not what its token says, or whose token is not one: one clear
-# answer, one record, and nothing runs.
+# A request that is not what its token says, or whose token is none: one answer,
+# one record, and nothing runs.
 . "$(atf_get_srcdir)/lib.sh"
 
 # refusals_test NAME VMS TABLE: see regress/refusals.  What is right runs.

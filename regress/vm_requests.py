@@ -63,12 +63,22 @@ def read(path):
         return b""
 
 
+def log_lines(path):
+    """A segment's, up to what is reserved, or is being written."""
+    text = b""
+    with open(path, "rb") as f:
+        for piece in iter(lambda: f.read(MIB), b""):
+            text += piece
+            if b"\0" in piece:
+                break
+    return text.partition(b"\0")[0].split(b"\n")[:-1]
+
+
 def records_of(bed):
-    """The log's; what is reserved behind them left out."""
     return [json.loads(line)
             for path in sorted(glob.glob(os.path.join(
                 bed, "var/log/qvm-remote/*.log")))
-            for line in read(path).rstrip(b"\0").splitlines()]
+            for line in log_lines(path)]
 
 
 class Vm:
