@@ -211,9 +211,9 @@ the token has more than 4096 bytes
 status rejected
 the command has more than 1 MiB
 status rejected
-the input has more bytes than this VM may send
+input of 1048577 bytes: this VM may send at most 1048576
 status rejected
-the token has more than 4096 bytes
+input of 9007199254740992 bytes: this VM may send at most 1048576
 status rejected
 token not accepted
 status rejected
@@ -227,7 +227,7 @@ status exited
 -
 mac
 status rejected
-the input has more bytes than this VM may send
+input of 16777217 bytes: this VM may send at most 16777216
 END
     atf_check -o inline:'2\n' count_log '"reason":"a cancel that is not valid"'
     all_again
@@ -420,7 +420,7 @@ say(request('true', $long)); kept(); hold()"
     third=$vm
     tell
     for i in 2 3 4; do
-        meanwhile "grep -q stands $BED/vms/vm$i/home/heard"
+        meanwhile "grep -qs stands $BED/vms/vm$i/home/heard"
     done
     sed -i '/^input-limit/d' "$BED/etc/qubes/remote.d/$less.conf"
     echo 'input-limit = 2M' | tee -a "$BED/etc/qubes/remote.d/$more.conf" \
@@ -433,11 +433,11 @@ say(request('true', $long)); kept(); hold()"
     atf_check diff -u want got
     answered "$less" <<'END'
 status rejected
-the input has more bytes than this VM may send
+input of 1500000 bytes: this VM may send at most 1048576
 END
     answered "$more" <<'END'
 status rejected
-the input has more bytes than this VM may send
+input of 1500000 bytes: this VM may send at most 1048576
 status exited
 -
 mac
