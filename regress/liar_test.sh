@@ -376,7 +376,8 @@ for r in map(json.loads, sys.stdin):
     all_again "$vm"
 }
 
-# The gaps between two of dom0's frames, in a VM's ~/heard.
+# The gaps in ms between two of dom0's frames, as a VM has heard them: it may be
+# late.
 gaps() {
     awk -v frame="$2" 'index($0, frame) {
         if (last) printf "%d\n", ($1 - last) * 1000
@@ -397,7 +398,7 @@ say("counts 0 0 0\n")'
     for vm in vm2 vm3; do
         gaps $vm 'next any' >got
         [ "$(wc -l <got)" = 3 ] || atf_fail "$vm: not 4 frames"
-        [ "$(sort -n got | head -n 1)" -ge 990 ] || atf_fail "$vm: $(cat got)"
+        [ "$(sort -n got | head -n 1)" -ge 700 ] || atf_fail "$vm: $(cat got)"
     done
 }
 
