@@ -285,8 +285,11 @@ command_revoke(int argc, char **argv)
 	/* Told before the files go: a reload would end what runs. */
 	if (drain)
 		queue_revoke(vm, true);
-	if (!vm_revoke(vm))
+	if (!vm_revoke(vm)) {
+		/* What was left to end may be ended all the same. */
+		queue_revoke(vm, drain);
 		fail("%s has no key", vm);
+	}
 	daemon_reload();
 	/* When this has returned, it is so. */
 	if (!drain)

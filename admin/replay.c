@@ -135,12 +135,14 @@ print_command(size_t len)
 static void
 print_body(const char *line, size_t len)
 {
-	static const char name[] = ",\"body";
-	const char *p, *end = line + len;
+	static const char *const names[] = {",\"body\":\"", ",\"body_b64\":\""};
+	const char *p = NULL, *end = line + len;
 	int quotes = 0;
+	size_t i;
 
 	/* No quote in a string is without its backslash. */
-	p = memmem(line, len, name, sizeof(name) - 1);
+	for (i = 0; i < 2 && p == NULL; i++)
+		p = memmem(line, len, names[i], strlen(names[i]));
 	if (p == NULL)
 		return;
 	do {

@@ -59,9 +59,12 @@ usage_error(const char *fmt, ...)
 void
 option_error(char *const *argv)
 {
-	const char *word = argv[optind - 1];
+	const char *word = argv[optind - 1], *next = argv[optind];
+	bool letters = next != NULL && next[0] == '-' && next[1] != '-' &&
+	    optopt > 0 && optopt < 256 && strchr(next, optopt) != NULL;
 
-	if (strncmp(word, "--", 2) == 0)
+	/* getopt goes on to the next word behind the last of its letters. */
+	if (strncmp(word, "--", 2) == 0 && !letters)
 		usage_error("%s: no such option, or its argument is missing or "
 			    "too much",
 		    word);

@@ -248,15 +248,6 @@ start_known(struct event *ev, uint32_t revents)
 }
 
 /* Bash is reaped and nobody is in the cgroup, or what is left cannot die. */
-/* It, or by bash's word the last that bash waited for. */
-static bool
-over_file_size(const struct command *c)
-{
-	if (WIFSIGNALED(c->status))
-		return WTERMSIG(c->status) == SIGXFSZ;
-	return c->run.file_size > 0 && WEXITSTATUS(c->status) == 128 + SIGXFSZ;
-}
-
 static void
 finish(struct command *c)
 {
@@ -265,7 +256,8 @@ finish(struct command *c)
 		c->how = WIFEXITED(c->status) ? END_EXITED : END_SIGNALED;
 	c->pid = 0;
 	c->limits = cgroup_limits(c->cgroup);
-	if (over_file_size(c))
+	if (c->run.file_size > 0 && WIFSIGNALED(c->status) &&
+	    WTERMSIG(c->status) == SIGXFSZ)
 		c->limits |= LIMIT_FILE_SIZE;
 	stream_drain(&c->out);
 	stream_drain(&c->err);

@@ -112,14 +112,15 @@ dom0_user(const struct remote_conf *conf, struct settings *out, char *err,
 	}
 	pw = getpwnam(name);
 	if (pw == NULL || pw->pw_uid == 0) {
-		(void)snprintf(err, errsize, "%s cannot run qvm-run: %s", name,
+		(void)snprintf(err, errsize,
+		    "QVM_REMOTE_DOM0_USER: %s cannot reach VMs: %s", name,
 		    pw == NULL ? "no such user" : "it is root");
 		return -1;
 	}
 	if (!policy_user_in(pw, gr)) {
 		(void)snprintf(err, errsize,
-		    "%s is not in group qubes: it would become as good as "
-		    "root; name one that is",
+		    "QVM_REMOTE_DOM0_USER: %s is not in group qubes: it "
+		    "would become as good as root; name one that is",
 		    name);
 		return -1;
 	}

@@ -82,6 +82,13 @@ END
         -o match:'^- .* ran .* deny draft:1  echo two; true  .no shell' \
         -o match:'^3 commands; 2 as before; 1 ran, and would be denied$' \
         dom0 policy replay vm1 --with draft
+    dom0 policy replay vm1 --with draft --json >out || atf_fail "--json"
+    atf_check -o inline:'one echo one\nNone cat\ntwo echo two; true\n' \
+        python3 -c 'import json
+for line in open("out"):
+    r = json.loads(line)
+    print({"echo one\n": "one", "cat\n": None}.get(r["body"], "two"),
+          r["body"], end="")'
     printf 'mode = shell\ntimeout = 60\n' >draft
     atf_check -o match:'^- .* deny draft:2  echo two; true  .its timeout' \
         dom0 policy replay vm1 --with draft

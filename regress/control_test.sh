@@ -444,6 +444,17 @@ what_is_being_drained_can_be_killed_body() {
     killed vm1 "$id"
 }
 
+bed_test what_is_being_drained_is_ended_by_a_revocation_at_once
+what_is_being_drained_is_ended_by_a_revocation_at_once_body() {
+    bed_up 1
+    id=$(forge vm1 --body "$(witness); exec sleep 60")
+    wait_for '[ "$(count_witness)" = 1 ]'
+    atf_check -o match:'may end' dom0 revoke vm1 --drain
+    atf_check -s exit:1 -e match:'has no key' dom0 revoke vm1
+    wait_result vm1 "$id"
+    atf_check -o match:'^status cancelled$' meta_of vm1 "$id"
+}
+
 bed_test a_drained_vm_that_comes_back_is_served
 a_drained_vm_that_comes_back_is_served_body() {
     bed_up 1

@@ -358,6 +358,8 @@ lengths_rule(const struct vm *vm, const struct frame *f, uint64_t limit)
 
 	if (f->input_len <= limit)
 		return (frame_lengths_rule(f, limit));
+	if (vm->policy != NULL && vm->policy->hide)
+		return ("the input has more bytes than this VM may send");
 	if (vm->policy != NULL && vm->policy->input_limit < limit)
 		limit = vm->policy->input_limit;
 	snprintf(rule, sizeof(rule),

@@ -152,13 +152,13 @@ goes_on(const struct vm *vm)
 
 /* No key, no policy: no run.  What is asked of it ends here. */
 static void
-stop_serving(struct vm *vm)
+stop_serving(struct vm *vm, const char *why)
 {
 	int64_t now_ms = now_boottime_ms();
 
 	vm->served = false;
 	vm->retire_ms = now_ms + RETIRE_MS;
-	keys_go(vm, now_ms < vm->drain_ms);
+	keys_go(vm, now_ms < vm->drain_ms, why);
 }
 
 /* A reload that is on its way may still have the files, or have them no more. */
@@ -167,18 +167,22 @@ config_revoke(struct vm *vm, bool drain)
 {
 	vm->drain_ms = drain ? now_boottime_ms() + DRAIN_MS : 0;
 	if (vm->served) {
-		stop_serving(vm);
-		snprintf(vm->why, sizeof(vm->why), "its key was revoked");
+		stop_serving(vm, KEY_REVOKED);
+		snprintf(vm->why, sizeof(vm->why), KEY_REVOKED);
 		vm->tell_served = true;
 		memory_trim();
 	} else if (!drain)
-		keys_go(vm, false);
+		keys_go(vm, false, KEY_REVOKED);
 	return (vm->running);
 }
 
 static void
 start_serving(struct vm *vm)
 {
+	if (vm->policy != NULL &&
+	    (vm->policy->rate != vm->next_policy->rate ||
+		vm->policy->rate_seconds != vm->next_policy->rate_seconds))
+		vm->bucket_known = false;
 	free(vm->policy);
 	vm->policy = vm->next_policy;
 	vm->next_policy = NULL;
@@ -199,7 +203,9 @@ config_end(void)
 		if (vm->served && goes_on(vm))
 			keys_drop(vm);
 		else if (vm->served)
-			stop_serving(vm);
+			stop_serving(vm,
+			    "it is served no more: its key or its policy is "
+			    "gone, or does not hold");
 	}
 	for (vm = vms; vm < vms + VM_TABLE; vm++) {
 		if (!vm->next_named) {

@@ -16,8 +16,6 @@
  * that no core or swap holds, and only as what is derived from them.
  */
 
-#define REVOKED "its key was revoked"
-
 static struct locked {
 	struct vm_key keys[VM_KEYS];
 	struct derived_keys coming[KEYS_COMING];
@@ -196,7 +194,7 @@ keys_refuse_duplicates(void)
 
 /* What has not started is refused at once, and what runs is killed. */
 static void
-end_requests(struct vm *vm, const struct vm_key *k, bool drain)
+end_requests(struct vm *vm, const struct vm_key *k, bool drain, const char *why)
 {
 	struct request *r;
 
@@ -204,9 +202,9 @@ end_requests(struct vm *vm, const struct vm_key *k, bool drain)
 		if (strcmp(r->token.key, k->derived.fingerprint) != 0)
 			continue;
 		if (r->state == REQUEST_WAITING)
-			request_refuse(r, RECEIPT_REJECTED, REVOKED);
+			request_refuse(r, RECEIPT_REJECTED, why);
 		else if (!drain)
-			request_cancel(r, REVOKED);
+			request_cancel(r, why);
 	}
 }
 
@@ -217,13 +215,13 @@ wipe(struct vm_key *k)
 }
 
 static void
-go(struct vm *vm, struct vm_key *k, bool drain)
+go(struct vm *vm, struct vm_key *k, bool drain, const char *why)
 {
 	if (k->use == KEY_FREE || (k->use == KEY_LEAVING && drain))
 		return;
 	if (k->use != KEY_LEAVING)
 		memory_key_serve(k->memory, -1);
-	end_requests(vm, k, drain);
+	end_requests(vm, k, drain, why);
 	if (drain)
 		k->use = KEY_LEAVING;
 	else
@@ -231,12 +229,12 @@ go(struct vm *vm, struct vm_key *k, bool drain)
 }
 
 void
-keys_go(struct vm *vm, bool drain)
+keys_go(struct vm *vm, bool drain, const char *why)
 {
 	struct vm_key *k;
 
 	for (k = vm->keys; k < vm->keys + VM_KEYS; k++)
-		go(vm, k, drain);
+		go(vm, k, drain, why);
 }
 
 static bool
@@ -270,7 +268,8 @@ keys_drop(struct vm *vm)
 	for (k = vm->keys; k < vm->keys + VM_KEYS; k++) {
 		if ((k->use == KEY_CURRENT || k->use == KEY_NEXT) &&
 		    !is_coming(vm, k))
-			go(vm, k, finished && k->use == KEY_CURRENT);
+			go(vm, k, finished && k->use == KEY_CURRENT,
+			    KEY_REVOKED);
 	}
 }
 
@@ -314,7 +313,7 @@ go_elsewhere(const struct vm *vm, const char *fingerprint)
 	for (other = vms; other < vms + VM_TABLE; other++) {
 		k = other == vm ? NULL : keys_find(other, fingerprint);
 		if (k != NULL)
-			go(other, k, false);
+			go(other, k, false, KEY_REVOKED);
 	}
 }
 
@@ -330,7 +329,7 @@ place(struct vm *vm)
 	}
 	for (k = vm->keys; k->use != KEY_LEAVING; k++)
 		continue;
-	go(vm, k, false);
+	go(vm, k, false, KEY_REVOKED);
 	return (k);
 }
 

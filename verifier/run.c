@@ -1,5 +1,6 @@
 #include "verifier/verifier.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -63,6 +64,9 @@ name_limits(struct request *r, const struct msg_ended *e)
 		name_limit(r, "the limit of its tasks");
 	if ((e->limits & LIMIT_FILE_SIZE) != 0)
 		name_limit(r, "its policy's limit: file-size");
+	else if (e->how == END_EXITED && e->value == 128 + SIGXFSZ &&
+	    r->vm->policy != NULL && r->vm->policy->file_size > 0)
+		name_limit(r, "perhaps its policy's limit: file-size");
 	if (is_cut(&e->out, output_limit) || is_cut(&e->err, output_limit))
 		name_limit(r, "its policy's limit: output-limit");
 }

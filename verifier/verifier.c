@@ -97,7 +97,7 @@ retire(struct vm *vm, int64_t now_ms)
 	}
 	/* Who would be told what is still to be signed? */
 	if (vm->running == 0)
-		keys_go(vm, false);
+		keys_go(vm, false, KEY_REVOKED);
 	/* What it is owed waits as ever, should it come back. */
 	if (vm->next_named || !TAILQ_EMPTY(&vm->requests))
 		return (-1);

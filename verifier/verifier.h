@@ -38,6 +38,8 @@
 #define KEYS_COMING 2 /* of a reload: its key and the next one */
 #define RETIRE_MS   (60 * 1000)
 
+#define KEY_REVOKED "its key was revoked"
+
 struct vm;
 
 enum key_use {
@@ -236,7 +238,7 @@ void keys_refuse_duplicates(void);
 /* The key that comes is one that it has. */
 bool keys_go_on(const struct vm *);
 /* All go; with drain, what runs may end, and is signed for. */
-void keys_go(struct vm *, bool drain);
+void keys_go(struct vm *, bool drain, const char *why);
 /* Those go that do not come again. */
 void keys_drop(struct vm *);
 /* Those that come are the VM's: 0; -1, and why, where its own cannot be. */
