@@ -94,6 +94,20 @@ log\ verify
 END
 }
 
+root_test what_is_no_option_is_named_with_a_hint
+what_is_no_option_is_named_with_a_hint_body() {
+    make_root
+    for words in 'keys --nosuch|--nosuch' 'queue --json -xy|-x' \
+        'log -n|-n' 'policy explain --vm|--vm' '--frob|--frob' \
+        'log --id|--id'; do
+        # shellcheck disable=SC2086
+        atf_check -s exit:2 -e match:"^qvm-remote-dom0: ${words#*|}: " \
+            -e match:'^Try .qvm-remote-dom0 --help' dom0 ${words%|*}
+    done
+    atf_check -s exit:2 -e not-match:"$(printf '\033')" \
+        dom0 keys "$(printf '\055\055\033[31m')"
+}
+
 root_test an_error_ends_with_1_and_shows_no_raw_bytes
 an_error_ends_with_1_and_shows_no_raw_bytes_body() {
     make_root
