@@ -159,6 +159,36 @@ while not os.path.exists("enough"):
     wait $mute
 }
 
+bed_test who_asks_for_a_long_queue_and_never_reads_holds_up_nothing
+who_asks_for_a_long_queue_and_never_reads_holds_up_nothing_body() {
+    bed_up 6
+    for vm in vm1 vm2 vm3 vm4 vm5 vm6; do
+        in_vm $vm sh -c 'for i in $(seq 60); do
+            qvm-remote --detach "sleep 60" >/dev/null || exit
+        done' &
+    done
+    wait
+    wait_for '[ "$(in_dom0 qvm-remote-dom0 queue | grep -c .)" -ge 350 ]'
+    client 'import struct
+kinds = [line.split("(")[1].split(",")[0]
+         for line in open("'"$TREE"'/imsg/messages.h")
+         if line.startswith("\tX(")]
+line = []
+for i in range(3):
+    line.append(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+    line[-1].connect(sys.argv[1])
+    line[-1].send(struct.pack("=HHII", kinds.index("QUEUE"), 44, 0, 0)
+                  + bytes(32))    # of all VMs
+open("there", "w")
+while not os.path.exists("enough"):
+    time.sleep(0.1)' &
+    mute=$!
+    wait_for '[ -e there ]'
+    status_within 2
+    : >enough
+    wait $mute
+}
+
 bed_test two_clients_at_once_are_both_answered
 two_clients_at_once_are_both_answered_body() {
     bed_up 1
