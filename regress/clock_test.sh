@@ -399,7 +399,7 @@ a_vm_whose_key_became_bad_has_its_session_for_a_minute_body() {
     in_vm vm1 kill -STOP "$agent"
     echo short >"$BED/etc/qubes/remote.d/vm1.key"
     kill -HUP "$(role_pid parent)"
-    wait_for 'cat_log | grep -q "key was revoked"'
+    wait_for 'cat_log | grep -q "it is served no more"'
     role_pid 'poller \[vm1\]' >before || atf_fail "no session"
     pass 61
     wait_for '! role_pid "poller \[vm1\]"'
