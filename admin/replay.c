@@ -149,7 +149,8 @@ print_body(const char *line, size_t len)
 		putchar(*p);
 		if (*p == '\\')
 			putchar(*++p);
-		quotes += *p == '"' && p[-1] != '\\';
+		else
+			quotes += *p == '"';
 	} while (++p < end && quotes < 4);
 }
 

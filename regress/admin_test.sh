@@ -89,6 +89,11 @@ for line in open("out"):
     r = json.loads(line)
     print({"echo one\n": "one", "cat\n": None}.get(r["body"], "two"),
           r["body"], end="")'
+    # A backslash before the last quote, and a quote of the command's own.
+    forge vm1 --body 'true "\' --wait 20 >/dev/null || atf_fail forge
+    dom0 policy replay vm1 --with draft --json >out || atf_fail "--json"
+    atf_check -o inline:'true "\\\n' python3 -c 'import json
+print([json.loads(line) for line in open("out")][-1]["body"])'
     printf 'mode = shell\ntimeout = 60\n' >draft
     atf_check -o match:'^- .* deny draft:2  echo two; true  .its timeout' \
         dom0 policy replay vm1 --with draft
