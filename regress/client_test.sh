@@ -28,7 +28,7 @@ as_much_input_as_the_policy_says_body() {
     for file in input /dev/null; do
         # shellcheck disable=SC2016 # the inner shell's
         atf_check -o inline:"$(sha256sum <$file)\n" \
-            sh -c '"$0" run vm1 qvm-remote -i sha256sum <"$1"' \
+            sh -c '"$0" run vm1 qvm-remote -qi sha256sum <"$1"' \
             "$regress/bed" $file
     done
     echo x >>input
