@@ -320,6 +320,9 @@ remove_named(const char *name)
 {
 	bool was_top;
 
+	/* Most have none below. */
+	if (unlinkat(base, name, AT_REMOVEDIR) == 0)
+		return 0;
 	do {
 		if (remove_deepest(name, &was_top) == -1)
 			return -1;

@@ -151,6 +151,22 @@ grown(void *arg)
 		    c);
 }
 
+/* The first output of either stream makes both: the verifier asks for both. */
+static bool
+need_spool(void *arg)
+{
+	struct command *c = arg;
+
+	c->out.spool = spool_create(c->run.seq, 1);
+	c->err.spool = spool_create(c->run.seq, 2);
+	if (c->out.spool != -1 && c->err.spool != -1)
+		return true;
+	log_warn("command %" PRIu64 ": spool: %s: output is dropped",
+	    c->run.seq, strerror(errno));
+	c->out.full = c->err.full = true;
+	return false;
+}
+
 /*
  * The work folder.  It may hold anything, so a child empties it: that takes
  * this command's time and nobody else's.
@@ -485,9 +501,6 @@ prepare(struct command *c, struct spawn *s, const char **what)
 {
 	int error;
 
-	*what = "spool";
-	if (c->error != 0)
-		return c->error;
 	*what = "body";
 	if ((error = open_sealed(&c->body)) != 0)
 		return error;
@@ -535,21 +548,6 @@ start(struct command *c)
 	    timed_out, c);
 }
 
-/* From now on the verifier may ask for it. */
-static int
-open_spool(struct command *c)
-{
-	int fd;
-
-	if ((fd = spool_create(c->run.seq, 1)) == -1)
-		return errno;
-	stream_open(&c->out, fd, c->run.output_limit, grown, c);
-	if ((fd = spool_create(c->run.seq, 2)) == -1)
-		return errno;
-	stream_open(&c->err, fd, c->run.output_limit, grown, c);
-	return 0;
-}
-
 static void
 command_clear(struct command *c, const struct msg_run *m, int fd)
 {
@@ -560,6 +558,8 @@ command_clear(struct command *c, const struct msg_run *m, int fd)
 	c->empty.fd = c->started.fd = -1;
 	stream_init(&c->out);
 	stream_init(&c->err);
+	stream_open(&c->out, m->output_limit, need_spool, grown, c);
+	stream_open(&c->err, m->output_limit, need_spool, grown, c);
 	c->grown_timer.arg = c;
 	c->timer.arg = c;
 }
@@ -595,7 +595,6 @@ command_run(const struct msg_run *m, int fd)
 	}
 	command_clear(c, m, fd);
 	c->state = CMD_INPUT;
-	c->error = open_spool(c);
 	if (!m->has_input)
 		start(c);
 	tell_disk(verifier);

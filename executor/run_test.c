@@ -259,20 +259,27 @@ ATF_TC_BODY(what_cannot_start_is_told_with_its_reason, tc)
 ROOT_TC(a_spool_file_that_exists_is_not_written, "");
 ATF_TC_BODY(a_spool_file_that_exists_is_not_written, tc)
 {
-	struct msg_run run = rig_msg(1);
+	const struct msg_ended *end;
 	struct rig r;
+	struct stat st;
+	const char *path;
 	int fd;
 
 	setup(&r, tc);
 	/* After the sweep. */
 	ATF_CHECK_STREQ("0\n", rig_output(&r, 3, "echo 0\n"));
-	fd = open(rig_path(&r, "/var/lib/qvm-remote/spool/1.err"),
-	    O_CREAT | O_WRONLY, 0600);
+	path = rig_path(&r, "/var/lib/qvm-remote/spool/1.err");
+	fd = open(path, O_CREAT | O_WRONLY, 0600);
 	ATF_REQUIRE(fd != -1);
-	/* Its input comes after that is known, and is no mistake. */
-	rig_send_run(&r, &run, rig_memfd("echo ran\n", 9), rig_memfd("x", 1));
-	ATF_CHECK_EQ(END_FAILED, rig_wait_ended(&r, 1)->how);
-	ATF_CHECK_EQ(EEXIST, r.commands[1].end.value);
+	rig_run(&r, 1, "echo out; echo err >&2\n");
+	end = rig_wait_ended(&r, 1);
+	ATF_CHECK_EQ(END_EXITED, end->how);
+	ATF_CHECK_EQ(4, end->out.written);
+	ATF_CHECK_EQ(0, end->out.kept);
+	ATF_CHECK_EQ(4, end->err.written);
+	ATF_CHECK_EQ(0, end->err.kept);
+	ATF_REQUIRE(fstat(fd, &st) == 0);
+	ATF_CHECK_EQ(0, st.st_size);
 	ATF_CHECK_STREQ("0\n", rig_output(&r, 2, "echo 0\n"));
 }
 
@@ -416,26 +423,23 @@ ATF_TC_BODY(what_the_pipe_holds_at_the_end_is_kept, tc)
 	ATF_CHECK_EQ(end->out.written, end->out.kept);
 }
 
-ROOT_TC(spool_is_there_before_the_input_is, "");
-ATF_TC_BODY(spool_is_there_before_the_input_is, tc)
+ROOT_TC(a_command_without_output_has_no_spool, "");
+ATF_TC_BODY(a_command_without_output_has_no_spool, tc)
 {
-	struct msg_run run = rig_msg(1);
-	struct msg_seq seq = {.seq = 1};
 	struct rig r;
-	char text[8];
-	int body, input;
 
 	setup(&r, tc);
-	run.has_input = 1;
-	body = rig_memfd("cat\n", 4);
-	ATF_REQUIRE(
-	    imsg_send(&r.verifier, IMSG_RUN, 0, &run, sizeof(run), body) == 0);
-	rig_open_spool(&r, 1);
-	input = rig_memfd("abc", 3);
-	ATF_REQUIRE(imsg_send(&r.verifier, IMSG_RUN_INPUT, 0, &seq, sizeof(seq),
-			input) == 0);
-	rig_wait_ended(&r, 1);
-	ATF_CHECK_EQ(3, pread(r.commands[1].spool[0], text, sizeof(text), 0));
+	ATF_CHECK_STREQ("there\n", rig_output(&r, 1, "echo there\n"));
+	rig_run(&r, 2, "true\n");
+	rig_wait_ended(&r, 2);
+	ATF_CHECK(
+	    access(rig_path(&r, "/var/lib/qvm-remote/spool/1.out"), F_OK) == 0);
+	ATF_CHECK(
+	    access(rig_path(&r, "/var/lib/qvm-remote/spool/1.err"), F_OK) == 0);
+	ATF_CHECK(access(rig_path(&r, "/var/lib/qvm-remote/spool/2.out"),
+		      F_OK) == -1);
+	ATF_CHECK(access(rig_path(&r, "/var/lib/qvm-remote/spool/2.err"),
+		      F_OK) == -1);
 }
 
 ROOT_TC(spool_descriptors_are_read_only_and_independent, "");
@@ -503,7 +507,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, a_full_disk_loses_output_and_not_the_command);
 	ATF_TP_ADD_TC(tp, output_is_seen_while_the_command_runs);
 	ATF_TP_ADD_TC(tp, what_the_pipe_holds_at_the_end_is_kept);
-	ATF_TP_ADD_TC(tp, spool_is_there_before_the_input_is);
+	ATF_TP_ADD_TC(tp, a_command_without_output_has_no_spool);
 	ATF_TP_ADD_TC(tp, spool_descriptors_are_read_only_and_independent);
 	ATF_TP_ADD_TC(tp, removed_spool_is_gone);
 	ATF_TP_ADD_TC(tp, commands_run_side_by_side);

@@ -56,7 +56,9 @@ struct failure {
 };
 
 static struct rlimit their_nofile;
-static bool oom_reset; /* ours is not for them */
+static bool oom_reset;		  /* ours is not for them */
+static gid_t groups[NGROUPS_MAX]; /* of the user who is about to run */
+static int group_count;
 
 /* We hold a few descriptors for each command; they get what we were given. */
 static void
@@ -147,11 +149,26 @@ set_limits(const struct msg_run *run)
 	return run->nice > 0 ? setpriority(PRIO_PROCESS, 0, (int)run->nice) : 0;
 }
 
+/*
+ * The user's groups, looked up before the fork: what that loads, it loads
+ * once.
+ */
+static int
+find_groups(const struct passwd *user)
+{
+	group_count = NGROUPS_MAX;
+	if (getgrouplist(user->pw_name, user->pw_gid, groups, &group_count) !=
+	    -1)
+		return 0;
+	errno = E2BIG;
+	return -1;
+}
+
 /* All of it, and for good: saved ids too.  Root has its own groups, no more. */
 static int
 become(const struct passwd *user)
 {
-	if (initgroups(user->pw_name, user->pw_gid) == -1 ||
+	if (setgroups((size_t)group_count, groups) == -1 ||
 	    setresgid(user->pw_gid, user->pw_gid, user->pw_gid) == -1)
 		return -1;
 	return setresuid(user->pw_uid, user->pw_uid, user->pw_uid);
@@ -242,7 +259,8 @@ spawn(const struct spawn *s, int *status)
 	snprintf(home, sizeof(home), "HOME=%s", s->user->pw_dir);
 	snprintf(user, sizeof(user), "USER=%s", s->user->pw_name);
 	snprintf(logname, sizeof(logname), "LOGNAME=%s", s->user->pw_name);
-	if (pipe2(p, O_CLOEXEC | O_NONBLOCK) == -1)
+	if (find_groups(s->user) == -1 ||
+	    pipe2(p, O_CLOEXEC | O_NONBLOCK) == -1)
 		return -1;
 	if ((pid = fork_into(s->cgroup)) == 0)
 		child(s, p[1], envp);

@@ -49,6 +49,10 @@ keep(struct stream *s, const char *p, size_t len)
 
 	if (s->full || s->kept == s->limit)
 		return;
+	if (s->spool == -1 && !s->need(s->arg)) {
+		s->full = true;
+		return;
+	}
 	if (len > s->limit - s->kept)
 		len = (size_t)(s->limit - s->kept);
 	len = spool_write(s, p, len);
@@ -102,11 +106,11 @@ readable(struct event *ev, uint32_t revents)
 }
 
 void
-stream_open(struct stream *s, int spool, uint64_t limit, void (*grown)(void *),
-    void *arg)
+stream_open(struct stream *s, uint64_t limit, bool (*need)(void *),
+    void (*grown)(void *), void *arg)
 {
-	s->spool = spool;
 	s->limit = limit;
+	s->need = need;
 	s->grown = grown;
 	s->arg = arg;
 }

@@ -15,13 +15,15 @@
  */
 struct stream {
 	struct event ev;
-	int pipe, spool; /* -1 where closed */
+	int pipe,
+	    spool; /* -1 where closed; a spool is made when it is needed */
 	uint64_t limit;
 	uint64_t written, kept;
 	bool full; /* the disk takes no more */
 	struct sha256 digest;
 	size_t head_len;
 	char head[sizeof(((struct msg_ended *)0)->out_head)];
+	bool (*need)(void *);
 	void (*grown)(void *);
 	void *arg;
 };
@@ -29,10 +31,11 @@ struct stream {
 /* Nothing open: what stream_close may be given. */
 void stream_init(struct stream *);
 /*
- * Takes over spool.  grown(arg) is called whenever more of at most limit
- * bytes is kept.
+ * At most limit bytes are kept.  need(arg) is called before the first, and
+ * sets the stream's spool, or returns false: then all is dropped; grown(arg)
+ * whenever there is more.
  */
-void stream_open(struct stream *, int spool, uint64_t limit,
+void stream_open(struct stream *, uint64_t limit, bool (*need)(void *),
     void (*grown)(void *), void *arg);
 /*
  * Starts to read.  Returns the end that the command writes to, which the
