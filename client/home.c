@@ -46,13 +46,13 @@ move_old(int parent)
 	if (fstatat(parent, FOLDER, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
 	    fstatat(parent, FOLDER_OLD, &st, 0) == -1 || !S_ISDIR(st.st_mode))
 		return (0);
-	if (renameat2(parent, FOLDER_OLD, parent, FOLDER, RENAME_NOREPLACE) ==
-	    0) {
+	/* In the place of an empty folder, or of none. */
+	if (renameat(parent, FOLDER_OLD, parent, FOLDER) == 0) {
 		say_note("~/%s is now ~/%s", FOLDER_OLD, FOLDER);
 		return (0);
 	}
 	/* Another start was faster. */
-	if (errno == EEXIST || errno == ENOENT)
+	if (errno == EEXIST || errno == ENOTEMPTY || errno == ENOENT)
 		return (0);
 	say_errno("cannot rename ~/%s to ~/%s", FOLDER_OLD, FOLDER);
 	return (-1);

@@ -1,15 +1,31 @@
 # qvm-remote is one file that works when it is copied into another
-# distribution: static, still position-independent, and small: what a debugger
-# reads of it is compressed.
-LIBS += client
-client_OMIT := client/main.c
+# distribution: static, still position-independent, small (what a debugger reads
+# of it is compressed), and quick to start, which is why its libc is musl.
+client_srcs := $(filter-out %_test.c %_fuzz.c wire/vectors.c, \
+	$(wildcard client/*.c wire/*.c audit/*.c crypto/*.c))
 PROGS += $(B)/client/qvm-remote
-$(B)/client/qvm-remote: $(B)/client/main.o $(B)/client.a $(B)/audit.a \
-	$(B)/wire.a $(B)/crypto.a
+ifdef SANITIZE
+$(B)/client/qvm-remote: $(client_srcs:%.c=$(B)/%.o)
 $(B)/client/qvm-remote: private LDLIBS += -lbearssl
-ifndef SANITIZE
-$(B)/client/qvm-remote: private HARDEN_LD = -static-pie -gz \
-	-Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--gc-sections
+else
+MUSL_CC ?= musl-gcc
+client_objs := $(client_srcs:%.c=$(B)/musl/%.o) $(B)/musl/client/musl/chk.o
+OBJS += $(client_objs)
+# Where its crt1.o and libc.a are, by which its compiler starts a program.
+musl = $(dir $(shell $(MUSL_CC) -\#\#\# /dev/null 2>&1 | \
+	tr ' ' '\n' | grep '/Scrt1.o$$' | head -n 1))
+$(B)/musl/%.o: %.c $(B)/flags version
+	@mkdir -p $(@D)
+	$(MUSL_CC) $(CFLAGS_ALL) -ffunction-sections -MMD -MP -c -o $@ $<
+# bearssl.h is all that it needs of what is made for another libc.
+$(B)/musl/crypto/%.o: private CFLAGS += -idirafter /usr/local/include \
+	-idirafter /usr/include
+$(B)/client/qvm-remote: $(client_objs)
+$(B)/client/qvm-remote: private HARDEN_LD = -static-pie -nostdlib -gz \
+	-Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--gc-sections \
+	$(musl)rcrt1.o $(musl)crti.o
+$(B)/client/qvm-remote: private LDLIBS += -lbearssl $(musl)libc.a -lgcc \
+	-lgcc_eh $(musl)crtn.o
 endif
 
 TESTS += $(B)/client/idlist_test

@@ -165,12 +165,12 @@ set(struct options *o, enum option_code code, const char *arg)
 	}
 }
 
-/* What getopt_long did not take, as it was typed. */
+/* What getopt_long did not take, as it was typed; musl may go one too far. */
 static int
-unknown(int c, char *const *argv)
+unknown(int c, int argc, char *const *argv)
 {
 	char word[64];
-	const char *typed = argv[optind - 1];
+	const char *typed = argv[(optind < argc ? optind : argc) - 1];
 
 	if (c == ':') {
 		text_escape(word, sizeof(word), typed, strlen(typed));
@@ -203,7 +203,7 @@ options_parse(int argc, char **argv, struct options *o)
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		if (c == '?' || c == ':') {
-			unknown(c, argv);
+			unknown(c, argc, argv);
 			return (-1);
 		}
 		if (set(o, (enum option_code)code_of(c), optarg) != 0)

@@ -83,7 +83,7 @@ programs_are_hardened_body() {
     file=$BUILD/client/qvm-remote
     atf_check -o match:'Type: +DYN' readelf -h "$file"
     atf_check -o not-match:'INTERP' readelf -lW "$file"
-    [ "$(stat -c %s "$file")" -lt 1572864 ] || atf_fail "1.5 MB or more"
+    [ "$(stat -c %s "$file")" -lt 524288 ] || atf_fail "512 KiB or more"
 }
 
 atf_init_test_cases() {
