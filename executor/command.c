@@ -235,6 +235,7 @@ release(struct command *c)
 	timer_stop(&c->grown_timer);
 	close_event(&c->empty);
 	close_event(&c->started);
+	close_fd(&c->go);
 	stream_close(&c->out);
 	stream_close(&c->err);
 	close_fd(&c->body);
@@ -245,14 +246,12 @@ release(struct command *c)
 }
 
 static void
-fail(struct command *c, int error, const char *what)
+fail(struct command *c)
 {
-	log_warn("command %" PRIu64 " did not start: %s: %s", c->run.seq, what,
-	    strerror(error));
+	log_warn("command %" PRIu64 " did not start: %s: %s", c->run.seq,
+	    c->what, strerror(c->error));
 	c->how = END_FAILED;
-	c->error = error;
 	c->stopped = true;
-	c->tell_started = false;
 	release(c);
 }
 
@@ -331,7 +330,8 @@ check_over(struct command *c)
 	/* Reading it, too, is what makes the next change an event. */
 	int populated = cgroup_populated(c->empty.fd);
 
-	if (c->pid != 0)
+	/* Nothing is said of it before it was told to go. */
+	if (c->pid != 0 || c->state == CMD_READY)
 		return;
 	if (!populated)
 		finish(c);
@@ -479,19 +479,15 @@ find_user(struct command *c, struct spawn *s)
 static int
 spawn_command(struct command *c, struct spawn *s)
 {
-	int status;
-
 	s->cgroup = c->cgroup;
 	s->work = c->work;
 	s->in = c->input;
 	s->body = c->body;
 	s->run = &c->run;
-	c->started_us = now_realtime_us();
-	if ((c->pid = spawn(s, &status)) == -1) {
+	if ((c->pid = spawn(s, &c->go)) == -1) {
 		c->pid = 0;
 		return errno;
 	}
-	event_add(&c->started, status, EPOLLIN, start_known, c);
 	return 0;
 }
 
@@ -527,25 +523,36 @@ prepare(struct command *c, struct spawn *s, const char **what)
 }
 
 static void
-start(struct command *c)
+make_ready(struct command *c)
 {
 	struct spawn s = {.out = -1, .err = -1};
-	const char *what;
-	int error;
 
-	error = prepare(c, &s, &what);
+	c->error = prepare(c, &s, &c->what);
 	close_fd(&s.out);
 	close_fd(&s.err);
-	if (error != 0) {
-		fail(c, error, what);
-		return;
-	}
 	/* Bash has its own. */
 	close_fd(&c->body);
 	close_fd(&c->input);
+	c->state = CMD_READY;
+}
+
+/* Its intent is on disk. */
+static void
+start(struct command *c)
+{
+	c->started_us = now_realtime_us();
+	if (c->error != 0) {
+		fail(c);
+		return;
+	}
 	c->state = CMD_RUNNING;
+	spawn_go(c->go);
+	event_add(&c->started, c->go, EPOLLIN, start_known, c);
+	c->go = -1;
 	timer_start(&c->timer, CLOCK_BOOTTIME, (int64_t)c->run.timeout * 1000,
 	    timed_out, c);
+	if (c->pid == 0)
+		check_over(c);
 }
 
 static void
@@ -554,7 +561,7 @@ command_clear(struct command *c, const struct msg_run *m, int fd)
 	memset(c, 0, sizeof(*c));
 	c->run = *m;
 	c->body = fd;
-	c->input = c->cgroup = c->work = -1;
+	c->input = c->cgroup = c->work = c->go = -1;
 	c->empty.fd = c->started.fd = -1;
 	stream_init(&c->out);
 	stream_init(&c->err);
@@ -596,7 +603,7 @@ command_run(const struct msg_run *m, int fd)
 	command_clear(c, m, fd);
 	c->state = CMD_INPUT;
 	if (!m->has_input)
-		start(c);
+		make_ready(c);
 	tell_disk(verifier);
 	return NULL;
 }
@@ -616,7 +623,21 @@ command_input(uint64_t seq, int fd)
 		c->how = END_KILLED;
 		release(c);
 	} else
-		start(c);
+		make_ready(c);
+	return NULL;
+}
+
+/* One that was killed meanwhile is no mistake. */
+const char *
+command_go(uint64_t seq)
+{
+	struct command *c = find(seq);
+
+	if (c == NULL || c->state > CMD_READY)
+		return NULL;
+	if (c->state != CMD_READY)
+		return "GO for a command that waits for its input";
+	start(c);
 	return NULL;
 }
 
@@ -630,7 +651,11 @@ command_kill(uint64_t seq)
 		return;
 	if (c->state == CMD_INPUT)
 		c->kill_asked = true;
-	else if (c->state == CMD_RUNNING)
+	else if (c->state == CMD_READY && c->pid == 0) {
+		c->stopped = true;
+		c->how = END_KILLED;
+		release(c);
+	} else if (c->state == CMD_READY || c->state == CMD_RUNNING)
 		stop(c, END_KILLED);
 }
 

@@ -13,11 +13,13 @@
 struct channel;
 
 /*
- * input -> running -> (ending ->) killing -> (cleaning ->) ended -> free
+ * input -> ready -> running -> (ending ->) killing -> (cleaning ->) ended
+ * -> free
  */
 enum command_state {
 	CMD_FREE,
 	CMD_INPUT, /* RUN_INPUT is to come */
+	CMD_READY, /* GO is to come: its intent is not on disk yet */
 	CMD_RUNNING,
 	CMD_ENDING,   /* SIGTERM was sent; it has 5 s */
 	CMD_KILLING,  /* cgroup.kill was written */
@@ -31,15 +33,17 @@ struct command {
 	int body, input; /* memfds, until it starts */
 	int cgroup;	 /* folders, while it runs */
 	int work;
+	int go;		      /* until it is told to: then it is started's */
 	struct event empty;   /* cgroup.events */
 	struct event started; /* exec has happened, or failed */
-	pid_t pid;	      /* bash, until it is reaped */
+	pid_t pid;	      /* bash, or what waits for GO; until reaped */
 	pid_t cleaner;
 	int status;	 /* as waitpid(2) gives it */
 	bool kill_asked; /* before it could start */
 	bool stopped;	 /* how says why we ended it */
 	enum end_how how;
 	int error;	    /* why it cannot start */
+	const char *what;   /* of its start went wrong */
 	uint32_t limits;    /* LIMIT_*, that it has run into */
 	struct timer timer; /* of the state */
 	int kills;
@@ -66,6 +70,7 @@ void command_init(struct channel *verifier);
  */
 const char *command_run(const struct msg_run *, int fd);
 const char *command_input(uint64_t seq, int fd);
+const char *command_go(uint64_t seq);
 void command_kill(uint64_t seq);
 
 /* A child has been reaped: whether it was a command's. */

@@ -230,6 +230,102 @@ ATF_TC_BODY(a_kill_before_the_input_runs_nothing, tc)
 	ATF_CHECK_EQ(0, r.commands[1].end.out.written);
 }
 
+/* Sends RUN, and waits for what there is before GO: a process that waits. */
+static pid_t
+send_unstarted(struct rig *r)
+{
+	struct msg_run run = rig_msg(1);
+	char path[IMSG_PATH_MAX + 64], text[IMSG_PATH_MAX + 64];
+	int body, pid = 0;
+	FILE *f;
+
+	snprintf(text, sizeof(text), "echo ran >%s/ran\n", r->root);
+	body = rig_memfd(text, strlen(text));
+	ATF_REQUIRE(
+	    imsg_send(&r->verifier, IMSG_RUN, 0, &run, sizeof(run), body) == 0);
+	close(body);
+	snprintf(path, sizeof(path), "%s/command.1/cgroup.procs", r->cgroup);
+	while (pid == 0) {
+		if ((f = fopen(path, "r")) == NULL)
+			continue;
+		if (fscanf(f, "%d", &pid) != 1)
+			pid = 0;
+		fclose(f);
+	}
+	return pid;
+}
+
+static bool
+has_run(const struct rig *r)
+{
+	return access(rig_path(r, "/ran"), F_OK) == 0;
+}
+
+ROOT_TC(nothing_runs_before_it_is_told_to_go, "");
+ATF_TC_BODY(nothing_runs_before_it_is_told_to_go, tc)
+{
+	struct rig r;
+
+	setup(&r, tc);
+	send_unstarted(&r);
+	/* Longer than it takes to run something else. */
+	ATF_CHECK_STREQ("0\n", rig_output(&r, 2, "sleep 0.1; echo 0\n"));
+	ATF_CHECK(!has_run(&r));
+	ATF_CHECK(!r.commands[1].started && !r.commands[1].ended);
+	rig_send_seq(&r, IMSG_GO, 1);
+	ATF_CHECK_EQ(END_EXITED, rig_wait_ended(&r, 1)->how);
+	ATF_CHECK(r.commands[1].started);
+	ATF_CHECK(has_run(&r));
+}
+
+ROOT_TC(a_kill_before_it_is_told_to_go_runs_nothing, "");
+ATF_TC_BODY(a_kill_before_it_is_told_to_go_runs_nothing, tc)
+{
+	struct rig r;
+
+	setup(&r, tc);
+	send_unstarted(&r);
+	rig_send_seq(&r, IMSG_KILL, 1);
+	ATF_CHECK_EQ(END_KILLED, rig_wait_ended(&r, 1)->how);
+	ATF_CHECK(!r.commands[1].started);
+	ATF_CHECK(!has_run(&r));
+	/* The messages may cross. */
+	rig_send_seq(&r, IMSG_GO, 1);
+	ATF_CHECK_STREQ("0\n", rig_output(&r, 2, "echo 0\n"));
+}
+
+ROOT_TC(a_verifier_that_dies_before_it_says_go_runs_nothing, "");
+ATF_TC_BODY(a_verifier_that_dies_before_it_says_go_runs_nothing, tc)
+{
+	struct rig r;
+	pid_t pid;
+
+	setup(&r, tc);
+	pid = send_unstarted(&r);
+	rig_close(&r.verifier);
+	rig_wait_exit(&r);
+	rig_wait_gone(pid);
+	ATF_CHECK(!has_run(&r));
+}
+
+/* By another command of its user, say. */
+ROOT_TC(what_is_killed_while_it_waits_is_told_of_after_go, "");
+ATF_TC_BODY(what_is_killed_while_it_waits_is_told_of_after_go, tc)
+{
+	struct rig r;
+	pid_t pid;
+
+	setup(&r, tc);
+	pid = send_unstarted(&r);
+	ATF_REQUIRE(kill(pid, SIGKILL) == 0);
+	ATF_CHECK_STREQ("0\n", rig_output(&r, 2, "sleep 0.1; echo 0\n"));
+	ATF_CHECK(!r.commands[1].started && !r.commands[1].ended);
+	rig_send_seq(&r, IMSG_GO, 1);
+	ATF_CHECK_EQ(END_SIGNALED, rig_wait_ended(&r, 1)->how);
+	ATF_CHECK_EQ(SIGKILL, r.commands[1].end.value);
+	ATF_CHECK(!has_run(&r));
+}
+
 ROOT_TC(background_child_with_the_pipe_does_not_delay_the_end, "");
 ATF_TC_BODY(background_child_with_the_pipe_does_not_delay_the_end, tc)
 {
@@ -716,6 +812,22 @@ ATF_TC_BODY(a_verifier_that_sends_input_for_nothing_is_mistrusted, tc)
 	check_mistrust(&r, "RUN_INPUT");
 }
 
+ROOT_TC(a_verifier_that_says_go_before_the_input_is_mistrusted, "");
+ATF_TC_BODY(a_verifier_that_says_go_before_the_input_is_mistrusted, tc)
+{
+	struct msg_run run = rig_msg(1);
+	struct rig r;
+	int body;
+
+	setup(&r, tc);
+	run.has_input = 1;
+	body = rig_memfd("echo ran\n", 9);
+	ATF_REQUIRE(
+	    imsg_send(&r.verifier, IMSG_RUN, 0, &run, sizeof(run), body) == 0);
+	rig_send_seq(&r, IMSG_GO, 1);
+	check_mistrust(&r, "GO for a command");
+}
+
 ROOT_TC(a_run_with_bad_fields_is_mistrusted, "");
 ATF_TC_BODY(a_run_with_bad_fields_is_mistrusted, tc)
 {
@@ -822,6 +934,10 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, a_kill_before_the_input_runs_nothing);
 	ATF_TP_ADD_TC(tp,
 	    background_child_with_the_pipe_does_not_delay_the_end);
+	ATF_TP_ADD_TC(tp, nothing_runs_before_it_is_told_to_go);
+	ATF_TP_ADD_TC(tp, a_kill_before_it_is_told_to_go_runs_nothing);
+	ATF_TP_ADD_TC(tp, a_verifier_that_dies_before_it_says_go_runs_nothing);
+	ATF_TP_ADD_TC(tp, what_is_killed_while_it_waits_is_told_of_after_go);
 	ATF_TP_ADD_TC(tp, pipe_held_outside_the_cgroup_does_not_delay_the_end);
 	ATF_TP_ADD_TC(tp, orphans_of_a_command_are_our_children);
 	ATF_TP_ADD_TC(tp, bash_that_has_left_its_cgroup_is_killed_all_the_same);
@@ -843,6 +959,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, a_verifier_that_repeats_a_run_is_mistrusted);
 	ATF_TP_ADD_TC(tp,
 	    a_verifier_that_sends_input_for_nothing_is_mistrusted);
+	ATF_TP_ADD_TC(tp,
+	    a_verifier_that_says_go_before_the_input_is_mistrusted);
 	ATF_TP_ADD_TC(tp, a_run_with_bad_fields_is_mistrusted);
 	ATF_TP_ADD_TC(tp, more_commands_than_the_table_has_are_mistrusted);
 	ATF_TP_ADD_TC(tp, without_a_writable_cgroup_it_is_not_ready);

@@ -90,6 +90,17 @@ got_input(struct imsg *m)
 }
 
 static void
+got_go(struct imsg *m)
+{
+	struct msg_seq seq;
+	const char *mistake;
+
+	read_payload(m, &seq, sizeof(seq));
+	if ((mistake = command_go(seq.seq)) != NULL)
+		mistrust(mistake);
+}
+
+static void
 got_kill(struct imsg *m)
 {
 	struct msg_seq seq;
@@ -147,6 +158,7 @@ static const struct {
 } from_verifier[] = {
     {IMSG_RUN, got_run},
     {IMSG_RUN_INPUT, got_input},
+    {IMSG_GO, got_go},
     {IMSG_KILL, got_kill},
     {IMSG_SPOOL_OPEN, got_spool_open},
     {IMSG_SPOOL_REMOVE, got_spool_remove},

@@ -427,10 +427,12 @@ rig_send_run(struct rig *r, const struct msg_run *run, int body, int input)
 	m.has_input = input != -1;
 	send_or_fail(&r->verifier, IMSG_RUN, &m, sizeof(m), body);
 	close(body);
-	if (input == -1)
-		return;
-	send_or_fail(&r->verifier, IMSG_RUN_INPUT, &seq, sizeof(seq), input);
-	close(input);
+	if (input != -1) {
+		send_or_fail(&r->verifier, IMSG_RUN_INPUT, &seq, sizeof(seq),
+		    input);
+		close(input);
+	}
+	send_or_fail(&r->verifier, IMSG_GO, &seq, sizeof(seq), -1);
 }
 
 void

@@ -54,12 +54,12 @@ int rig_wait_exit(struct rig *);
 /* Sealed as the verifier's are. */
 int rig_memfd(const void *, size_t);
 struct msg_run rig_msg(uint64_t seq);
-/* Sends RUN, and RUN_INPUT where input is not -1; closes both. */
+/* Sends RUN, RUN_INPUT where input is not -1, and GO; closes both. */
 void rig_send_run(struct rig *, const struct msg_run *, int body, int input);
 /* RUN of a text with the default limits. */
 void rig_run(struct rig *, uint64_t seq, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* KILL, SPOOL_OPEN, SPOOL_REMOVE */
+/* GO, KILL, SPOOL_OPEN, SPOOL_REMOVE */
 void rig_send_seq(struct rig *, enum imsg_type, uint64_t seq);
 
 const struct msg_ended *rig_wait_ended(struct rig *, uint64_t seq);

@@ -1,5 +1,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -25,7 +26,8 @@
 
 #define SHELL	   "/bin/bash"
 #define BODY_FD	   3
-#define STATUS_FD  4  /* close-on-exec: its end says that bash runs */
+#define STATUS_FD  4 /* close-on-exec: its end says that bash runs */
+#define GO	   'g'
 #define ABOVE_FDS  16 /* above all that is moved into place */
 #define OUR_NOFILE 4096
 #define OOM_ADJ	   "/proc/self/oom_score_adj"
@@ -38,6 +40,7 @@
 	X(OOM, OOM_ADJ)               \
 	X(FOLDER, "work folder")      \
 	X(USER, "user")               \
+	X(GO, "go")                   \
 	X(EXEC, "exec")
 enum step {
 #define X(name, text) STEP_##name,
@@ -108,7 +111,7 @@ static void __attribute__((noreturn)) fail(int status, enum step step)
 }
 
 /*
- * 0 to 3 for the command and the status pipe, which exec closes; nothing
+ * 0 to 3 for the command and the status socket, which exec closes; nothing
  * else.  First all go out of each other's way.
  */
 static int
@@ -188,6 +191,21 @@ reset_oom(void)
 	return close(fd);
 }
 
+/* All is ready.  Who is not told to go, by whatever end, does not. */
+static int
+await_go(int status)
+{
+	char byte = 0;
+	ssize_t n;
+
+	while ((n = read(status, &byte, 1)) == -1 && errno == EINTR)
+		;
+	if (n == 1 && byte == GO)
+		return 0;
+	errno = ECANCELED;
+	return -1;
+}
+
 static void __attribute__((noreturn))
 child(const struct spawn *s, int status, char *const envp[])
 {
@@ -208,6 +226,8 @@ child(const struct spawn *s, int status, char *const envp[])
 		fail(status, STEP_USER);
 	umask(077);
 	event_child_signals();
+	if (await_go(status) == -1)
+		fail(status, STEP_GO);
 	if (s->argv == NULL)
 		execve(SHELL, shell, envp);
 	else if (close(BODY_FD) == 0)
@@ -260,7 +280,7 @@ spawn(const struct spawn *s, int *status)
 	snprintf(user, sizeof(user), "USER=%s", s->user->pw_name);
 	snprintf(logname, sizeof(logname), "LOGNAME=%s", s->user->pw_name);
 	if (find_groups(s->user) == -1 ||
-	    pipe2(p, O_CLOEXEC | O_NONBLOCK) == -1)
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, p) == -1)
 		return -1;
 	if ((pid = fork_into(s->cgroup)) == 0)
 		child(s, p[1], envp);
@@ -275,6 +295,17 @@ spawn(const struct spawn *s, int *status)
 	return pid;
 }
 
+/* One that is dead already is found so. */
+void
+spawn_go(int status)
+{
+	const char byte = GO;
+
+	if (send(status, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL) != 1 &&
+	    errno != EPIPE && errno != ECONNRESET)
+		log_warn("go: %s", strerror(errno));
+}
+
 int
 spawn_outcome(int status, const char **what)
 {
@@ -282,7 +313,7 @@ spawn_outcome(int status, const char **what)
 	ssize_t n;
 
 	*what = SHELL;
-	if ((n = read(status, &f, sizeof(f))) == 0)
+	if ((n = recv(status, &f, sizeof(f), MSG_DONTWAIT)) == 0)
 		return 0;
 	if (n != (ssize_t)sizeof(f) || f.step < 0 || f.step >= STEP_COUNT)
 		return EIO;

@@ -21,10 +21,12 @@ struct spawn {
 /* Looks up what every command gets.  Fatal on failure. */
 void spawn_init(void);
 /*
- * Starts bash.  *status is a descriptor that is readable when that is
- * decided: spawn_outcome then says how.  The process, or -1.
+ * Makes a process that is ready to become bash, and waits for spawn_go.
+ * *status is a descriptor that is readable when that is decided:
+ * spawn_outcome then says how.  The process, or -1.
  */
 pid_t spawn(const struct spawn *, int *status);
+void spawn_go(int status);
 /* 0: bash runs; otherwise the errno of what failed, which *what names. */
 int spawn_outcome(int status, const char **what);
 

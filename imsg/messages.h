@@ -108,6 +108,7 @@ enum role {
 	/* commands */                                                    \
 	X(RUN, VER, EXE, ST_SERVING, msg_run, FD)                         \
 	X(RUN_INPUT, VER, EXE, ST_SERVING, msg_seq, FD)                   \
+	X(GO, VER, EXE, ST_SERVING, msg_seq, NOFD)                        \
 	X(KILL, VER, EXE, ST_SERVING, msg_seq, NOFD)                      \
 	X(SPOOL_OPEN, VER, EXE, ST_SERVING, msg_seq, NOFD)                \
 	X(SPOOL_REMOVE, VER, EXE, ST_SERVING, msg_seq, NOFD)              \

@@ -296,7 +296,7 @@ committed(struct request *r)
 {
 	if (r->state == REQUEST_RECORDED) {
 		r->state = REQUEST_STARTING;
-		r->exec |= EXEC_RUN;
+		r->exec |= EXEC_GO;
 	} else if (r->state == REQUEST_ANSWERED) {
 		r->state = REQUEST_FINISHED;
 		r->deadline_ms = now_boottime_ms() + ANSWER_KEPT_MS;

@@ -113,7 +113,7 @@ command_over(struct request *r)
 	vm->spool_bytes -= r->spool_bytes;
 	r->spool_bytes = r->answer.out.kept + r->answer.err.kept;
 	vm->spool_bytes += r->spool_bytes;
-	r->exec &= ~(EXEC_RUN | EXEC_INPUT | EXEC_KILL);
+	r->exec &= ~(EXEC_RUN | EXEC_INPUT | EXEC_GO | EXEC_KILL);
 }
 
 static void
@@ -248,7 +248,7 @@ run_dispatch(struct channel *ch, struct imsg *m)
 }
 
 static int
-send_run(struct channel *ch, struct request *r)
+send_run_message(struct channel *ch, struct request *r)
 {
 	const struct policy *p = r->vm->policy;
 	struct msg_run run = {.seq = r->seq,
@@ -294,24 +294,44 @@ send_seq(struct channel *ch, enum imsg_type type, struct request *r,
 	return (0);
 }
 
-/* -1: the channel takes no more now. */
+/* RUN, and what belongs to it.  -1: the channel takes no more now. */
 static int
-pump_request(struct channel *ch, struct request *r)
+send_run(struct channel *ch, struct request *r)
 {
 	if (r->exec & EXEC_RUN) {
-		if (r->cancelled) {
-			cancelled_unstarted(r);
-			return (0);
-		}
-		if (send_run(ch, r) == -1)
+		if (send_run_message(ch, r) == -1)
 			return (-1);
 		r->exec &= ~EXEC_RUN;
 		if (r->input_fd != -1)
 			r->exec |= EXEC_INPUT;
-		r->state = REQUEST_RUNNING;
-		r->started_ms = now_boottime_ms();
 	}
-	if (send_seq(ch, IMSG_RUN_INPUT, r, EXEC_INPUT, r->input_fd) == -1 ||
+	return (send_seq(ch, IMSG_RUN_INPUT, r, EXEC_INPUT, r->input_fd));
+}
+
+/* The same.  It has begun; or it is killed before it could. */
+static int
+send_go(struct channel *ch, struct request *r)
+{
+	if ((r->exec & EXEC_GO) == 0)
+		return (0);
+	if (r->cancelled)
+		r->exec &= ~EXEC_GO;
+	else if (send_seq(ch, IMSG_GO, r, EXEC_GO, -1) == -1)
+		return (-1);
+	r->state = REQUEST_RUNNING;
+	r->started_ms = now_boottime_ms();
+	return (0);
+}
+
+/* The same, of all that the executor is to be told of it. */
+static int
+pump_request(struct channel *ch, struct request *r)
+{
+	if ((r->exec & EXEC_RUN) != 0 && r->cancelled) {
+		cancelled_unstarted(r);
+		return (0);
+	}
+	if (send_run(ch, r) == -1 || send_go(ch, r) == -1 ||
 	    send_seq(ch, IMSG_KILL, r,
 		r->state == REQUEST_RUNNING ? EXEC_KILL : 0, -1) == -1 ||
 	    send_seq(ch, IMSG_SPOOL_OPEN, r, EXEC_OPEN, -1) == -1 ||
@@ -339,6 +359,25 @@ sweep(struct channel *ch)
 	}
 	swept = channel_send(ch, IMSG_SPOOL_SWEEP, 0, NULL, 0, -1) == 0;
 	return (swept);
+}
+
+void
+run_prepare(struct channel *ch)
+{
+	struct request *r;
+	struct vm *vm;
+
+	if (!sweep(ch))
+		return;
+	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+		if (vm->name[0] == '\0')
+			continue;
+		TAILQ_FOREACH (r, &vm->requests, entry) {
+			if (r->state == REQUEST_RECORDED &&
+			    send_run(ch, r) == -1)
+				return;
+		}
+	}
 }
 
 void

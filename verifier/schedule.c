@@ -70,6 +70,7 @@ start(struct vm *vm, struct request *r)
 		return (false);
 	}
 	r->state = REQUEST_RECORDED;
+	r->exec |= EXEC_RUN;
 	r->spool_bytes = 2 * vm->policy->output_limit;
 	vm->spool_bytes += r->spool_bytes;
 	vm->running++;

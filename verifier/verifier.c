@@ -205,14 +205,16 @@ after_turn(void)
 		schedule();
 		committed = journal_dirty();
 		if (committed) {
+			run_prepare(&executor);
 			journal_commit();
 			request_committed();
-			copy_flush();
 		}
+		channel_wake(&executor);
 		for (vm = vms; vm < vms + VM_TABLE; vm++)
 			channel_wake(&vm->session.ch);
-		channel_wake(&executor);
 		control_wake();
+		if (committed)
+			copy_flush();
 	} while (committed || journal_dirty());
 	channel_wake(&parent);
 	set_deadline(next, now_ms);

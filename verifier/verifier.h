@@ -63,7 +63,7 @@ struct vm_key {
 enum request_state {
 	REQUEST_WAITING,  /* for its turn */
 	REQUEST_RECORDED, /* intent appended */
-	REQUEST_STARTING, /* intent on disk, executor not told yet */
+	REQUEST_STARTING, /* intent on disk, GO not sent yet */
 	REQUEST_RUNNING,
 	REQUEST_ANSWERED, /* result appended */
 	REQUEST_FINISHED, /* result on disk (or unsigned): to deliver */
@@ -83,6 +83,7 @@ enum request_state {
 #define EXEC_OPEN   0x8u
 #define EXEC_REMOVE 0x10u
 #define EXEC_KEEP   0x20u
+#define EXEC_GO	    0x40u
 
 struct request {
 	TAILQ_ENTRY(request) entry;
@@ -443,6 +444,11 @@ void schedule(void);
 
 /* run.c: the channel to the executor */
 void run_dispatch(struct channel *, struct imsg *);
+/*
+ * Before a commit: what is to run once it is on disk.  All is made ready
+ * meanwhile, and waits for GO.
+ */
+void run_prepare(struct channel *);
 void run_pump(struct channel *);
 
 #endif
