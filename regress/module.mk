@@ -1,11 +1,13 @@
 # The test bed: what regress/bed installs beside the programs under test, and
 # what the shell tests read.
 BED_PROGS := $(B)/regress/vm $(B)/regress/supervise $(B)/regress/qvm-run \
-	$(B)/regress/qrexec-client $(B)/regress/big_log $(B)/regress/clockrun $(B)/regress/decide
+	$(B)/regress/qrexec-client $(B)/regress/big_log $(B)/regress/clockrun \
+	$(B)/regress/decide $(B)/regress/stopwatch
 $(B)/regress/vm: $(B)/regress/vm.o $(B)/regress/vm_mount.o \
 	$(B)/regress/vm_agent.o $(B)/regress/relay.o
 $(B)/regress/supervise: $(B)/regress/supervise.o
 $(B)/regress/clockrun: $(B)/regress/clockrun.o
+$(B)/regress/stopwatch: $(B)/regress/stopwatch.o
 $(B)/regress/qvm-run: $(B)/regress/qvm_run.o $(B)/regress/relay.o
 $(B)/regress/qrexec-client: $(B)/regress/qrexec_client.o $(B)/regress/relay.o
 $(B)/regress/big_log: $(B)/regress/big_log.o $(B)/audit.a $(B)/crypto.a
@@ -19,7 +21,7 @@ install-bed: $(BED_PROGS)
 	$(INSTALL) -m 0755 $(B)/regress/qvm-run $(B)/regress/qrexec-client \
 		regress/qvm-prefs $(DESTDIR)/usr/bin
 	$(INSTALL) -m 0755 $(B)/regress/vm $(B)/regress/supervise \
-		$(B)/regress/clockrun regress/bed-check regress/log-verify \
+		$(B)/regress/clockrun $(B)/regress/stopwatch regress/bed-check regress/log-verify \
 		$(DESTDIR)/usr/libexec/bed
 	$(INSTALL) -m 0644 regress/sealed_log.py $(DESTDIR)/usr/libexec/bed
 .PHONY: install-bed
