@@ -108,6 +108,32 @@ a.end()
 EOF
 }
 
+# More are there than are remembered at a time, and some come meanwhile.
+atf_test_case what_comes_meanwhile_passes_over_nothing
+what_comes_meanwhile_passes_over_nothing_body() {
+    peer <<'EOF'
+from peer import *
+h = Home()
+ids = ["20260218-%02d%02d00-7-a1b2c3d4" % (n // 60, n % 60) for n in range(302)]
+h.run("key", "show")
+for id in ids[:100] + ids[101:301]:
+    h.write("queue/pending/" + id, b"x")
+    h.write("queue/pending/" + id + ".auth", make_token(id, b"x"))
+a = Agent(h)
+got = []
+for n in range(302):
+    if n == 50:
+        h.put(ids[301])
+        h.put(ids[100])
+        a.silent()
+    r = a.next()
+    a.take(r)
+    got.append(r.id)
+assert got == ids, got
+a.end()
+EOF
+}
+
 atf_test_case offers_wait_for_dom0s_answer
 offers_wait_for_dom0s_answer_body() {
     peer <<'EOF'
@@ -698,6 +724,7 @@ atf_init_test_cases() {
     atf_add_test_case offers_takes_and_keeps_a_request
     atf_add_test_case answers_a_standing_next_with_what_comes_later
     atf_add_test_case the_oldest_request_comes_first_and_each_once
+    atf_add_test_case what_comes_meanwhile_passes_over_nothing
     atf_add_test_case offers_wait_for_dom0s_answer
     atf_add_test_case cancels_go_first_and_each_once
     atf_add_test_case next_cancel_is_answered_by_no_request

@@ -20,7 +20,21 @@
 #define V1_OLD_S      3600 /* its client is long gone */
 #define LOOK_AGAIN_MS 500
 
-/* beyond: an id that it must be younger than, or NULL. */
+/*
+ * Where some had no room, whatever is as young waits with them for a further
+ * read: taken now, it would come before them, and they might never come.
+ */
+static void
+source_add(struct source *s, const char *id)
+{
+	if (s->list.more && id_compare(id, s->last) > 0)
+		return;
+	idlist_add(&s->list, id);
+	if (s->list.more && s->list.n == IDLIST_MAX)
+		memcpy(s->last, s->list.ids[IDLIST_MAX - 1], sizeof(s->last));
+}
+
+/* beyond: an id that it must be younger than, or "". */
 static void
 source_name(struct source *s, const char *suffix, const char *name,
     const char *beyond)
@@ -33,12 +47,12 @@ source_name(struct source *s, const char *suffix, const char *name,
 		return;
 	memcpy(id, name, len);
 	id[len] = '\0';
-	if (beyond == NULL || id_compare(id, beyond) > 0)
-		idlist_add(&s->list, id);
+	if (beyond[0] == '\0' || id_compare(id, beyond) > 0)
+		source_add(s, id);
 }
 
 static void
-source_scan(struct source *s)
+source_scan(struct source *s, const char *beyond)
 {
 	struct dirent *entry;
 	DIR *d;
@@ -51,8 +65,7 @@ source_scan(struct source *s)
 		return;
 	}
 	while ((entry = readdir(d)) != NULL)
-		source_name(s, s->suffix, entry->d_name,
-		    s->after[0] == '\0' ? NULL : s->after);
+		source_name(s, s->suffix, entry->d_name, beyond);
 	closedir(d);
 }
 
@@ -63,21 +76,19 @@ source_scan(struct source *s)
 static bool
 source_next(struct source *s, char id[ID_MAX + 1])
 {
+	char beyond[ID_MAX + 1];
+
 	if (s->stale) {
 		s->stale = false;
-		s->after[0] = '\0';
 		s->list.n = 0;
 		s->list.more = false;
-		source_scan(s);
+		source_scan(s, "");
 	} else if (s->list.n == 0 && s->list.more) {
 		s->list.more = false;
-		source_scan(s);
+		memcpy(beyond, s->last, sizeof(beyond));
+		source_scan(s, beyond);
 	}
-	if (!idlist_take(&s->list, id))
-		return (false);
-	if (s->after[0] == '\0' || id_compare(id, s->after) > 0)
-		memcpy(s->after, id, sizeof(s->after));
-	return (true);
+	return (idlist_take(&s->list, id));
 }
 
 void
@@ -103,17 +114,17 @@ offers_rescan(struct offers *o)
 void
 offers_name(struct offers *o, const char *name)
 {
-	source_name(&o->cancels, o->cancels.suffix, name, NULL);
-	source_name(&o->requests, o->requests.suffix, name, NULL);
+	source_name(&o->cancels, o->cancels.suffix, name, "");
+	source_name(&o->requests, o->requests.suffix, name, "");
 	/* A client of version 1 may write the body after the token. */
-	source_name(&o->requests, "", name, NULL);
+	source_name(&o->requests, "", name, "");
 }
 
 void
 offers_id(struct offers *o, const char *id)
 {
-	idlist_add(&o->cancels.list, id);
-	idlist_add(&o->requests.list, id);
+	source_add(&o->cancels, id);
+	source_add(&o->requests, id);
 }
 
 void

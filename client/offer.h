@@ -16,7 +16,7 @@ struct source {
 	const char *suffix;
 	bool stale; /* read it again from the beginning */
 	struct idlist list;
-	char after[ID_MAX + 1]; /* a further read begins here */
+	char last[ID_MAX + 1]; /* what is younger is for a further read */
 };
 
 struct offers {
