@@ -53,12 +53,16 @@ static int
 find(void *arg, const char *name, char path[POLICY_PATH_MAX])
 {
 	const char *slash = strrchr(name, '/');
+	size_t len;
 
 	if (policy_find(arg, name, path) == -1)
 		return -1;
-	if (slash != NULL)
-		add(name, (size_t)(slash + 1 - name), path,
-		    (size_t)(strrchr(path, '/') + 1 - path));
+	len = (size_t)(strrchr(path, '/') + 1 - path);
+	if (slash != NULL) {
+		add(name, (size_t)(slash + 1 - name), path, len);
+		/* By its path without links it is the same folder. */
+		add(path, len, path, len);
+	}
 	return 0;
 }
 

@@ -61,6 +61,55 @@ id'
     atf_check -o inline:'b\n' in_vm vm2 qvm-remote 'echo b | cat'
 }
 
+# Ways round a line that people know.  dom0 has a program that is allowed, and
+# beside it what would show that another one ran, or that it got other words.
+ways_bed() {
+    bed_up 1
+    mkdir "$BED/tools" "$BED/elsewhere"
+    printf '#!/bin/sh\nprintf "<%%s>" "$@"\n' >"$BED/tools/show"
+    printf '#!/bin/sh\necho other >>%s/ran\n' "$BED" >"$BED/elsewhere/show"
+    chmod 755 "$BED/tools/show" "$BED/elsewhere/show"
+    cp "$BED/elsewhere/show" "$BED/elsewhere/printenv"
+}
+
+# allowed COMMAND PRINTS
+allowed() {
+    runs 0 qvm-remote "$1"
+    printf '%s' "$2" >want
+    atf_check -o file:want cat out
+    allowed=$((${allowed:-0} + 1))
+}
+
+# denied COMMAND...: and nothing has run.
+denied() {
+    for _body; do
+        runs 126 qvm-remote "$_body"
+        atf_check -o empty cat out
+    done
+    [ ! -e "$BED/ran" ] || atf_fail "another program ran"
+    atf_check -o inline:"${allowed:-0}\n" -s ignore count_log '"event":"intent"'
+}
+
+# Nor is it found where a work folder, the VM's or the daemon's PATH leads.
+bed_test a_link_makes_no_other_program_the_allowed_one
+a_link_makes_no_other_program_the_allowed_one_body() {
+    ways_bed
+    ln -s /bin/bash "$BED/tools/list"
+    ln -s /usr/bin "$BED/bin"
+    ln -s tools "$BED/links"
+    policy vm1 'mode = allow' "allow = $BED/links/show **" 'deny = bash **' \
+        "allow = /usr/bin/ba* **" "deny = $BED/bin/x"
+    touched="-c 'touch $BED/ran'"
+    allowed "$BED/tools/show x" '<x>'
+    denied "$BED/tools/list $touched" "$BED/bin/bash $touched" \
+        "/bin/bash $touched" "bash $touched" "/proc/self/exe $touched" \
+        "/proc/self/root/bin/bash $touched" "/dev/fd/3 $touched" \
+        "$BED/links/list $touched" "sh $touched"
+    # It is what the folder was when the policy was read.
+    ln -sfn elsewhere "$BED/links"
+    allowed "$BED/links/show x" '<x>'
+}
+
 bed_test a_policy_of_deny_runs_nothing_and_check_says_what_would_be
 a_policy_of_deny_runs_nothing_and_check_says_what_would_be_body() {
     bed_up 1
