@@ -61,6 +61,15 @@ id'
     atf_check -o inline:'b\n' in_vm vm2 qvm-remote 'echo b | cat'
 }
 
+# What is decided is what is executed; see regress/policy_test for the decision.
+bed_test what_is_executed_is_the_words_that_were_read
+what_is_executed_is_the_words_that_were_read_body() {
+    bed_up 1
+    "$regress/executed" --policy >lines || atf_fail "no policy"
+    policy vm1 "$(cat lines)"
+    "$regress/executed" "$BED" || atf_fail "see the test's output"
+}
+
 # Ways round a line that people know.  dom0 has a program that is allowed, and
 # beside it what would show that another one ran, or that it got other words.
 ways_bed() {
@@ -90,7 +99,72 @@ denied() {
     atf_check -o inline:"${allowed:-0}\n" -s ignore count_log '"event":"intent"'
 }
 
+bed_test a_dot_dot_leads_out_of_no_folder
+a_dot_dot_leads_out_of_no_folder_body() {
+    ways_bed
+    policy vm1 'mode = allow' "allow = $BED/tools/* /srv/*" \
+        "allow = $BED/tools/show all **"
+    allowed "$BED/tools/show /srv/x" '</srv/x>'
+    allowed "$BED/tools/show all /srv/x -y" '<all></srv/x><-y>'
+    denied "$BED/tools/../elsewhere/show /srv/x" "$BED/tools/.. /srv/x" \
+        "../../../..$BED/tools/show /srv/x" "$BED/tools/show /srv/.." \
+        "$BED/tools/show '/srv/..'" "$BED/tools/show /srv/../etc" \
+        "$BED/tools/show all /srv/../etc" "$BED/tools/show all '..'" \
+        "$BED/tools/show all -C.." "$BED/tools/show all --to=../x"
+}
+
+bed_test a_slash_more_makes_no_other_path
+a_slash_more_makes_no_other_path_body() {
+    ways_bed
+    policy vm1 'mode = allow' "deny = $BED/tools/show /etc **" \
+        "allow = $BED/tools/show /srv/*" \
+        "allow = $BED/tools/* -d *"
+    allowed "$BED/tools/show /srv/x" '</srv/x>'
+    allowed "$BED/tools/show -d x" '<-d><x>'
+    denied "/$BED/tools/show /srv/x" "$BED//tools/show /srv/x" \
+        "$BED/tools//show /srv/x" "$BED/tools/show/ /srv/x" \
+        "$BED/tools/./show /srv/x" "$BED/tools/show /srv//x" \
+        "$BED/tools/show //srv/x" "$BED/tools/show /srv/a/x" \
+        "$BED/tools/show -d /x" "$BED/tools/show -d '/'" \
+        "$BED/tools/show '/etc' x"
+}
+
+bed_test quotes_hide_no_option
+quotes_hide_no_option_body() {
+    ways_bed
+    policy vm1 'mode = allow' "allow = $BED/tools/show *" \
+        "allow = $BED/tools/show -n '*'"
+    allowed "$BED/tools/show 'a -n'" '<a -n>'
+    allowed "$BED/tools/show '-n' '*'" '<-n><*>'
+    denied "$BED/tools/show -n" "$BED/tools/show '-n'" \
+        "$BED/tools/show ''-n" "$BED/tools/show ''-''n" \
+        "$BED/tools/show -''n" "$BED/tools/show \\-n" \
+        "$BED/tools/show \"-n\"" "$BED/tools/show '--' '-n'" \
+        "$BED/tools/show -n *" "$BED/tools/show -n 'a'" \
+        "$BED/tools/show 'a' '-n'" "$BED/tools/show \$'-n'"
+}
+
 # Nor is it found where a work folder, the VM's or the daemon's PATH leads.
+bed_test a_bare_name_is_found_in_one_place
+a_bare_name_is_found_in_one_place_body() {
+    ways_bed
+    policy vm1 'mode = allow' 'allow = printenv PATH' "allow = $BED/tools/show *"
+    atf_check "$regress/bed" stop
+    atf_check env PATH="$BED/elsewhere:$PATH" "$regress/bed" start
+    for client in qvm-remote \
+        "env PATH=$BED/elsewhere:$PATH $BED/usr/bin/qvm-remote"; do
+        for command in printenv /bin/printenv /usr/bin/printenv; do
+            # shellcheck disable=SC2086 # a command line
+            runs 0 $client "$command PATH"
+            atf_check -o match:^/usr/local/sbin: cat out
+        done
+    done
+    allowed=6
+    denied show\ x "$BED/elsewhere/printenv PATH" './printenv PATH' \
+        'elsewhere/printenv PATH' "PATH=$BED/elsewhere printenv PATH" \
+        '/usr/local/bin/printenv PATH'
+}
+
 bed_test a_link_makes_no_other_program_the_allowed_one
 a_link_makes_no_other_program_the_allowed_one_body() {
     ways_bed
@@ -108,6 +182,49 @@ a_link_makes_no_other_program_the_allowed_one_body() {
     # It is what the folder was when the policy was read.
     ln -sfn elsewhere "$BED/links"
     allowed "$BED/links/show x" '<x>'
+}
+
+bed_test input_goes_to_no_command_whose_line_does_not_say_so
+input_goes_to_no_command_whose_line_does_not_say_so_body() {
+    ways_bed
+    policy vm1 'mode = allow' 'allow = cat' 'allow-input = cat -' \
+        "allow-input = $BED/tools/*"
+    echo secret >input
+    allowed cat ''
+    runs 0 qvm-remote -i 'cat -' <input
+    allowed=$((allowed + 1))
+    atf_check -o file:input cat out
+    runs 126 qvm-remote -i cat <input
+    runs 126 qvm-remote -i /bin/cat <input
+    denied 'cat - -'
+    atf_check -o match:'^status denied$' -o match:'^mac ' \
+        forge vm1 --body cat --input secret --wait 20
+    denied
+}
+
+bed_test no_variable_reaches_a_command
+no_variable_reaches_a_command_body() {
+    ways_bed
+    policy vm1 'mode = allow' 'allow = env' "allow = $BED/tools/show *"
+    # shellcheck disable=SC2016 # what a shell reads first
+    printf 'case $0 in /dev/fd/*) touch %s/ran ;; esac\n' "$BED" >start
+    atf_check "$regress/bed" stop
+    atf_check env BASH_ENV="$PWD/start" ENV="$PWD/start" EVIL=1 \
+        LD_LIBRARY_PATH="$PWD" IFS=x "$regress/bed" start
+    runs 0 env BASH_ENV="$PWD/start" EVIL=1 QVM_REMOTE_VM=vm2 LANG=evil \
+        "$BED/usr/bin/qvm-remote" env
+    allowed=1
+    cut -d= -f1 out | sort >names
+    printf '%s\n' HOME LANG LC_ALL LOGNAME PATH QVM_REMOTE_ID QVM_REMOTE_VM \
+        USER >expected
+    atf_check cmp expected names
+    atf_check -o match:'^QVM_REMOTE_VM=vm1$' -o not-match:evil cat out
+    denied 'EVIL=1 env' 'EVIL=1' 'env EVIL=1' "BASH_ENV=$PWD/start env" \
+        'export EVIL=1' "$BED/tools/show \$HOME" \
+        "$BED/tools/show \${HOME}" "$BED/tools/show ~"
+    policy vm1 'mode = shell'
+    runs 0 qvm-remote true
+    [ ! -e "$BED/ran" ] || atf_fail "a start-up file was read"
 }
 
 bed_test a_policy_of_deny_runs_nothing_and_check_says_what_would_be

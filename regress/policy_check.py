@@ -5,7 +5,7 @@ Makes policies, and bodies from a grammar of shell text, options, paths and
 quotes, and compares what DECIDE (regress/decide.c) says of each with what
 qvm-remote-policy(5) says, read a second time here: with regular expressions,
 from the manual, not from the C.  What runs must also be the words that bash
-makes of it.
+makes of it.  regress/executed has a daemon decide and execute such bodies.
 """
 
 import collections
@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 
-POLICIES = 25
+POLICIES = 100
 COMMANDS = {'xl': '/usr/sbin/xl'}
 for _name in ('bash cat find qvm-kill qvm-ls qvm-start rm wc').split():
     COMMANDS[_name] = '/usr/bin/' + _name
@@ -70,6 +70,16 @@ class Word:
         return bool(self.regex.fullmatch(word))
 
 
+class Rng(random.Random):
+    """With what is called a million times made quick."""
+
+    def choice(self, seq):
+        return seq[int(self.random() * len(seq))]
+
+    def randint(self, a, b):
+        return a + int(self.random() * (b - a + 1))
+
+
 class Line:
     def __init__(self, key, words, rest):
         self.key, self.words, self.rest = key, words, rest
@@ -93,8 +103,10 @@ class Line:
             not any(b'..' in a for a in args[len(wanted):])
 
 
-def decide(lines, body, has_input):
+def decide(mode, lines, body, has_input):
     """As the driver prints it; the mode is the first line."""
+    if mode != 'allow':
+        return {'shell': 'run 1 ', 'deny': 'deny 1'}[mode]
     words = split(body)
     path = find(words[0]) if words else None
     if path is None:
@@ -189,10 +201,21 @@ def make_body(rng, lines):
     return bytes(body)
 
 
-def ask(program, lines, bodies):
+def make_policy(rng, number):
+    """Mode, lines, text: some lines mostly, but many too, one or none, and
+    now and then a mode that has none."""
+    mode = {3: 'shell', 7: 'deny'}.get(number, 'allow')
+    most = {11: 0, 13: 1, 17: 256}.get(number, 12)
+    lines = [make_line(rng) for _ in range(rng.randint(most // 4, most))]
+    rest = rng.choice(['', '', 'hide = yes\n', '\n# allow = rm **\n'])
+    return mode, lines, 'mode = %s\n%s%s' % (mode, ''.join(
+        '%s\n' % x for x in lines if mode == 'allow'), rest)
+
+
+def ask(program, policy, bodies):
     frames = b''.join(b'%c%d\n%s' % (b'-+'[i], len(b), b) for b, i in bodies)
     with tempfile.NamedTemporaryFile('w') as f:
-        f.write('mode = allow\n' + ''.join('%s\n' % x for x in lines))
+        f.write(policy)
         f.flush()
         done = subprocess.run([program, f.name], input=frames, check=True,
                               stdout=subprocess.PIPE)
@@ -212,25 +235,27 @@ def bash_words(bodies):
 
 def main():
     program = sys.argv[1]
-    count = int(sys.argv[2]) if len(sys.argv) > 2 else 200000
-    rng = random.Random(int(sys.argv[3]) if len(sys.argv) > 3 else 1)
+    count = int(sys.argv[2]) if len(sys.argv) > 2 else 1000000
+    rng = Rng(int(sys.argv[3]) if len(sys.argv) > 3 else 1)
     seen, ran = collections.Counter(), []
-    for _ in range(POLICIES):
-        lines = [make_line(rng) for _ in range(rng.randint(3, 12))]
-        bodies = [(make_body(rng, lines), rng.random() < .2)
+    for number in range(POLICIES):
+        mode, lines, policy = make_policy(rng, number)
+        likely = lines or [make_line(rng)]
+        bodies = [(make_body(rng, likely), rng.random() < .2)
                   for _ in range(count // POLICIES)]
         for (body, has_input), said in zip(
-                bodies, ask(program, lines, bodies), strict=True):
-            expected = decide(lines, body, has_input)
+                bodies, ask(program, policy, bodies), strict=True):
+            expected = decide(mode, lines, body, has_input)
             if said != expected:
-                sys.exit('%r, input %s, under\n%s\nis %s, must be %s' % (
-                    body, has_input, '\n'.join(map(str, lines)), said,
-                    expected))
+                sys.exit('%r, input %s, under\n%sis %s, must be %s' % (
+                    body, has_input, policy, said, expected))
+            if mode != 'allow':
+                continue
             words = split(body)
             seen['words' if words else 'no words'] += 1
             seen['run' if said[0] == 'r' else 'denied by mode'
                  if said == 'deny 1' else 'denied by line'] += 1
-            if said[0] == 'r' and len(ran) < 5000:
+            if said[0] == 'r' and number % 10 == 0:
                 ran.append(body)
     for body, words in zip(ran, bash_words(ran), strict=True):
         if words != split(body):
@@ -240,4 +265,5 @@ def main():
         sys.exit('too few of one kind: the grammar shows nothing')
 
 
-main()
+if __name__ == '__main__':
+    main()
