@@ -262,6 +262,82 @@ a_client_that_goes_at_once_holds_up_nothing_body() {
     status_within 2
 }
 
+descriptors() {
+    for role in parent verifier executor; do
+        find "/proc/$(role_pid $role)/fd" -mindepth 1 | wc -l
+    done
+}
+
+# Each again and again, all at once: nonsense, half a message, descriptors,
+# questions whose answer nobody or a part of it is read, and nothing at all.
+bed_test many_clients_that_misbehave_hold_up_no_request
+many_clients_that_misbehave_hold_up_no_request_body() {
+    bed_up 1
+    status_within 2
+    descriptors >before
+    client 'import array, itertools, random, struct, threading
+kinds = [line.split("(")[1].split(",")[0]
+         for line in open("'"$TREE"'/imsg/messages.h")
+         if line.startswith("\tX(")]
+null = os.open("/dev/null", os.O_RDONLY)
+ask = struct.pack("=HHII", kinds.index("STATUS"), 12, 0, 0)
+queue = struct.pack("=HHII", kinds.index("QUEUE"), 44, 0, 0) + bytes(32)
+def fds(n):
+    return [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [null] * n))]
+ways = [lambda s: s.send(os.urandom(random.randint(1, 60000))),
+        lambda s: s.send(ask[:random.randint(1, 11)]),
+        lambda s: s.send(queue[:43]),
+        lambda s: s.sendmsg([ask], fds(1)),
+        lambda s: s.sendmsg([ask], fds(250)),
+        lambda s: s.sendmsg([b"x"], fds(2)),
+        lambda s: [s.send(ask) for _ in range(50)],
+        lambda s: (s.send(queue), s.recv(9)),
+        lambda s: (s.send(ask), s.shutdown(socket.SHUT_RD)),
+        lambda s: s.send(ask),
+        lambda s: None]
+done = [0] * len(ways)
+def misbehave(i):
+    while not os.path.exists("enough"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+            s.settimeout(10)
+            try:
+                s.connect(sys.argv[1])
+                ways[i](s)
+            except (ConnectionError, BlockingIOError):
+                pass
+            done[i] += 1
+            if i % 2:    # the others vanish
+                s.settimeout(0.1)
+                try:
+                    while s.recv(65536):
+                        pass
+                except (ConnectionError, TimeoutError):
+                    pass
+threads = [threading.Thread(target=misbehave, args=(i,))
+           for i in range(len(ways))]
+for t in threads:
+    t.start()
+while not all(done):
+    time.sleep(0.01)
+open("there", "w")
+for t in threads:
+    t.join()
+print(*done)' >rounds &
+    clients=$!
+    wait_for '[ -e there ]'
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        atf_check -o inline:'still\n' \
+            timeout 2 "$regress/bed" run vm1 qvm-remote 'echo still'
+    done
+    : >enough
+    wait $clients || atf_fail "a client failed"
+    cat rounds
+    status_within 2
+    wait_for 'descriptors >after; cmp -s before after'
+    atf_check -o inline:'1\n' count_log '"event":"start"'
+    no_raw "$BED/daemon.log"
+}
+
 bed_test a_socket_that_was_left_hinders_no_start
 a_socket_that_was_left_hinders_no_start_body() {
     bed_up 1
