@@ -298,6 +298,38 @@ a_full_spool_costs_output_and_says_so_body() {
     undisk $SPOOL
 }
 
+# The VM's own disk: who waits is told, dom0 keeps the answer until it has room,
+# and nothing runs twice.
+bed_test a_full_disk_in_the_vm_costs_that_vm_an_answer
+a_full_disk_in_the_vm_costs_that_vm_an_answer_body() {
+    bed_up 2
+    bed_seed
+    in_vm vm1 cp .qvm-remote/auth.key .
+    BED_USER=root in_vm vm1 mount -t tmpfs \
+        -o "size=512k,mode=0700,uid=$(in_vm vm1 id -u)" none \
+        /home/user/.qvm-remote || atf_fail "mount"
+    in_vm vm1 cp auth.key .qvm-remote/
+    kill -9 "$(role_pid 'poller \[vm1\]')"
+    in_vm vm1 timeout 20 qvm-remote "$(witness); head -c 1000000 /dev/zero" \
+        >out 2>err
+    atf_check_equal 255 $?
+    atf_check -o match:"this VM's disk is full" -o match:'outcome unknown' \
+        cat err
+    atf_check -o inline:'1\n' count_witness
+    atf_check -o match:'"event":"result".*"status":"exited"' cat_log
+    # Not even a request has room.
+    in_vm vm1 sh -c 'cat /dev/zero >.qvm-remote/filler' 2>/dev/null
+    atf_check -s exit:255 -o empty -e match:'No space left' \
+        in_vm vm1 timeout 20 qvm-remote "$(witness)"
+    atf_check -o inline:'on\n' in_vm vm2 qvm-remote 'echo on'
+    in_vm vm1 rm .qvm-remote/filler
+    # Nobody waits for that output any more: its answer comes without.
+    wait_for '[ "$(count_log "\"event\":\"delivered\",\"vm\":\"vm1\"")" = 1 ]'
+    atf_check -o inline:'after\n' in_vm vm1 timeout 60 qvm-remote 'echo after'
+    atf_check -o inline:'1\n' count_witness
+    bed_verify
+}
+
 # 256 MiB of records a day; others are served on.
 bed_test a_vm_that_has_used_its_share_of_the_log_waits_alone
 a_vm_that_has_used_its_share_of_the_log_waits_alone_head() {
