@@ -330,6 +330,40 @@ a_full_disk_in_the_vm_costs_that_vm_an_answer_body() {
     bed_verify
 }
 
+bed_test a_spool_that_fails_costs_output_and_says_so
+a_spool_that_fails_costs_output_and_says_so_head() {
+    atf_set require.user root
+    atf_set require.progs strace
+}
+a_spool_that_fails_costs_output_and_says_so_body() {
+    bed_up 1
+    bed_seed
+    in_vm vm1 timeout 60 qvm-remote "$(witness)
+        until [ -e $BED/go ]; do sleep 0.05; done; echo lost; exit 3" \
+        >out 2>err &
+    client=$!
+    wait_for '[ "$(count_witness)" = 1 ]'
+    executor=$(role_pid executor)
+    strace -qq -o trace -e trace=write -e inject=write:error=EIO \
+        -p "$executor" &
+    strace=$!
+    wait_for 'grep -q "^TracerPid:.[1-9]" "/proc/$executor/status"'
+    : >"$BED/go"
+    wait $client
+    atf_check_equal 3 $?
+    kill $strace
+    wait $strace
+    atf_check -o match:'INJECTED' cat trace
+    atf_check -o empty cat out
+    atf_check -o match:'wrote 5 bytes, 5 of them are' cat err
+    atf_check -o match:'"status":"exited","exit":3,.*"out_written":5,"out_kept":0,' \
+        cat_log
+    atf_check -o match:'spool: Input/output error: output is dropped' \
+        cat "$BED/daemon.log"
+    runs after
+    bed_verify
+}
+
 # 256 MiB of records a day; others are served on.
 bed_test a_vm_that_has_used_its_share_of_the_log_waits_alone
 a_vm_that_has_used_its_share_of_the_log_waits_alone_head() {

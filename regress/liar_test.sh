@@ -278,6 +278,26 @@ END
     all_again
 }
 
+# Not a word of what it was to be, and no rule is broken.
+bed_test a_session_that_ends_within_a_frame_has_asked_for_nothing
+a_session_that_ends_within_a_frame_has_asked_for_nothing_body() {
+    liars 6
+    for bytes in 20 at at+1 at+100 -7 -1; do
+        lie "ready(); r = request('$(witness)', 'input')
+at = r.index(b'\\n'); say(r[:$bytes]); sys.exit()"
+    done
+    tell
+    meanwhile '[ "$(count_log "\"event\":\"session-end\"")" -ge 6 ]'
+    no_witness
+    atf_check -o empty ends
+    all_again
+    atf_check -s exit:1 -o inline:'0\n' count_log '"event":"refused"'
+    for event in intent result; do
+        atf_check -o inline:'6\n' count_log \
+            "\"event\":\"$event\",\"vm\":\"vm[2-7]\""
+    done
+}
+
 # What dom0 has of a VM's session: its poller and what reaches the VM.
 of_vm() {
     for pid in $(bed_processes); do
