@@ -101,11 +101,21 @@ starts_test a_disk_that_is_full_at_a_start_ends_the_daemon \
 starts_test a_start_that_is_killed_at_a_write_is_followed_by_a_good_one \
     signal=KILL 'verifier: (killed by signal 9|is gone)'
 
-# disk FOLDER SIZE: a disk of its own for it, while no daemon runs.
+# disk FOLDER SIZE: a disk of its own for it, while no daemon runs; one of many
+# GiB is a file that has none of them.
 disk() {
     mkdir old && cp -a "$BED/$1/." old/ || atf_fail "cp"
-    mount -t tmpfs -o "size=$2,mode=0700" none "$BED/$1" || atf_fail "mount"
+    case $2 in
+    *g)
+        truncate -s "$2" "$BED/image" &&
+            mkfs.ext4 -q -m 0 -E lazy_itable_init=1,nodiscard "$BED/image" &&
+            mount -o loop "$BED/image" "$BED/$1" &&
+            rmdir "$BED/$1/lost+found" || atf_fail "mount"
+        ;;
+    *) mount -t tmpfs -o "size=$2" none "$BED/$1" || atf_fail "mount" ;;
+    esac
     echo "$BED/$1" >>mounts
+    chmod 0700 "$BED/$1"
     chown --reference=old "$BED/$1"
     cp -a old/. "$BED/$1/" || atf_fail "cp"
 }
@@ -237,6 +247,27 @@ with_the_disk_at_its_reserve_nothing_runs_body() {
     runs after
     atf_check -o inline:'1\n' \
         count_log '"event":"disk","where":"log","low":false'
+    bed_verify
+    undisk $LOG
+}
+
+# 5 % of a small disk; of this one it would be 2 GiB.
+bed_test of_a_large_disk_a_gib_is_reserved
+of_a_large_disk_a_gib_is_reserved_body() {
+    bed_up 1
+    bed_seed
+    atf_check "$regress/bed" stop
+    disk $LOG 40g
+    atf_check "$regress/bed" start
+    fill $LOG 1500
+    runs before
+    unfill $LOG
+    fill $LOG 1000
+    look_again
+    told_and_not_run 'no request at the moment .disk.'
+    unfill $LOG
+    runs after
+    atf_check -o inline:'2\n' count_log '"event":"disk","where":"log"'
     bed_verify
     undisk $LOG
 }
