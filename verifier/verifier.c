@@ -209,9 +209,10 @@ after_turn(void)
 			journal_commit();
 			request_committed();
 		}
-		channel_wake(&executor);
+		channel_wake(&executor); /* GO first */
 		for (vm = vms; vm < vms + VM_TABLE; vm++)
 			channel_wake(&vm->session.ch);
+		channel_wake(&executor); /* what sessions ask for */
 		control_wake();
 		if (committed)
 			copy_flush();
