@@ -6,7 +6,8 @@
 #include "crypto/crypto.h"
 
 #define BUCKETS (1u << 18)
-#define NONE	UINT32_MAX
+#define NONE	0		     /* so a table of it needs no writing */
+#define NUMBERS (MEMORY_ENTRIES + 1) /* an entry's is 1 or more */
 
 _Static_assert(sizeof(struct memory_entry) == 32, "an entry has 32 bytes");
 
@@ -31,6 +32,7 @@ static struct link *links;
 static uint32_t *buckets;
 static struct key keys[MEMORY_KEYS];
 static uint32_t free_list;
+static uint32_t fresh = 1; /* from here on no page was ever written */
 static uint64_t clock_of_serving;
 static int64_t fallen; /* the floor of every key that is not remembered */
 static int64_t v1_floor;
@@ -38,14 +40,11 @@ static int64_t v1_floor;
 void
 memory_clear(void)
 {
-	uint32_t i;
-
-	memset(links, 0, MEMORY_ENTRIES * sizeof(*links));
-	for (i = 0; i < BUCKETS; i++)
-		buckets[i] = NONE;
-	for (i = 0; i < MEMORY_ENTRIES; i++)
-		links[i].next = i + 1 < MEMORY_ENTRIES ? i + 1 : NONE;
-	free_list = 0;
+	memset(links, 0, fresh * sizeof(*links));
+	if (fresh > 1)
+		memset(buckets, 0, BUCKETS * sizeof(*buckets));
+	free_list = NONE;
+	fresh = 1;
 	memset(keys, 0, sizeof(keys));
 	fallen = v1_floor = INT64_MIN;
 }
@@ -53,8 +52,8 @@ memory_clear(void)
 int
 memory_init(void)
 {
-	entries = calloc(MEMORY_ENTRIES, sizeof(*entries));
-	links = calloc(MEMORY_ENTRIES, sizeof(*links));
+	entries = calloc(NUMBERS, sizeof(*entries));
+	links = calloc(NUMBERS, sizeof(*links));
 	buckets = calloc(BUCKETS, sizeof(*buckets));
 	if (entries == NULL || links == NULL || buckets == NULL)
 		return (-1);
@@ -110,7 +109,7 @@ forget_entries(int key)
 {
 	uint32_t n;
 
-	for (n = 0; n < MEMORY_ENTRIES; n++) {
+	for (n = 1; n < fresh; n++) {
 		if (!links[n].used || links[n].key != key)
 			continue;
 		memory_raise_floor(key, entries[n].expires);
@@ -318,12 +317,18 @@ memory_keys(int order[MEMORY_KEYS])
 	return (count);
 }
 
+static bool
+full(void)
+{
+	return (free_list == NONE && fresh == NUMBERS);
+}
+
 bool
 memory_room(int key)
 {
 	uint32_t used = keys[key].served ? vm_used(key) : keys[key].count;
 
-	if (free_list == NONE || used >= MEMORY_PER_VM)
+	if (full() || used >= MEMORY_PER_VM)
 		return (false);
 	return (used < MEMORY_OWN || common_used() < MEMORY_COMMON);
 }
@@ -355,7 +360,10 @@ insert(int key, const struct memory_entry *e)
 {
 	uint32_t n = free_list, b = bucket_of(e->id);
 
-	free_list = links[n].next;
+	if (n == NONE)
+		n = fresh++;
+	else
+		free_list = links[n].next;
 	entries[n] = *e;
 	links[n] = (struct link){.next = buckets[b],
 	    .key = (uint16_t)key,
@@ -382,7 +390,7 @@ memory_put(int key, const char *id, const uint8_t sha256_of[32],
 	    .until = (uint32_t)until_boot};
 	uint32_t n;
 
-	if (free_list == NONE)
+	if (full())
 		return (-1);
 	id_hash(key, id, e.id);
 	memcpy(e.token, sha256_of, sizeof(e.token));
@@ -418,7 +426,7 @@ memory_read(uint32_t *from, struct memory_entry *out, uint16_t *key)
 {
 	unsigned count = 0;
 
-	for (; *from < MEMORY_ENTRIES && count < MEMORY_CHUNK; (*from)++) {
+	for (; *from < fresh && count < MEMORY_CHUNK; (*from)++) {
 		if (!links[*from].recorded)
 			continue;
 		key[count] = links[*from].key;
@@ -436,7 +444,7 @@ memory_restore(int key, const struct memory_entry *e)
 		if (memcmp(entries[n].id, e->id, sizeof(e->id)) == 0)
 			return (0);
 	}
-	if (free_list == NONE)
+	if (full())
 		return (-1);
 	links[insert(key, e)].recorded = true;
 	return (0);
@@ -447,7 +455,7 @@ memory_sweep(int64_t now, int64_t now_boot)
 {
 	uint32_t n;
 
-	for (n = 0; n < MEMORY_ENTRIES; n++) {
+	for (n = 1; n < fresh; n++) {
 		if (!links[n].used || links[n].pinned)
 			continue;
 		if ((int64_t)entries[n].expires + MEMORY_KEEP >= now ||
