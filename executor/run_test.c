@@ -71,6 +71,40 @@ ATF_TC_BODY(two_streams_and_the_exit_status_are_kept_apart, tc)
 	rig_check_clean(&r, 1);
 }
 
+/* How often a process has slept. */
+static unsigned long
+sleeps(pid_t pid)
+{
+	char path[32], line[128];
+	unsigned long n = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	ATF_REQUIRE((f = fopen(path, "r")) != NULL);
+	while (n == 0 && fgets(line, sizeof(line), f) != NULL)
+		if (strncmp(line, "voluntary_ctxt_switches:", 24) == 0)
+			n = strtoul(line + 24, NULL, 10);
+	fclose(f);
+	return n;
+}
+
+ROOT_TC(many_small_pieces_wake_it_once_a_millisecond, "");
+ATF_TC_BODY(many_small_pieces_wake_it_once_a_millisecond, tc)
+{
+	const struct msg_ended *end;
+	unsigned long before;
+	struct rig r;
+
+	setup(&r, tc);
+	before = sleeps(r.pid);
+	rig_run(&r, 1, "for ((i = 0; i < 50000; i++)); do echo; done\n");
+	end = rig_wait_ended(&r, 1);
+	ATF_CHECK_EQ(50000, end->out.kept);
+	/* And what a start and an end take. */
+	ATF_CHECK(sleeps(r.pid) - before <
+	    (unsigned long)(end->ended_us - end->started_us) / 1000 + 50);
+}
+
 ROOT_TC(a_signal_is_told_as_one, "");
 ATF_TC_BODY(a_signal_is_told_as_one, tc)
 {
@@ -493,6 +527,7 @@ ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, two_streams_and_the_exit_status_are_kept_apart);
 	ATF_TP_ADD_TC(tp, a_signal_is_told_as_one);
+	ATF_TP_ADD_TC(tp, many_small_pieces_wake_it_once_a_millisecond);
 	ATF_TP_ADD_TC(tp, environment_is_fixed_and_exact);
 	ATF_TP_ADD_TC(tp, descriptors_are_0_to_3_and_no_other);
 	ATF_TP_ADD_TC(tp, a_command_has_its_own_session_folder_and_cgroup);

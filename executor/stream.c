@@ -10,7 +10,9 @@
 #include "executor/stream.h"
 #include "privsep/log.h"
 
-#define CHUNK 65536 /* read in one turn */
+#define CHUNK	 65536 /* read in one turn */
+#define SMALL	 4096  /* what writes less at a time is read now and then */
+#define PAUSE_MS 1     /* less than the pipe takes to fill */
 
 void
 stream_init(struct stream *s)
@@ -72,6 +74,7 @@ close_pipe(struct stream *s)
 {
 	if (s->pipe == -1)
 		return;
+	timer_stop(&s->pause);
 	event_remove(&s->ev);
 	close(s->pipe);
 	s->pipe = -1;
@@ -98,11 +101,36 @@ read_some(struct stream *s, size_t max)
 	return (size_t)n;
 }
 
+static void pause_over(struct timer *);
+
+/*
+ * A command that prints a word at a time would wake us for each word.  That
+ * there is no writer any more is an event in a pause, too.
+ */
+static void
+read_turn(struct stream *s)
+{
+	size_t n = read_some(s, CHUNK);
+
+	if (s->pipe == -1)
+		return;
+	event_change(&s->ev, n == 0 || n >= SMALL ? EPOLLIN : 0);
+	if (n > 0 && n < SMALL)
+		timer_start(&s->pause, CLOCK_MONOTONIC, PAUSE_MS, pause_over,
+		    s);
+}
+
+static void
+pause_over(struct timer *t)
+{
+	read_turn(t->arg);
+}
+
 static void
 readable(struct event *ev, uint32_t revents)
 {
 	(void)revents;
-	read_some(ev->arg, CHUNK);
+	read_turn(ev->arg);
 }
 
 void

@@ -15,8 +15,8 @@
  */
 struct stream {
 	struct event ev;
-	int pipe,
-	    spool; /* -1 where closed; a spool is made when it is needed */
+	struct timer pause; /* after a small piece: it is not read */
+	int pipe, spool;    /* -1 where closed; spool is made when needed */
 	uint64_t limit;
 	uint64_t written, kept;
 	bool full; /* the disk takes no more */
