@@ -8,7 +8,7 @@
  * up, and so is what each has to itself, but for a few entries of the first and
  * of the second key.  WHAT is a line for each of
  *
- *   key FINGERPRINT    64 of them
+ *   key FINGERPRINT    64 of them; where there are fewer, memories are empty
  *   token ID SHA256    the first key has used it
  *   used VM BYTES      the VM's records have taken up so many
  *   expired            all tokens have, long ago; and no key has room
@@ -29,8 +29,8 @@
 
 #define LIVE 2			 /* keys that have room */
 #define OWN  (MEMORY_OWN - room) /* entries of each of these */
-#define ALL  (MEMORY_ENTRIES - LIVE * room)
 
+static unsigned all = MEMORY_ENTRIES; /* entries of a segment's snapshot */
 static unsigned room = 3;
 static int64_t left = 3600; /* seconds, of each token */
 
@@ -170,7 +170,7 @@ add_memory(unsigned first)
 	struct record *r;
 	unsigned i;
 
-	for (i = 0; i < MEMORY_CHUNK && first + i < ALL; i++)
+	for (i = 0; i < MEMORY_CHUNK && first + i < all; i++)
 		places[i] = (uint16_t)memory_at(first + i, &e[i]);
 	if (first == 0 && token_id[0] != '\0')
 		fill(&e[0], 0, token_id, token_sha256);
@@ -206,7 +206,7 @@ add_snapshot(void)
 		record_i64(r, "known_since", 1000);
 		end();
 	}
-	for (i = 0; i < ALL; i += MEMORY_CHUNK)
+	for (i = 0; i < all; i += MEMORY_CHUNK)
 		add_memory(i);
 	if (used_vm[0] != '\0')
 		add_used();
@@ -345,8 +345,9 @@ read_what(void)
 		} else
 			errx(1, "not known: %s", line);
 	}
-	if (key_count != MEMORY_SERVED)
+	if (key_count <= LIVE || key_count > MEMORY_SERVED)
 		errx(1, "%u keys", key_count);
+	all = key_count < MEMORY_SERVED ? 0 : MEMORY_ENTRIES - LIVE * room;
 }
 
 int

@@ -30,7 +30,7 @@ bed_add_tests() {
 
 # The cleanup is another process: it finds the beds in a file.
 bed_new() {
-    BED=$(mktemp -d /tmp/qvm-remote-bed.XXXXXX) || atf_fail "mktemp"
+    BED=$(mktemp -d "${BEDS:-/tmp}/qvm-remote-bed.XXXXXX") || atf_fail "mktemp"
     export BED
     echo "$BED" >>beds
 }

@@ -1,0 +1,177 @@
+#!/usr/bin/env atf-sh
+# A VM hurts only itself: vm2 waits at most half as long again for its answers
+# while vm1 does what it can.
+. "$(atf_get_srcdir)/lib.sh"
+
+# How fast a disk is for others is not measured.
+BEDS=/dev/shm
+
+# Two beds: vm1 is to do something in $LOADED, and nothing in $IDLE.
+beds_up() {
+    bed_up 2
+    IDLE=$BED
+    bed_up 2
+    LOADED=$BED
+}
+
+# All of $LOADED, its daemon too.
+pause() {
+    echo "$1" >"$(BED=$LOADED bed_cgroup)/cgroup.freeze"
+}
+
+# 25 requests of vm2, microseconds each.
+block() {
+    BED=$1
+    timeout 5 "$regress/bed" run vm2 "$BED/usr/libexec/bed/stopwatch" 25 \
+        qvm-remote -q true || {
+        pause 0
+        atf_fail "vm2 is not served 25 times in 5 s"
+    }
+    BED=$LOADED
+}
+
+p50() {
+    sort -n "$1" | awk '{ us[NR] = $1 } END { print us[int((NR + 1) / 2)] }'
+}
+
+# In turn: vm2 beside what vm1 does, and vm2 of the idle bed while all of that
+# is paused.  The best of three rounds counts: what else the machine does is
+# not measured.
+fair() {
+    for _round in 1 2 3; do
+        : >beside
+        : >alone
+        for _turn in 1 2 3 4 5 6 7 8; do
+            pause 0
+            block "$LOADED" >>beside
+            pause 1
+            block "$IDLE" >>alone
+        done
+        pause 0
+        beside=$(p50 beside)
+        alone=$(p50 alone)
+        echo "p50 of vm2: $beside us beside it, $alone us without"
+        [ $((2 * beside)) -gt $((3 * alone)) ] || return 0
+    done
+    atf_fail "vm2 waits more than 1.5 times as long"
+}
+
+# In the VM's queue.
+files() {
+    find "$BED/vms/vm1/home/.qvm-remote/queue/$1" -type f | wc -l
+}
+
+# vm1's command prints, and goes on.
+printing() {
+    beds_up
+    atf_check -o save:id in_vm vm1 qvm-remote --detach "$1"
+    wait_for 'in_dom0 qvm-remote-dom0 queue | grep -q "vm1.*runs since"'
+    fair
+    atf_check -o match:'vm1.*runs since' in_dom0 qvm-remote-dom0 queue
+    in_dom0 qvm-remote-dom0 kill "$(cat id)" >/dev/null
+    wait_result vm1 "$(cat id)"
+    atf_check -o match:'^out [0-9]{8,} 10485760 ' meta_of vm1 "$(cat id)"
+}
+
+# They run one after another, as fast as they can.
+bed_test beside_20000_files_pending
+beside_20000_files_pending_body() {
+    beds_up
+    forge vm1 --count 10000 --order queue --body true >ids
+    fair
+    [ "$(files results)" -gt 400 ] || atf_fail "nothing ran"
+    [ "$(files pending)" -gt 10000 ] || atf_fail "all ran"
+}
+
+# Ten of them are looked at in a minute.
+bed_test beside_a_flood_of_forgeries
+beside_a_flood_of_forgeries_body() {
+    beds_up
+    forge vm1 --count 10000 --mac "$(other_key)" >ids
+    fair
+    atf_check -o inline:'10\n' count_log '"event":"refused","vm":"vm1"'
+    [ "$(files pending)" -gt 19900 ] || atf_fail "dom0 has taken them"
+}
+
+bed_test beside_a_command_that_prints_without_end
+beside_a_command_that_prints_without_end_body() {
+    printing yes
+}
+
+bed_test beside_a_command_that_prints_words_without_end
+beside_a_command_that_prints_words_without_end_body() {
+    printing 'head -c 10485760 /dev/zero; while :; do echo y; done'
+}
+
+bed_test beside_an_agent_that_stops_reading
+beside_an_agent_that_stops_reading_body() {
+    beds_up
+    id=$(in_vm vm1 qvm-remote --detach 'sleep 0.2; head -c 10000000 /dev/zero')
+    wait_for 'in_dom0 qvm-remote-dom0 queue | grep -q "vm1.*runs since"'
+    echo 1 >"$(bed_cgroup)/vm-vm1/cgroup.freeze"
+    fair
+    ended=$(count_log '"event":"result","vm":"vm1"')
+    delivered=$(count_log '"event":"delivered","vm":"vm1"')
+    echo 0 >"$(bed_cgroup)/vm-vm1/cgroup.freeze"
+    [ "$ended $delivered" = '1 0' ] ||
+        atf_fail "ended: $ended, delivered: $delivered"
+    wait_result vm1 "$id"
+    atf_check -o match:'^out 10000000 10000000 ' meta_of vm1 "$id"
+}
+
+bed_test beside_64_requests_that_wait
+beside_64_requests_that_wait_body() {
+    beds_up
+    wait_with_64
+    fair
+    atf_check -o inline:'63\n' grep -c 'vm1.*waits, for' queue
+}
+
+# One runs, and the others wait for it.
+wait_with_64() {
+    forge vm1 --count 64 --order queue --body 'sleep 100' >ids
+    wait_for 'in_dom0 qvm-remote-dom0 queue >queue &&
+        [ $(grep -c "vm1.*waits, for" queue) = 63 ]'
+}
+
+# As soon as they are there, and again and again.
+bed_test beside_64_requests_that_are_cancelled
+beside_64_requests_that_are_cancelled_body() {
+    beds_up
+    {
+        sed '/^if __name__/,$d' "$regress/forge"
+        cat <<'END'
+def put(id, kind):
+    o = options()
+    o.id, o.kind = id, kind
+    request(o)
+
+
+def ended(id):
+    return os.path.exists(os.environ["HOME"] + "/.qvm-remote/queue/results/"
+                          + id + ".exit")
+
+
+put(new_id(), "run")
+while True:
+    ids = [new_id() for _ in range(63)]
+    for kind in ("run", "cancel"):
+        for id in ids:
+            put(id, kind)
+    while not all(ended(id) for id in ids):
+        time.sleep(0.002)
+END
+    } >flood
+    in_vm vm1 python3 - --order queue --body 'sleep 100' <flood >ids 2>&1 &
+    wait_for '[ "$(cancelled)" -gt 0 ]'
+    fair
+    [ "$(cancelled)" -gt 126 ] || atf_fail "no flood"
+}
+
+cancelled() {
+    count_log '"vm":"vm1".*cancelled by the client'
+}
+
+atf_init_test_cases() {
+    bed_add_tests
+}
