@@ -10,4 +10,4 @@ $(B)/audit/line_test: $(B)/audit/line_test.o $(B)/audit/line.o \
 $(B)/audit/segment_test: $(B)/audit/segment_test.o $(B)/audit/segment.o
 
 FUZZERS += $(B)/audit/line_fuzz
-$(B)/audit/line_fuzz: audit/line_fuzz.c audit/line.c audit/record.c audit/text.c
+$(B)/audit/line_fuzz: $(B)/audit.fuzz.a

@@ -18,7 +18,4 @@ $(B)/policy/find_test: $(B)/policy/find_test.o $(B)/policy/find.o
 
 FUZZERS += $(B)/policy/policy_fuzz $(B)/policy/decide_fuzz \
 	$(B)/policy/conf_fuzz
-$(B)/policy/policy_fuzz: policy/policy_fuzz.c $(POLICY_SRCS)
-$(B)/policy/decide_fuzz: policy/decide_fuzz.c $(POLICY_SRCS)
-$(B)/policy/conf_fuzz: policy/conf_fuzz.c policy/conf.c policy/text.c \
-	wire/id.c wire/scan.c
+$(filter $(B)/policy/%,$(FUZZERS)): $(B)/policy.fuzz.a $(B)/wire.fuzz.a

@@ -28,5 +28,4 @@ $(B)/poller/session_test: $(B)/poller/session_test.o $(B)/imsg.a \
 	$(B)/wire.a $(B)/privsep/path.o $(B)/poller/poller
 
 FUZZERS += $(B)/poller/reader_fuzz
-$(B)/poller/reader_fuzz: poller/reader_fuzz.c poller/reader.c wire/frame.c \
-	wire/scan.c wire/emit.c wire/id.c
+$(B)/poller/reader_fuzz: $(B)/poller.fuzz.a $(B)/wire.fuzz.a

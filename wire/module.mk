@@ -23,13 +23,4 @@ $(B)/wire/vectors: LDLIBS += -lbearssl
 # The seeds of each are in wire/corpus/NAME_fuzz.
 FUZZERS += $(B)/wire/body_fuzz $(B)/wire/frame_fuzz $(B)/wire/id_fuzz \
 	$(B)/wire/receipt_fuzz $(B)/wire/token_fuzz $(B)/wire/token_v1_fuzz
-$(B)/wire/body_fuzz: wire/body_fuzz.c wire/body.c
-$(B)/wire/frame_fuzz: wire/frame_fuzz.c wire/frame.c wire/emit.c wire/id.c \
-	wire/scan.c
-$(B)/wire/id_fuzz: wire/id_fuzz.c wire/id.c wire/scan.c
-$(B)/wire/receipt_fuzz: wire/receipt_fuzz.c wire/receipt.c wire/digest.c \
-	wire/emit.c wire/id.c wire/scan.c
-$(B)/wire/token_fuzz: wire/token_fuzz.c wire/token.c wire/digest.c \
-	wire/emit.c wire/id.c wire/scan.c
-$(B)/wire/token_v1_fuzz: wire/token_v1_fuzz.c wire/token.c wire/digest.c \
-	wire/emit.c wire/id.c wire/scan.c
+$(filter $(B)/wire/%,$(FUZZERS)): $(B)/wire.fuzz.a
