@@ -36,12 +36,23 @@ struct line {
 	struct line_fields fields;
 };
 
+/* Whether it is there; more than any can be would not add up. */
+static bool
+optional(struct line *l, const char *name, uint64_t *value)
+{
+	if (field_u64(&l->fields, name, value) == -1)
+		return (false);
+	if (*value > NUMBER_MAX)
+		bad(l->h);
+	return (true);
+}
+
 static uint64_t
 number(struct line *l, const char *name)
 {
 	uint64_t value;
 
-	if (field_u64(&l->fields, name, &value) == -1 || value > INT64_MAX)
+	if (!optional(l, name, &value))
 		bad(l->h);
 	return (value);
 }
@@ -94,7 +105,7 @@ seen_clock(struct line *l)
 	uint64_t booted = 0;
 
 	if (same_boot)
-		(void)field_u64(&l->fields, "booted", &booted);
+		(void)optional(l, "booted", &booted);
 	booted_us = (int64_t)booted;
 	pulse_clock(booted_us);
 }
@@ -142,7 +153,7 @@ seen_snapshot_key(struct line *l)
 
 	fingerprint(l, "fingerprint", name);
 	key = key_place(name, (int64_t)number(l, "known_since"));
-	if (field_u64(&l->fields, "floor", &floor) == 0)
+	if (optional(l, "floor", &floor))
 		memory_raise_floor(key, (int64_t)floor);
 	if (key_count == MEMORY_KEYS)
 		bad(l->h);
@@ -313,7 +324,7 @@ answered(struct line *l, struct request *r, uint64_t seq,
 	a->status = status_of(l);
 	a->exit = (uint8_t)number(l, "exit");
 	(void)field_str(&l->fields, "reason", a->reason, sizeof(a->reason));
-	a->has_times = field_u64(&l->fields, "started", &at) == 0;
+	a->has_times = optional(l, "started", &at);
 	if (a->has_times) {
 		a->started_us = (int64_t)at;
 		a->ended_us = (int64_t)number(l, "ended");
@@ -376,7 +387,7 @@ seen_snapshot_request(struct line *l)
 
 	/* A snapshot that is not whole repeats what the segment before says. */
 	if (request_by_seq(intent) != NULL ||
-	    (field_u64(&l->fields, "result", &result) == 0 &&
+	    (optional(l, "result", &result) &&
 		request_by_result(result) != NULL))
 		return;
 	r = request_of(l, true);
@@ -386,7 +397,7 @@ seen_snapshot_request(struct line *l)
 		bad(l->h);
 	if (intent != 0)
 		begun(r, intent, asker);
-	if (field_u64(&l->fields, "result", &result) == -1) {
+	if (!optional(l, "result", &result)) {
 		if (intent == 0)
 			bad(l->h);
 		return;
@@ -477,9 +488,9 @@ seen_snapshot(struct line *l)
 {
 	uint64_t floor;
 
-	if (field_u64(&l->fields, "fallen", &floor) == 0)
+	if (optional(l, "fallen", &floor))
 		memory_raise_fallen((int64_t)floor);
-	if (field_u64(&l->fields, "v1_floor", &floor) == 0)
+	if (optional(l, "v1_floor", &floor))
 		memory_raise_v1_floor((int64_t)floor);
 }
 
