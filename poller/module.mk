@@ -27,5 +27,9 @@ $(B)/poller/deliver_test: $(B)/poller/deliver_test.o $(B)/poller/deliver.o \
 $(B)/poller/session_test: $(B)/poller/session_test.o $(B)/imsg.a \
 	$(B)/wire.a $(B)/privsep/path.o $(B)/poller/poller
 
-FUZZERS += $(B)/poller/reader_fuzz
+FUZZERS += $(B)/poller/reader_fuzz $(B)/poller/poller_fuzz
 $(B)/poller/reader_fuzz: $(B)/poller.fuzz.a $(B)/wire.fuzz.a
+$(B)/poller/poller_fuzz: $(B)/regress/fuzz.fuzz.o $(B)/poller.fuzz.a \
+	$(B)/poller/agent_text.o $(B)/privsep.fuzz.a $(B)/imsg.fuzz.a \
+	$(B)/wire.fuzz.a
+$(B)/poller/poller_fuzz: LDLIBS += -lseccomp -lcap-ng
