@@ -11,3 +11,9 @@ $(B)/executor/end_test: $(B)/executor/end_test.o $(B)/executor/rig.o \
 $(B)/executor/run_test: $(B)/executor/run_test.o $(B)/executor/rig.o \
 	$(B)/imsg.a $(B)/crypto.a
 $(B)/executor/run_test: LDLIBS += -lbearssl
+
+FUZZERS += $(B)/executor/executor_fuzz
+$(B)/executor/executor_fuzz: $(B)/regress/fuzz.fuzz.o $(B)/executor.fuzz.a \
+	$(B)/privsep.fuzz.a $(B)/imsg.fuzz.a $(B)/policy.fuzz.a \
+	$(B)/wire.fuzz.a $(B)/crypto.fuzz.a
+$(B)/executor/executor_fuzz: LDLIBS += -lseccomp -lcap-ng -lbearssl
