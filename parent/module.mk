@@ -17,3 +17,9 @@ $(B)/parent/cgroup_test: $(B)/parent/cgroup_test.o $(B)/parent/cgroup.o \
 $(B)/parent/file_test: $(B)/parent/file_test.o $(B)/parent/file.o
 $(B)/parent/presence_test: $(B)/parent/presence_test.o \
 	$(B)/parent/presence.o
+
+FUZZERS += $(B)/parent/parent_fuzz
+$(B)/parent/parent_fuzz: $(B)/regress/fuzz.fuzz.o $(B)/parent.fuzz.a \
+	$(B)/privsep.fuzz.a $(B)/imsg.fuzz.a $(B)/policy.fuzz.a \
+	$(B)/wire.fuzz.a
+$(B)/parent/parent_fuzz: LDLIBS += -lseccomp -lcap-ng
