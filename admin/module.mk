@@ -15,3 +15,10 @@ $(B)/admin/lib.sh: admin/lib.sh
 	$(INSTALL) -m 0644 $< $@
 $(patsubst %.sh,$(B)/%,$(wildcard admin/*_test.sh)): $(B)/admin/lib.sh \
 	$(B)/admin/qvm-remote-dom0 $(B)/admin/mklog
+
+FUZZERS += $(B)/admin/log_fuzz
+$(B)/admin/log_fuzz: $(B)/regress/fuzz.fuzz.o $(B)/regress/fuzz_log.fuzz.o \
+	$(B)/admin.fuzz.a $(B)/audit.fuzz.a $(B)/policy.fuzz.a \
+	$(B)/privsep.fuzz.a $(B)/imsg.fuzz.a $(B)/wire.fuzz.a \
+	$(B)/crypto.fuzz.a
+$(B)/admin/log_fuzz: LDLIBS += $(FUZZ_LIBS)

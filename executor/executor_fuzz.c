@@ -20,10 +20,8 @@
 #include "executor/spawn.c"
 #undef spawn
 #define main executor_main
-#define exit fuzz_over
 /* NOLINTNEXTLINE(bugprone-suspicious-include) */
 #include "executor/executor.c"
-#undef exit
 #undef main
 
 #define SEQS	  4

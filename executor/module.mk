@@ -16,4 +16,4 @@ FUZZERS += $(B)/executor/executor_fuzz
 $(B)/executor/executor_fuzz: $(B)/regress/fuzz.fuzz.o $(B)/executor.fuzz.a \
 	$(B)/privsep.fuzz.a $(B)/imsg.fuzz.a $(B)/policy.fuzz.a \
 	$(B)/wire.fuzz.a $(B)/crypto.fuzz.a
-$(B)/executor/executor_fuzz: LDLIBS += -lseccomp -lcap-ng -lbearssl
+$(B)/executor/executor_fuzz: LDLIBS += $(FUZZ_LIBS)

@@ -22,4 +22,4 @@ FUZZERS += $(B)/parent/parent_fuzz
 $(B)/parent/parent_fuzz: $(B)/regress/fuzz.fuzz.o $(B)/parent.fuzz.a \
 	$(B)/privsep.fuzz.a $(B)/imsg.fuzz.a $(B)/policy.fuzz.a \
 	$(B)/wire.fuzz.a
-$(B)/parent/parent_fuzz: LDLIBS += -lseccomp -lcap-ng
+$(B)/parent/parent_fuzz: LDLIBS += $(FUZZ_LIBS)

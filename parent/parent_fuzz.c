@@ -17,10 +17,8 @@
 #include "regress/fuzz.h"
 
 #define main parent_main
-#define exit fuzz_over
 /* NOLINTNEXTLINE(bugprone-suspicious-include) */
 #include "parent/parent.c"
-#undef exit
 #undef main
 
 #define PID_FIRST 0x70000000 /* above all that can be: kill(2) finds nobody */

@@ -32,4 +32,4 @@ $(B)/poller/reader_fuzz: $(B)/poller.fuzz.a $(B)/wire.fuzz.a
 $(B)/poller/poller_fuzz: $(B)/regress/fuzz.fuzz.o $(B)/poller.fuzz.a \
 	$(B)/poller/agent_text.o $(B)/privsep.fuzz.a $(B)/imsg.fuzz.a \
 	$(B)/wire.fuzz.a
-$(B)/poller/poller_fuzz: LDLIBS += -lseccomp -lcap-ng
+$(B)/poller/poller_fuzz: LDLIBS += $(FUZZ_LIBS)

@@ -26,10 +26,8 @@ static int fuzz_clock(clockid_t, struct timespec *);
 /* A role has a channel for it; the parent writes, and nobody reads it. */
 #undef STDERR_FILENO
 #define STDERR_FILENO (fuzz_runs ? -1 : 2)
-#define exit	      fuzz_over
 /* NOLINTNEXTLINE(bugprone-suspicious-include) */
 #include "privsep/log.c"
-#undef exit
 
 #define BOOTED	 INT64_C(1000000)    /* seconds: an uptime */
 #define REALTIME INT64_C(1800000000) /* Unix seconds at that moment */
@@ -37,7 +35,8 @@ static int fuzz_clock(clockid_t, struct timespec *);
 
 #define SIZES_WRONG 8 /* of a packet: the others are as they should be */
 
-bool fuzz_runs;
+bool fuzz_runs, fuzz_ours;
+void (*fuzz_end)(void);
 static int64_t clock_ms;
 
 /* libFuzzer's counters of what was reached. */
@@ -60,12 +59,10 @@ reached_size(void)
 	return ((size_t)(reached_end - reached));
 }
 
-void
-fuzz_over(int status)
+static void __attribute__((noreturn)) over(void)
 {
-	(void)status;
-	if (!fuzz_runs)
-		abort();
+	if (fuzz_end != NULL)
+		fuzz_end();
 	memcpy(reached_there, reached, reached_size());
 	_exit(0);
 }
@@ -79,7 +76,21 @@ child(void (*run)(struct fuzz *), const uint8_t *data, size_t size)
 		abort();
 	fuzz_runs = true;
 	run(&in);
-	fuzz_over(0);
+	over();
+}
+
+/* The linker's names: of what calls exit(), and of the C library's. */
+void __attribute__((noreturn)) ended(int) __asm__("__wrap_exit");
+void __attribute__((noreturn)) exit_for_real(int) __asm__("__real_exit");
+
+void
+ended(int status)
+{
+	if (fuzz_ours)
+		abort();
+	if (fuzz_runs)
+		over();
+	exit_for_real(status);
 }
 
 void

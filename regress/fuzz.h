@@ -8,10 +8,10 @@
 #include "imsg/imsg.h"
 
 /*
- * What the fuzz targets of the roles share.  A role is made for one life: each
- * input has a process of its own, which begins where the setup has ended, and
- * whose coverage comes back.  fuzz.c is its log.c and event.c: fatal() and
- * exit are an end like another, and the clock is the input's.
+ * What the fuzz targets share whose code is made for one life: each input has
+ * a process of its own, which begins where the setup has ended, and whose
+ * coverage comes back.  fuzz.c is its log.c and event.c: the clock is the
+ * input's.  Linked with --wrap=exit: to end is no finding.
  */
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
@@ -23,14 +23,12 @@ struct fuzz {
 /* The next byte; 0 behind the end. */
 uint8_t fuzz_byte(struct fuzz *);
 
-/*
- * Runs one input in a child.  run() may end it anywhere by fuzz_over(); any
- * other end is a finding.
- */
+/* Runs one input in a child: that it returns or exits is no finding. */
 void fuzz_child(void (*run)(struct fuzz *), const uint8_t *, size_t);
-void __attribute__((noreturn)) fuzz_over(int status);
-/* While it is false, what a role logs and fuzz_over() are the setup's failure. */
-extern bool fuzz_runs;
+/* In the child; and where to exit would be a finding. */
+extern bool fuzz_runs, fuzz_ours;
+/* What the child ends with; or NULL. */
+extern void (*fuzz_end)(void);
 
 /* The clocks, in ms since the setup: they stand still but for this. */
 void fuzz_clock_add(int64_t ms);

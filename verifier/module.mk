@@ -15,8 +15,8 @@ $(B)/verifier/memory_test: LDLIBS += -lbearssl
 # The whole role on fuzz.c's event loop and log.
 FUZZERS += $(B)/verifier/verifier_fuzz $(B)/verifier/restore_fuzz
 $(B)/verifier/verifier_fuzz $(B)/verifier/restore_fuzz: \
-	$(B)/regress/fuzz.fuzz.o $(B)/verifier.fuzz.a $(B)/privsep.fuzz.a \
+	$(B)/regress/fuzz.fuzz.o $(B)/regress/fuzz_log.fuzz.o \
+	$(B)/verifier.fuzz.a $(B)/privsep.fuzz.a \
 	$(B)/imsg.fuzz.a $(B)/wire.fuzz.a $(B)/policy.fuzz.a \
 	$(B)/audit.fuzz.a $(B)/crypto.fuzz.a
-$(B)/verifier/verifier_fuzz $(B)/verifier/restore_fuzz: \
-	LDLIBS += -lseccomp -lcap-ng -lbearssl
+$(B)/verifier/verifier_fuzz $(B)/verifier/restore_fuzz: LDLIBS += $(FUZZ_LIBS)

@@ -1,0 +1,106 @@
+/*
+ * Any log (regress/fuzz_log.h) into the commands that read one: log, its JSON,
+ * verify without and with the first seed, checkpoint.  Whatever is in it,
+ * people are shown printable ASCII.
+ */
+/* NOLINTNEXTLINE(bugprone-suspicious-include) */
+#include "admin/log.c"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "regress/fuzz.h"
+#include "regress/fuzz_log.h"
+
+#define SEGMENTS_MAX 64
+
+static int folder = -1;
+static char *shown;
+static size_t shown_len;
+
+static void
+check_shown(void)
+{
+	size_t i;
+
+	(void)fflush(stdout);
+	for (i = 0; i < shown_len; i++)
+		if (shown[i] != '\n' && (shown[i] < 0x20 || shown[i] > 0x7e))
+			abort();
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const struct segment *x = a, *y = b;
+
+	return x->first < y->first ? -1 : x->first > y->first;
+}
+
+/* As log_open() does, but for what only root may. */
+static void
+open_log(struct log *log)
+{
+	static struct segment segments[SEGMENTS_MAX];
+	struct dirent *e;
+	uint64_t first;
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd == -1 ? NULL : fdopendir(fd);
+
+	if (d == NULL)
+		abort();
+	log->segments = segments;
+	log->lock = -1;
+	while ((e = readdir(d)) != NULL && log->count < SEGMENTS_MAX)
+		if (segment_name_parse(e->d_name, &first) == 0)
+			segments[log->count++] = (struct segment){first,
+			    openat(folder, e->d_name, O_RDONLY | O_CLOEXEC)};
+	(void)closedir(d);
+	qsort(segments, log->count, sizeof(*segments), compare);
+}
+
+static void
+run(struct fuzz *in)
+{
+	struct options o = {.count = 5};
+	uint8_t how = fuzz_byte(in);
+	struct log log = {0};
+	char seed[32];
+
+	fuzz_log(folder, in);
+	open_log(&log);
+	fuzz_end = check_shown;
+	stdout = stderr = open_memstream(&shown, &shown_len);
+	if (stdout == NULL)
+		abort();
+	switch (how % 5) {
+	case 0:
+	case 1:
+		o.json = how % 5 == 1;
+		o.vm = how < 128 ? NULL : "work";
+		log_show(&log, &o);
+		break;
+	case 2:
+		(void)snprintf(seed, sizeof(seed), "/proc/self/fd/%d",
+		    fuzz_memfd(fuzz_log_seed, strlen(fuzz_log_seed), true));
+		seals_add(seed);
+		(void)log_verify(&log);
+		break;
+	case 3:
+		(void)log_verify(&log);
+		break;
+	default:
+		(void)log_checkpoint(&log);
+	}
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (folder == -1)
+		folder = fuzz_disk();
+	fuzz_log_tidy(folder);
+	fuzz_child(run, data, size);
+	return 0;
+}
