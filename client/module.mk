@@ -46,3 +46,9 @@ $(B)/client/qvm-remote.1: man/qvm-remote.1
 	@mkdir -p $(@D)
 	install -m 0644 $< $@
 $(B)/client/options_test: $(B)/client/qvm-remote.1
+
+FUZZERS += $(B)/client/agent_fuzz
+$(B)/client/agent_fuzz: $(B)/regress/fuzz.fuzz.o $(B)/client.fuzz.a \
+	$(B)/audit.fuzz.a $(B)/privsep.fuzz.a $(B)/imsg.fuzz.a \
+	$(B)/wire.fuzz.a $(B)/crypto.fuzz.a
+$(B)/client/agent_fuzz: LDLIBS += $(FUZZ_LIBS)

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <sanitizer/common_interface_defs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,9 +24,6 @@ static int fuzz_clock(clockid_t, struct timespec *);
 /* NOLINTNEXTLINE(bugprone-suspicious-include) */
 #include "privsep/event.c"
 #undef clock_gettime
-/* A role has a channel for it; the parent writes, and nobody reads it. */
-#undef STDERR_FILENO
-#define STDERR_FILENO (fuzz_runs ? -1 : 2)
 /* NOLINTNEXTLINE(bugprone-suspicious-include) */
 #include "privsep/log.c"
 
@@ -67,6 +65,19 @@ static void __attribute__((noreturn)) over(void)
 	_exit(0);
 }
 
+/* What is said on stderr is for nobody; what the sanitizers say is. */
+static void
+mute(void)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	int told = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+
+	if (null == -1 || told == -1 || dup2(null, STDERR_FILENO) == -1)
+		abort();
+	(void)close(null);
+	__sanitizer_set_report_fd((void *)(uintptr_t)told);
+}
+
 static void __attribute__((noreturn))
 child(void (*run)(struct fuzz *), const uint8_t *data, size_t size)
 {
@@ -74,6 +85,7 @@ child(void (*run)(struct fuzz *), const uint8_t *data, size_t size)
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
 		abort();
+	mute();
 	fuzz_runs = true;
 	run(&in);
 	over();
