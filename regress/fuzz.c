@@ -42,6 +42,15 @@ extern uint8_t reached[] __asm__("__start___sancov_cntrs");
 extern uint8_t reached_end[] __asm__("__stop___sancov_cntrs");
 static uint8_t *reached_there; /* in memory that the child shares */
 
+/* What has been freed is kept as memory, and each child gets a copy. */
+const char *asan_options(void) __asm__("__asan_default_options");
+
+const char *
+asan_options(void)
+{
+	return ("quarantine_size_mb=4");
+}
+
 uint8_t
 fuzz_byte(struct fuzz *in)
 {
