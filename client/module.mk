@@ -1,3 +1,7 @@
+# The fuzz target's; the program has objects of its own.
+LIBS += client
+client_OMIT := client/main.c
+
 # qvm-remote is one file that works when it is copied into another
 # distribution: static, still position-independent, small (what a debugger reads
 # of it is compressed), and quick to start, which is why its libc is musl.

@@ -49,7 +49,8 @@ spawn(const struct spawn *s, int *status)
 	/* The real one would; the last of the table is taken over and over. */
 	c = &children[child_count < COMMANDS_MAX ? child_count++
 						 : COMMANDS_MAX - 1];
-	if (pipe2(p, O_CLOEXEC | O_NONBLOCK) == -1)
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+		p) == -1)
 		abort();
 	c->status = p[1];
 	c->out = fcntl(s->out, F_DUPFD_CLOEXEC, 0);
@@ -159,6 +160,7 @@ fill(struct fuzz_peer *p, enum imsg_type type, uint8_t arg,
 		fill_run(arg, payload, fd);
 		break;
 	case IMSG_RUN_INPUT:
+	case IMSG_GO:
 	case IMSG_KILL:
 	case IMSG_SPOOL_OPEN:
 	case IMSG_SPOOL_REMOVE:

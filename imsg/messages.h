@@ -108,12 +108,12 @@ enum role {
 	/* commands */                                                    \
 	X(RUN, VER, EXE, ST_SERVING, msg_run, FD)                         \
 	X(RUN_INPUT, VER, EXE, ST_SERVING, msg_seq, FD)                   \
-	X(GO, VER, EXE, ST_SERVING, msg_seq, NOFD)                        \
 	X(KILL, VER, EXE, ST_SERVING, msg_seq, NOFD)                      \
 	X(SPOOL_OPEN, VER, EXE, ST_SERVING, msg_seq, NOFD)                \
 	X(SPOOL_REMOVE, VER, EXE, ST_SERVING, msg_seq, NOFD)              \
 	X(SPOOL_KEEP, VER, EXE, ST_SERVING, msg_seq, NOFD)                \
 	X(SPOOL_SWEEP, VER, EXE, ST_SERVING, msg_none, NOFD)              \
+	X(GO, VER, EXE, ST_SERVING, msg_seq, NOFD)                        \
 	X(SPOOL_DISK, EXE, VER, ST_SERVING | ST_STOPPING, msg_disk, NOFD) \
 	X(STARTED, EXE, VER, ST_SERVING | ST_STOPPING, msg_started, NOFD) \
 	X(GROWN, EXE, VER, ST_SERVING | ST_STOPPING, msg_sizes, NOFD)     \
