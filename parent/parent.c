@@ -178,7 +178,10 @@ static void
 helper_ended(struct helper *h, int status)
 {
 	h->pid = 0;
-	if (WIFSIGNALED(status))
+	/* Said in the midst of the end, too: it may be what ends it. */
+	if (WIFSIGNALED(status) && phase >= PHASE_CLOSED)
+		log_warn("%s: killed by signal %d", h->name, WTERMSIG(status));
+	else if (WIFSIGNALED(status))
 		parent_fail("%s: killed by signal %d", h->name,
 		    WTERMSIG(status));
 	else

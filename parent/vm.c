@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -484,7 +485,7 @@ vm_reaped(pid_t pid, int status)
 	if (vm == vms + VM_TABLE)
 		return false;
 	/* At the end the executor kills what has not ended by itself. */
-	if (WIFSIGNALED(status) && !stopped)
+	if (WIFSIGNALED(status) && !(stopped && WTERMSIG(status) == SIGKILL))
 		log_warn("poller [%s]: killed by signal %d", vm->name,
 		    WTERMSIG(status));
 	else if (WIFEXITED(status) && WEXITSTATUS(status) != 0)

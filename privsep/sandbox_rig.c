@@ -98,15 +98,6 @@ rig_works(int i, void (*fn)(void *), void *arg)
 }
 
 void
-rig_killed(int i, const char *what, void (*fn)(void *), void *arg)
-{
-	int status = rig_run(&rig_box[i], fn, arg);
-
-	ATF_REQUIRE_MSG(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS,
-	    "%s: %s: status %#x", rig_names[i], what, (unsigned int)status);
-}
-
-void
 rig_refused(const struct sandbox *s, const char *what)
 {
 	ATF_REQUIRE_MSG(W_EXITCODE(1, 0) == rig_run(s, NULL, NULL), "%s", what);

@@ -36,7 +36,6 @@ int rig_run(const struct sandbox *s, void (*fn)(void *), void *arg);
 
 /* What must become of such a child of this role. */
 void rig_works(int role, void (*fn)(void *), void *arg);
-void rig_killed(int role, const char *what, void (*fn)(void *), void *arg);
 void rig_refused(const struct sandbox *s, const char *what);
 
 #endif

@@ -71,6 +71,87 @@ parent_and_executor_have_a_filter_and_may_still_use_sudo_body() {
             sort -r"
 }
 
+# What the roles' own filters, and theirs alone, say to each call.
+
+# A root folder for poller and verifier that are started again and again.
+forbid() {
+    root=$BED/forbid
+    install -d -m 0755 "$root/usr/bin" "$root/var/log"
+    install -d -m 0555 "$root/run/qvm-remote/empty"
+    install -d -m 0700 -o qvm-remote-key -g qvm-remote-key \
+        "$root/var/log/qvm-remote"
+    printf '#!/bin/sh\nwhile read -r _; do :; done\n' >"$root/usr/bin/qvm-run"
+    chmod 0755 "$root/usr/bin/qvm-run"
+    "$BUILD/regress/forbid" "$root" "$BED/usr/libexec/qvm-remote" "$1"
+}
+
+for role in poller verifier; do
+    bed_test "the_${role}_is_killed_by_every_call_that_its_table_does_not_list"
+    eval "the_${role}_is_killed_by_every_call_that_its_table_does_not_list_body() {
+        bed_up 1
+        atf_check -o match:'^[0-9]{4} tried, 0 wrong\$' forbid $role
+    }"
+done
+
+bed_test parent_and_executor_are_refused_what_the_deny_list_says
+parent_and_executor_are_refused_what_the_deny_list_says_body() {
+    up_and_running
+    for role in parent executor; do
+        atf_check -o match:'^[1-9][0-9]* tried, 0 wrong$' \
+            "$BUILD/regress/forbid" "$(role_pid $role)" deny
+    done
+    end_it
+}
+
+# x32's getpid; i386's writev, which is getpid here.
+bed_test parent_and_executor_are_killed_by_a_foreign_abi
+parent_and_executor_are_killed_by_a_foreign_abi_body() {
+    bed_up 1
+    for role in executor parent; do
+        for call in 0x40000027 i386; do
+            atf_check -o inline:'killed by signal 31\n' \
+                "$BUILD/regress/forbid" "$(role_pid $role)" $call
+            bed_expect_crash
+            rm "$BED/daemon.log"
+            atf_check "$regress/bed" start
+        done
+    done
+}
+
+bed_test a_role_that_its_filter_kills_fails_the_test
+a_role_that_its_filter_kills_fails_the_test_body() {
+    bed_up 1
+    openat=257
+    for how in '' --no-check; do
+        [ -e "$BED" ] || bed_up 1
+        wait_for 'role_pid "poller \[vm1\]" >/dev/null'
+        atf_check -o inline:'killed by signal 31\n' "$BUILD/regress/forbid" \
+            "$(role_pid 'poller \[vm1\]')" $openat
+        # shellcheck disable=SC2086 # none, or one
+        atf_check -s exit:1 \
+            -e match:'^qvm-remote: parent: poller .vm1.: killed by signal 31' \
+            "$regress/bed" down $how
+    done
+}
+
+bed_test a_command_can_do_what_root_can
+a_command_can_do_what_root_can_body() {
+    bed_up 1
+    cat >"$BED/all" <<'END'
+set -e
+mkdir mnt
+mount -t tmpfs none mnt
+[ "$(stat -f -c %T mnt)" = tmpfs ]
+umount mnt
+unshare -n -m -p -f true
+install -m 4755 "$(command -v id)" "$1"
+setpriv --reuid=65534 --regid=65534 --clear-groups "$1" -u
+setpriv --reuid=65534 --regid=65534 --clear-groups unshare -r id -u
+END
+    atf_check -o inline:'0\n0\n' in_vm vm1 qvm-remote \
+        "bash $BED/all $BED/setuid-id"
+}
+
 bed_test qvm_run_has_no_capability_and_three_descriptors
 qvm_run_has_no_capability_and_three_descriptors_body() {
     up_and_running
