@@ -1,13 +1,14 @@
 #ifndef PRIVSEP_SYSCALLS_H
 #define PRIVSEP_SYSCALLS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /*
  * The system call tables: data alone, read by seccomp.c and by the tests.
- * A name that this architecture does not have is left out; that several libcs
- * reach the same thing by different calls is why it may be here.
+ * A name that this architecture does not have is left out.  What the tests have
+ * never seen used is not here, unless it is marked.
  */
 struct syscall_row {
 	const char *name;
@@ -17,6 +18,8 @@ struct syscall_row {
 	uint64_t mask, value;
 	/* 0: allowed (in a deny-list: never 0); else it fails with this. */
 	int error;
+	/* The tests need not see it used: SIBLING, VDSO. */
+	bool unseen;
 };
 
 struct syscall_table {
@@ -40,6 +43,10 @@ extern const struct syscall_table syscalls_deny;
 	{                                              \
 		.name = (n), .why = (w), ##__VA_ARGS__ \
 	}
+/* What another libc, or another architecture, does instead. */
+#define SIBLING(n, w, ...) ROW(n, w, .unseen = true, ##__VA_ARGS__)
+/* What is a call only where the vDSO does not serve. */
+#define VDSO(n, w) ROW(n, w, .unseen = true)
 /* An argument of C type int: the kernel does not look at the upper half. */
 #define INT_IS(n, v)  .arg = (n), .mask = 0xffffffff, .value = (uint32_t)(v)
 #define BIT_OFF(n, b) .arg = (n), .mask = (uint64_t)(b), .value = 0

@@ -16,10 +16,9 @@ static const struct syscall_table *const tables[] = {&syscalls_base,
 
 #ifdef __x86_64__
 /* What other architectures and libcs call; everything else exists here. */
-static const char *const absent[] = {"timerfd_settime64", "ppoll_time64",
-    "sigreturn", "_llseek", "fstat64", "fstatat64", "fcntl64", "ftruncate64",
-    "mmap2", "clock_gettime64", "clock_getres_time64", "futex_time64",
-    "waitpid", "fstatfs64", "vm86", "vm86old"};
+static const char *const absent[] = {"timerfd_settime64", "fstat64",
+    "fstatat64", "fcntl64", "ftruncate64", "mmap2", "clock_gettime64",
+    "fstatfs64", "vm86", "vm86old"};
 
 static bool
 may_be_absent(const char *name)

@@ -101,11 +101,11 @@ class Vm:
         auth = self.token(request.name, "cancel", "", None, "now")
         self.write(request.name + ".cancel", auth)
 
-    def token(self, name, kind, body, text, order):
+    def token(self, name, kind, body, text, order, wait=330):
         now = int(time.time())
         return forge.token(types.SimpleNamespace(
             id=name, kind=kind, body=body, signed_body=None, input=text,
-            issued=now, expires=now + 330, timeout="-", order=order, note="-",
+            issued=now, expires=now + wait, timeout="-", order=order, note="-",
             mac=None), self.secret)
 
     def write(self, name, data, folder="pending"):
@@ -222,11 +222,11 @@ class Request:
     """One of a VM, and how it may end but for an interruption."""
 
     def __init__(self, vm, kind="run", body="echo ok", text=None, order="now",
-                 ends=(("exited", b"ok\n", b""),)):
+                 wait=330, ends=(("exited", b"ok\n", b""),)):
         self.name, self.ends, self.runs = forge.new_id(), ends, kind == "run"
         if kind != "ping":
             body = 'echo "$QVM_REMOTE_ID" >>%s/witness\n%s\n' % (vm.bed, body)
-        auth = vm.token(self.name, kind, body, text, order)
+        auth = vm.token(self.name, kind, body, text, order, wait)
         self.digest = hashlib.sha256(auth).hexdigest()
         self.files = [("", body.encode()), (".auth", auth)]
         if text is not None:
