@@ -3,7 +3,6 @@
  * chroot, and memory, none of which can be executed.
  */
 #include <sys/mman.h>
-#include <sys/prctl.h>
 
 #include <fcntl.h>
 
@@ -47,8 +46,6 @@ static const struct syscall_row syscalls_verifier_rows[] = {
 
     /* a log's first seed */
     ROW("getrandom", "a seed"),
-    SIBLING("sched_getaffinity", "the first getrandom of glibc 2.41"),
-    SIBLING("prctl", "the same names its page", INT_IS(0, PR_SET_VMA)),
 };
 
 SYSCALL_TABLE(syscalls_verifier);
