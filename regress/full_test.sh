@@ -2,6 +2,7 @@
 # A disk that fails, or is full: nothing runs unrecorded, who waits is told why,
 # and what comes after is answered truthfully.
 . "$(atf_get_srcdir)/lib.sh"
+unset BED_CLOCK # the daemon is traced here
 
 LOG=var/log/qvm-remote
 SPOOL=var/lib/qvm-remote # and its disk

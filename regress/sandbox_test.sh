@@ -1,6 +1,7 @@
 #!/usr/bin/env atf-sh
 # The sandbox of each role, as the kernel shows it while a command runs.
 . "$(atf_get_srcdir)/lib.sh"
+unset BED_CLOCK # the daemon is traced here
 
 status() {
     sed -n "s/^$2:[[:space:]]*//p" "/proc/$(role_pid "$1")/status"

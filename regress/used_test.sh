@@ -2,15 +2,41 @@
 # Poller and verifier are traced through all that they do: they need each row of
 # their system call tables, and nothing that is not there.
 . "$(atf_get_srcdir)/lib.sh"
+unset BED_CLOCK # the daemon is traced here
 
 LOG=var/log/qvm-remote
 
+# What precedes the daemon, where it runs with another libc.
+with=
+with_newer_libc() {
+    with="$regress/with-libc $BUILD/libc"
+    atf_check -o ignore $with true
+}
+
 start_traced() {
     mkdir -p trace
+    # shellcheck disable=SC2086 # none, or words
     "$BED/usr/libexec/bed/supervise" start -g "$(bed_cgroup)/daemon" \
-        -l "$BED/daemon.log" "$BED/run/bed/daemon" "$(command -v strace)" -D \
-        -ff -qq -s 128 -o "$PWD/trace/of" -e 'raw=!execve' \
-        "$BED/usr/bin/qvm-remote-dom0" --root "$BED" || atf_fail "no start"
+        -l "$BED/daemon.log" "$BED/run/bed/daemon" $with \
+        "$(command -v strace)" -D -ff -qq -s 128 -o "$PWD/trace/of" \
+        -e 'raw=!execve' "$BED/usr/bin/qvm-remote-dom0" --root "$BED" ||
+        atf_fail "no start"
+    has_libc
+}
+
+# The inode of the libc that a process runs with.
+libc_of() {
+    awk '$6 ~ /libc\.so\.6$/ { print $5; exit }' "$1"
+}
+
+# Both roles run with the libc that was asked for.
+has_libc() {
+    # shellcheck disable=SC2016,SC2086 # awk's; none, or words
+    $with awk '$6 ~ /libc\.so\.6$/ { print $5; exit }' /proc/self/maps >libc
+    for role in verifier 'poller \[vm1\]'; do
+        wait_for "role_pid '$role' >pid"
+        atf_check -o file:libc libc_of "/proc/$(cat pid)/maps"
+    done
 }
 
 stop() {
@@ -25,6 +51,7 @@ dom0() {
 # more of two VMs that wait than fit the memory that a verifier has from the start;
 # one that comes too late, and the rest is refused.
 requests() {
+    rm -f "$BED/go"
     python3 -B - "$regress" "$BED" <<'END' || atf_fail "see above"
 import subprocess
 import sys
@@ -126,22 +153,14 @@ END
 
 # Its poller learns that qvm-run has ended.
 sessions() {
-    poller=$(role_pid 'poller \[vm1\]')
-    kill "$(pgrep -P "$poller")"
-    wait_for "[ ! -e /proc/$poller ]"
+    wait_for 'pgrep -P "$(role_pid "poller \[vm1\]")" >pid 2>/dev/null'
+    kill "$(cat pid)"
+    wait_for '[ ! -e "/proc/$(cat pid)" ]'
     atf_check -o inline:'back\n' in_vm vm1 qvm-remote 'echo back'
 }
 
-bed_test every_row_is_used_and_nothing_else_is_called
-every_row_is_used_and_nothing_else_is_called_head() {
-    atf_set require.user root
-    atf_set require.progs strace
-    atf_set timeout 240
-}
-every_row_is_used_and_nothing_else_is_called_body() {
-    bed_up 2
-    stop
-    bed_altered
+# traced_session: all of it; what they called is in the folder `trace`.
+traced_session() {
     start_traced
     requests
     refusals
@@ -155,6 +174,58 @@ every_row_is_used_and_nothing_else_is_called_body() {
     stop
     atf_check -o match:', 0 wrong$' \
         "$regress/used" "$BUILD/regress/rows" trace/of.*
+}
+
+used_test() {
+    bed_test "$1"
+    eval "$1_head() {
+        atf_set require.user root
+        atf_set require.progs strace
+        atf_set timeout 240
+    }"
+}
+
+used_test every_row_is_used_and_nothing_else_is_called
+every_row_is_used_and_nothing_else_is_called_body() {
+    bed_up 2
+    stop
+    bed_altered
+    traced_session
+}
+
+used_test a_newer_libc_uses_no_other_row
+a_newer_libc_uses_no_other_row_body() {
+    with_newer_libc
+    bed_up 2
+    stop
+    bed_altered
+    traced_session
+}
+
+# Both at once: what asks the kernel for the time is a minute ahead.
+bed_test without_the_vdso_a_newer_libc_serves_as_well
+without_the_vdso_a_newer_libc_serves_as_well_body() {
+    with_newer_libc
+    bed_up 2
+    bed_seed
+    stop
+    echo 60000000 >"$BED/clock"
+    for _ in 1 2; do
+        # shellcheck disable=SC2086 # words
+        BED_CLOCK="$BED/clock" $with "$regress/bed" start || atf_fail "no start"
+        has_libc
+        requests
+        refusals
+        control
+        sessions
+        stop
+    done
+    ahead=$(cat_log | tail -n 1 | python3 -c 'import datetime, json, sys
+then = datetime.datetime.fromisoformat(json.loads(input())["time"][:19])
+print(round((then - datetime.datetime.utcnow()).total_seconds()))')
+    [ "$ahead" -gt 30 ] || atf_fail "$ahead s ahead"
+    atf_check -o match:'^whole.*the seals hold' \
+        in_dom0 qvm-remote-dom0 log verify --key "$PWD/seed"
 }
 
 atf_init_test_cases() {
