@@ -80,7 +80,7 @@ for some in first, behind:
         vm.put(request)
     for vm, request in some:
         wait_for("it is taken", lambda: vm.taken(request.name))
-late = Request(vms[0], order="queue", wait=1, ends=[("expired", b"", b"")])
+late = Request(vms[0], order="queue", wait=3, ends=[("expired", b"", b"")])
 vms[0].put(late)
 judge(vms[0], late)
 subprocess.run([sys.argv[2] + "/dom0-bin/qvm-remote-dom0", "queue", "clean"],
