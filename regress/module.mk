@@ -3,7 +3,7 @@
 BED_PROGS := $(B)/regress/vm $(B)/regress/supervise $(B)/regress/qvm-run \
 	$(B)/regress/qrexec-client $(B)/regress/big_log \
 	$(B)/regress/clockrun $(B)/regress/decide $(B)/regress/stopwatch \
-	$(B)/regress/forbid $(B)/regress/rows
+	$(B)/regress/forbid $(B)/regress/rows $(B)/regress/puppet
 $(B)/regress/vm: $(B)/regress/vm.o $(B)/regress/vm_mount.o \
 	$(B)/regress/vm_agent.o $(B)/regress/relay.o
 $(B)/regress/supervise: $(B)/regress/supervise.o
@@ -18,6 +18,9 @@ $(B)/regress/forbid: $(B)/regress/forbid.o $(B)/regress/start.o \
 	$(B)/regress/tracee.o $(B)/privsep.a $(B)/imsg.a
 $(B)/regress/rows: $(B)/regress/rows.o $(B)/privsep.a
 $(B)/regress/forbid: LDLIBS += -lseccomp -lcap-ng
+$(B)/regress/puppet: $(B)/regress/puppet.o $(B)/poller/qvmrun.o \
+	$(B)/poller/agent_text.o $(B)/privsep.a $(B)/imsg.a $(B)/wire.a
+$(B)/regress/puppet: LDLIBS += -lseccomp -lcap-ng
 $(BED_PROGS):
 	$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o %.a,$^) $(LDLIBS)
 

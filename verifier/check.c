@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "privsep/log.h"
@@ -254,26 +255,35 @@ remember(struct request *r, int memory, int64_t clock)
 	return (r->memory != -1);
 }
 
+/*
+ * Nobody can change it any more, and it is as long as was signed: what it was
+ * when it came says nothing, it could have grown since.
+ */
+static bool
+is_sealed(int fd, uint64_t len)
+{
+	struct stat st;
+	int seals;
+
+	seals = fcntl(fd, F_GET_SEALS);
+	return (seals != -1 && (seals & SEALS) == SEALS &&
+	    fstat(fd, &st) == 0 && (uint64_t)st.st_size == len);
+}
+
 /* Descriptors belong to the request from here on. */
 static bool
 take_fds(struct request *r, const struct msg_request *untrusted, int body_fd,
     int input_fd)
 {
 	const struct token *t = &r->token;
-	int seals;
 
 	if (body_fd == -1 || untrusted->body_len != t->body_len ||
 	    untrusted->input_len != t->input_len ||
 	    (input_fd != -1) != t->has_input)
 		return (false);
-	seals = fcntl(body_fd, F_GET_SEALS);
-	if (seals == -1 || (seals & SEALS) != SEALS)
+	if (!is_sealed(body_fd, t->body_len) ||
+	    (input_fd != -1 && !is_sealed(input_fd, t->input_len)))
 		return (false);
-	if (input_fd != -1) {
-		seals = fcntl(input_fd, F_GET_SEALS);
-		if (seals == -1 || (seals & SEALS) != SEALS)
-			return (false);
-	}
 	r->body_fd = body_fd;
 	r->input_fd = input_fd;
 	r->vm->bytes += t->body_len + t->input_len;

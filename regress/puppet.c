@@ -1,0 +1,380 @@
+/*
+ * puppet: a poller that its VM has taken over, or an executor that somebody
+ * has.  It stands where the real one stood, with its channels, its real user
+ * and its real sandbox, and says what it is told to: a poller by the agent in
+ * its VM, which is reached by qvm-run as ever; an executor by a program that
+ * it becomes.  See regress/puppeteer.
+ *
+ * Where NAME.real stands beside it, that is run, but for a VM, or an
+ * executor, of which there is a file hands.NAME.
+ */
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "policy/policy.h"
+#include "poller/qvmrun.h"
+#include "privsep/log.h"
+#include "privsep/path.h"
+#include "privsep/role.h"
+#include "privsep/sandbox.h"
+
+#define NOFILE_MAX 80
+#define FSIZE_MAX  (INPUT_POLICY_MAX + PIECE_MAX)
+#define SLOTS	   10
+#define FDS_MAX	   16
+#define SHOWN_MAX  65536 /* of a descriptor that came */
+#define ROOM_MS	   10000
+
+static struct channel parent;
+static struct qvmrun qvm;
+static int verifier = -1;
+static int slots[SLOTS], slot_count;
+static int others[128]; /* by letter: what no poller could open */
+
+/* The table, as the driver reads it. */
+static void
+print_table(int fd)
+{
+#define X(name, from, to, state, payload, with)                                \
+	if (dprintf(fd, "message %d %s %u %u %u %zu %d\n", IMSG_##name, #name, \
+		(unsigned)(from), (unsigned)(to), (unsigned)(state),           \
+		sizeof(struct payload), with) < 0)                             \
+		fatal("the table");
+	IMSG_TABLE(X)
+#undef X
+	if (dprintf(fd, "go\n") < 0)
+		fatal("the table");
+}
+
+/* The pipes. */
+
+static void
+wait_for(int fd, short events)
+{
+	struct pollfd pfd = {.fd = fd, .events = events};
+
+	if (poll(&pfd, 1, -1) == -1)
+		fatal("poll");
+}
+
+static void
+say(const void *data, size_t len)
+{
+	const char *p = data;
+	ssize_t n;
+
+	while (len > 0) {
+		n = write(qvm.in, p, len);
+		if (n == -1 && errno != EAGAIN)
+			exit(0);
+		if (n == -1)
+			wait_for(qvm.in, POLLOUT);
+		else {
+			p += n;
+			len -= (size_t)n;
+		}
+	}
+}
+
+static void
+hear(void *data, size_t len)
+{
+	char *p = data;
+	ssize_t n;
+
+	while (len > 0) {
+		n = read(qvm.out, p, len);
+		if (n == 0 || (n == -1 && errno != EAGAIN))
+			exit(0);
+		if (n == -1)
+			wait_for(qvm.out, POLLIN);
+		else {
+			p += n;
+			len -= (size_t)n;
+		}
+	}
+}
+
+static void
+hear_line(char *line, size_t size)
+{
+	size_t n = 0;
+
+	do {
+		if (n + 1 == size)
+			fatalx("an order that is too long");
+		hear(line + n, 1);
+	} while (line[n++] != '\n');
+	line[n - 1] = '\0';
+}
+
+/* Orders. */
+
+static int
+slot(int n)
+{
+	if (n < 0 || n >= slot_count)
+		fatalx("no such slot");
+	return slots[n];
+}
+
+static void
+do_new(void)
+{
+	char text[32];
+
+	if (slot_count == SLOTS)
+		fatalx("too many slots");
+	slots[slot_count] =
+	    memfd_create("puppet", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (slots[slot_count] == -1)
+		fatal("memfd_create");
+	snprintf(text, sizeof(text), "slot %d\n", slot_count++);
+	say(text, strlen(text));
+}
+
+static void
+do_put(int n, long offset, size_t len)
+{
+	static char buf[65536];
+	size_t part;
+
+	for (; len > 0; len -= part, offset += (long)part) {
+		part = len < sizeof(buf) ? len : sizeof(buf);
+		hear(buf, part);
+		if (pwrite(slot(n), buf, part, offset) != (ssize_t)part)
+			fatal("pwrite");
+	}
+}
+
+static int
+which_fd(char c)
+{
+	if (c >= '0' && c <= '9')
+		return slot(c - '0');
+	if (c == 'p')
+		return qvm.err;
+	if (c == 's')
+		return verifier;
+	return others[(unsigned char)c];
+}
+
+static int
+send_once(int fd, void *data, size_t len, const char *kinds)
+{
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(FDS_MAX * sizeof(int))];
+	} control;
+	struct iovec iov = {.iov_base = data, .iov_len = len};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct cmsghdr *cmsg;
+	size_t i, n = strcmp(kinds, "-") == 0 ? 0 : strlen(kinds);
+	int one;
+
+	memset(&control, 0, sizeof(control));
+	if (n > FDS_MAX)
+		fatalx("too many descriptors");
+	if (n > 0) {
+		msg.msg_control = control.buf;
+		msg.msg_controllen = CMSG_SPACE(n * sizeof(int));
+		cmsg = CMSG_FIRSTHDR(&msg);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(n * sizeof(int));
+	}
+	for (i = 0; i < n; i++) {
+		one = which_fd(kinds[i]);
+		memcpy(CMSG_DATA(cmsg) + i * sizeof(int), &one, sizeof(one));
+	}
+	return sendmsg(fd, &msg, MSG_NOSIGNAL) == -1 ? errno : 0;
+}
+
+/* The same packet again and again, as fast as there is room. */
+static void
+do_send(char end, long count, size_t len, const char *kinds)
+{
+	static char data[2 * IMSG_MAX];
+	int fd = end == 'v' ? verifier : parent.end.fd, error = 0;
+	struct pollfd pfd = {.fd = fd, .events = POLLOUT};
+	char text[64];
+	long i;
+
+	if (len > sizeof(data))
+		fatalx("a packet that is too long");
+	hear(data, len);
+	for (i = 0; i < count && error == 0; i++) {
+		while ((error = send_once(fd, data, len, kinds)) == EAGAIN &&
+		    poll(&pfd, 1, ROOM_MS) == 1)
+			continue;
+	}
+	snprintf(text, sizeof(text), "sent %ld %d\n", i - (error != 0), error);
+	say(text, strlen(text));
+}
+
+/* One packet, and what lies in the descriptor that came with it. */
+static void
+do_recv(int ms)
+{
+	static char data[IMSG_MAX], shown[SHOWN_MAX];
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = {.iov_base = data, .iov_len = sizeof(data)};
+	struct msghdr msg = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control.buf,
+	    .msg_controllen = sizeof(control.buf)};
+	struct pollfd pfd = {.fd = verifier, .events = POLLIN};
+	struct cmsghdr *cmsg;
+	char text[64];
+	ssize_t n = -1, held = 0;
+	int fd;
+
+	if (poll(&pfd, 1, ms) == 1) {
+		n = recvmsg(verifier, &msg, MSG_CMSG_CLOEXEC);
+		if (n == -1)
+			n = 0; /* ECONNRESET: it is the end */
+		cmsg = CMSG_FIRSTHDR(&msg);
+		if (n > 0 && cmsg != NULL) {
+			memcpy(&fd, CMSG_DATA(cmsg), sizeof(fd));
+			held = pread(fd, shown, sizeof(shown), 0);
+			close(fd);
+		}
+	}
+	held = held < 0 ? 0 : held;
+	snprintf(text, sizeof(text), "got %zd %zd\n", n, held);
+	say(text, strlen(text));
+	say(data, n > 0 ? (size_t)n : 0);
+	say(shown, (size_t)held);
+}
+
+static void
+obey(const char *line)
+{
+	char kinds[FDS_MAX + 2], end;
+	long a, b, c;
+
+	if (strcmp(line, "new") == 0)
+		do_new();
+	else if (sscanf(line, "put %ld %ld %ld", &a, &b, &c) == 3)
+		do_put((int)a, b, (size_t)c);
+	else if (sscanf(line, "size %ld %ld", &a, &b) == 2) {
+		if (ftruncate(slot((int)a), b) == -1)
+			fatal("ftruncate");
+	} else if (sscanf(line, "seal %ld %ld", &a, &b) == 2) {
+		if (fcntl(slot((int)a), F_ADD_SEALS, (int)b) == -1)
+			fatal("seal");
+	} else if (sscanf(line, "send %c %ld %ld %17s", &end, &a, &b, kinds) ==
+	    4)
+		do_send(end, a, (size_t)b, kinds);
+	else if (sscanf(line, "recv %ld", &a) == 1)
+		do_recv((int)a);
+	else if (strcmp(line, "hold") == 0)
+		poll(NULL, 0, -1);
+	else
+		fatalx("no such order");
+}
+
+/* The roles. */
+
+static void __attribute__((noreturn)) be_poller(void)
+{
+	struct msg_settings settings;
+	struct msg_session session;
+	char empty[PATH_MAX], line[256];
+	struct sandbox box = {.name = "poller",
+	    .user = USER_POLLER,
+	    .chroot = empty,
+	    .nofile = NOFILE_MAX,
+	    .fsize = FSIZE_MAX};
+
+	role_begin(&parent, ROLE_POLLER, &settings);
+	role_await_payload(&parent, IMSG_SESSION, &session, sizeof(session));
+	verifier = role_await_fd(&parent, IMSG_VERIFIER_CHANNEL);
+	if (path_join(empty, sizeof(empty), settings.root, PATH_EMPTY) == -1)
+		fatal("%s", settings.root);
+	others['d'] = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	others['o'] = open("/etc/passwd", O_PATH | O_CLOEXEC);
+	others['f'] = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+	others['n'] = open("/dev/null", O_RDWR | O_CLOEXEC);
+	qvmrun_start(&qvm, settings.root, &session, settings.once != 0);
+	role_ready(&parent, sandbox_enter(&box));
+	slot_count = 0;
+	others['k'] = parent.end.fd;
+	print_table(qvm.in);
+	for (;;) {
+		hear_line(line, sizeof(line));
+		obey(line);
+	}
+}
+
+/* What it becomes has the channels as 3 and 4, and the table to read. */
+static void __attribute__((noreturn)) be_executor(void)
+{
+	struct msg_settings settings;
+	char program[PATH_MAX];
+	int table[2];
+
+	role_begin(&parent, ROLE_EXECUTOR, &settings);
+	verifier = role_await_fd(&parent, IMSG_VERIFIER_CHANNEL);
+	if (path_join(program, sizeof(program), settings.root,
+		"/usr/libexec/bed/puppeteer") == -1 ||
+	    pipe(table) == -1)
+		fatal("setup");
+	role_ready(&parent, sandbox_deny_list());
+	print_table(table[1]);
+	if (dup2(verifier, 4) == -1 || fcntl(3, F_SETFD, 0) == -1 ||
+	    dup2(table[0], 0) == -1)
+		fatal("descriptors");
+	sandbox_close_from(5);
+	execl("/usr/bin/python3", "qvm-remote: executor", "-B", program,
+	    "executor", settings.root, (char *)NULL);
+	fatal("python3");
+}
+
+/* Beside what we are: 0 when it is there. */
+static int
+beside(char path[PATH_MAX], const char *name)
+{
+	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 64);
+
+	if (n == -1)
+		fatal("readlink");
+	while (path[n - 1] != '/')
+		n--;
+	snprintf(path + n, PATH_MAX - (size_t)n, "%.60s", name);
+	return access(path, F_OK);
+}
+
+int
+main(int argc, char *argv[])
+{
+	char path[PATH_MAX], name[64] = "", real[64], role[16] = "";
+
+	log_init("puppet", false, NULL);
+	if (argc < 1 ||
+	    sscanf(argv[0], "qvm-remote: %15s [%31[^]]", role, name) < 1)
+		fatalx("started by qvm-remote-dom0, not by hand");
+	snprintf(real, sizeof(real), "hands.%s", name[0] ? name : role);
+	if (beside(path, real) == -1) {
+		snprintf(real, sizeof(real), "%s.real", role);
+		(void)beside(path, real);
+		execv(path, argv);
+		fatal("%s", path);
+	}
+	if (strcmp(role, "executor") == 0)
+		be_executor();
+	be_poller();
+}
