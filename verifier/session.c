@@ -159,14 +159,14 @@ handle_open(struct vm *vm, struct imsg *m)
 	struct msg_open o;
 
 	if (imsg_payload(m, &o, sizeof(o)) == -1 ||
-	    !imsg_text_ok(o.program, sizeof(o.program)) || vm->session.opened) {
+	    !imsg_text_ok(o.program, sizeof(vm->session.program)) ||
+	    vm->session.opened) {
 		distrust(vm, "a bad opening");
 		return;
 	}
 	vm->session.opened = true;
 	vm->session.opened_us = now_realtime_us();
-	memcpy(vm->session.program, o.program,
-	    strnlen(o.program, PROGRAM_MAX) + 1);
+	memcpy(vm->session.program, o.program, strlen(o.program) + 1);
 	record_event(vm, "session", "program", o.program);
 	TAILQ_FOREACH (r, &vm->requests, entry) {
 		if (r->state == REQUEST_FINISHED)
