@@ -169,6 +169,18 @@ which_fd(char c)
 	return others[(unsigned char)c];
 }
 
+static void
+do_length(char kind)
+{
+	char text[32];
+	struct stat st;
+
+	if (fstat(which_fd(kind), &st) == -1)
+		fatal("fstat");
+	snprintf(text, sizeof(text), "length %lld\n", (long long)st.st_size);
+	say(text, strlen(text));
+}
+
 static int
 send_once(int fd, void *data, size_t len, const char *kinds)
 {
@@ -281,6 +293,8 @@ obey(const char *line)
 		do_send(end, a, (size_t)b, kinds);
 	else if (sscanf(line, "recv %ld", &a) == 1)
 		do_recv((int)a);
+	else if (sscanf(line, "length %c", &end) == 1)
+		do_length(end);
 	else if (strcmp(line, "hold") == 0)
 		poll(NULL, 0, -1);
 	else

@@ -9,6 +9,7 @@
 # there are orders in their homes.
 puppets() {
     bed_up $(($1 + 1))
+    bed_seed
     atf_check "$regress/bed" stop
     mv "$BED/usr/bin/qvm-remote" "$BED/usr/libexec/bed/honest"
     cat >"$BED/usr/bin/qvm-remote" <<END
@@ -20,7 +21,7 @@ exec "$BED/usr/libexec/bed/honest" "\$@"
 END
     chmod 755 "$BED/usr/bin/qvm-remote"
     install_puppet poller
-    puppet=1
+    puppet=1 puppets=$1
 }
 
 install_puppet() {
@@ -80,6 +81,123 @@ told(done()[1])"
             cat "$BED/vms/$vm/home/said"
     done
     atf_check test ! -e "$BED/ran"
+}
+
+# broken RULE CODE: what ends the session of a poller that does this, as a
+# record or as a line of the daemon's says it.
+broken() {
+    orders "$2
+told('first: over\n' if is_over() else 'first: goes on\n')
+next_session('sweep($((puppet - 1)), $puppets)')"
+    printf '%s %s\n' "$vm" "$1" >>want
+}
+
+# What ended each first session: a record, or a line where there is none.
+ends() {
+    {
+        cat_log | sed -En 's/.*"event":"violation","vm":"([^"]*)","rule":"([^"]*)".*/\1 \2/p'
+        sed -En 's/.*poller \[([^]]*)\]: (.* refused: .*)$/\1 \2/p' \
+            "$BED/daemon.log"
+    } | awk '!seen[$1]++'
+}
+
+# vm1 is served, again and again, until the condition holds, and then at least
+# three times more.
+meanwhile() {
+    atf_check "$regress/bed" start
+    until=$(($(date +%s) + 30)) more=3 served=0
+    until eval "$1" && [ $((more -= 1)) -lt 0 ]; do
+        [ "$(date +%s)" -lt $until ] || {
+            ends | sort | diff want - >&2
+            atf_fail "in vain: $1"
+        }
+        atf_check -o inline:'secret of vm1\n' timeout 5 "$regress/bed" run vm1 \
+            qvm-remote "echo 'secret of vm1'; $(witness)"
+        served=$((served + 1))
+    done
+}
+
+# What holds whatever the puppets did: each record about vm1 is of what it
+# asked, none of the puppets has had its data or a key, the daemon lives.
+nobody_else_is_hurt() {
+    atf_check -o inline:"$served\n" count_witness
+    for event in intent result; do
+        atf_check -o inline:"$served\n" \
+            count_log "\"event\":\"$event\",\"vm\":\"vm1\""
+    done
+    atf_check -s exit:1 -o empty grep -E '"vm":"vm1"' <<END
+$(cat_log | grep -vE '"event":"(intent|result|delivered|session|key|snapshot-[a-z]*)"')
+END
+    atf_check -s exit:1 grep -l 'secret of vm1' "$BED"/vms/vm*/home/heard
+    role_pid verifier >/dev/null || atf_fail "the daemon has ended"
+    bed_verify
+}
+
+bed_test who_breaks_the_channels_rules_loses_its_session_alone
+who_breaks_the_channels_rules_loses_its_session_alone_body() {
+    puppets 33
+    broken 'a bad opening' "opened(); send(packet('OPEN', b'puppet/1', 1))"
+    broken 'a bad opening' "send(packet('OPEN', b'p' * 65, 1))"
+    broken 'a bad opening' "send(packet('OPEN', b'p' * 68, 1))"
+    broken 'a bad opening' "send(packet('OPEN', b'\\x1b[2J', 1))"
+    other='a descriptor of another size'
+    broken "$other" "opened(); send(packet('BODY', 3), memfd(b'echo'))"
+    for kind in p s d n; do
+        broken "$other" "opened(); send(packet('BODY', 4), '$kind')"
+    done
+    broken "$other" "opened(); send(packet('BODY', length('o') + 1), 'o')"
+    other='a descriptor that was not asked for'
+    broken "$other" "opened()
+for i in range(2): send(packet('BODY', 4), memfd(b'echo'))"
+    broken "$other" "opened()
+for i in range(2): send(packet('INPUT', 4), memfd(b'text'))"
+    broken "$other" "opened()
+slot = memfd(b'', 0); order('size %s %d' % (slot, 1048577))
+send(packet('BODY', 1048577), slot)"
+    broken "$other" "opened()
+slot = memfd(b'', 0); order('size %s %d' % (slot, 16 << 20))
+send(packet('INPUT', 16 << 20), slot)"
+    broken 'something kept that was not done' \
+        "opened(); [send(packet('KEPT', id=i)) for i in range(100)]"
+    for how in "'../../etc/x', b''" "'A' * 72, b''" "'', b''" \
+        "new_id(), b'', clock=-1" "new_id(), b'', clock=(1 << 63) - 1"; do
+        broken 'a bad request' "new_id = forger.new_id; opened()
+send(request(*(lambda id, token, **more: (id, token, 1, 0, more.get('clock')))($how)))"
+    done
+    broken 'a bad cancel' "opened(); send(packet('CANCEL', b'*', 17, 0))"
+    broken 'a bad cancel' "opened(); send(packet('BODY', 4), memfd(b'echo'))
+send(packet('CANCEL', forger.new_id().encode(), 17, 0))"
+    broken 'a bad report' "send(packet('PROBLEM', 3))"
+    broken 'a bad report' "send(packet('PROBLEM', 0, 0, b'\\n'))"
+    broken 'packet refused: shorter than a header' "send(b'\\0' * 4)"
+    broken "NONE refused: its length is not the packet's" \
+        "opened(); send(packet('NONE', length=13))"
+    broken 'packet refused: unknown type' "send(packet('NONE', number=65535))"
+    broken 'NONE refused: not in this state' "send(packet('NONE'))"
+    broken 'NONE refused: wrong size' "opened(); send(packet('NONE', payload=b' '))"
+    broken 'NONE refused: with a descriptor' \
+        "opened(); send(packet('NONE'), 's')"
+    broken 'BODY refused: without its descriptor' \
+        "opened(); send(packet('BODY', 4))"
+    broken 'BODY refused: more than one descriptor, or none to be had' \
+        "opened(); slot = memfd(b'echo'); send(packet('BODY', 4), slot * 16)"
+    broken 'PROBLEM refused: larger than a message may be' \
+        "send(packet('PROBLEM', payload=bytes(16400)))"
+    meanwhile '[ "$(ends | wc -l)" -ge "$(wc -l <want)" ]'
+    ends | sort >got
+    sort want >wanted
+    atf_check diff -u wanted got
+    atf_check -s exit:1 grep 'first: goes on' "$BED"/vms/*/home/said
+    [ "$(wc -l <want)" = "$puppets" ] || atf_fail "not as many cases"
+    # Then each message of the table that is not a poller's to send.
+    sed -n 's/^\tX(\([A-Z_]*\), .*/\1/p' "$TREE/imsg/messages.h" |
+        grep -vxE 'OPEN|BODY|INPUT|REQUEST|CANCEL|NONE|KEPT|PROBLEM' |
+        sort >wanted
+    wait_for '[ "$(cat "$BED"/vms/*/home/said | grep -c "^[A-Z]")" -ge \
+        "$(wc -l <wanted)" ]'
+    sed -n 's/^\([A-Z_]*\) over$/\1/p' "$BED"/vms/*/home/said | sort >got
+    atf_check diff -u wanted got
+    nobody_else_is_hurt
 }
 
 atf_init_test_cases() {
