@@ -189,6 +189,7 @@ helper_ended(struct helper *h, int status)
 		    WEXITSTATUS(status));
 	if (status != 0)
 		exit_status = 1;
+	channel_drain(&h->ch); /* why it has ended */
 	channel_close(&h->ch);
 	if (h == &verifier) {
 		close_all();

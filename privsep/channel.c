@@ -158,6 +158,17 @@ channel_ready(struct event *ev, uint32_t revents)
 }
 
 void
+channel_drain(struct channel *c)
+{
+	struct channel *before = current;
+
+	current = channel_is_open(c) ? c : NULL;
+	while (current == c && receive_one(c))
+		continue;
+	current = before != NULL && channel_is_open(before) ? before : NULL;
+}
+
+void
 channel_await(struct channel *c, struct imsg *m)
 {
 	struct pollfd pfd = {.fd = c->end.fd, .events = POLLIN};

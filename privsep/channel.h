@@ -45,6 +45,9 @@ int channel_send(struct channel *, enum imsg_type, uint32_t id,
 /* Calls pump now, unless the channel waits for EPOLLOUT. */
 void channel_wake(struct channel *);
 
+/* The peer has ended: what it has said is heard, and its end. */
+void channel_drain(struct channel *);
+
 /*
  * The role's side of descriptor 3, for setup before the loop: blocks until
  * one message is there, at most 30 s.  Fatal on anything but IMSG_OK.
