@@ -200,6 +200,96 @@ send(packet('CANCEL', forger.new_id().encode(), 17, 0))"
     nobody_else_is_hurt
 }
 
+# A bed whose executor is a puppet for as long as there are orders.
+executor_puppet() {
+    bed_up "$1"
+    bed_seed
+    atf_check "$regress/bed" stop
+    install_puppet executor
+    ln -s "$BED/orders" "$libexec/hands.executor"
+    forged=0
+}
+
+# lies WHAT CODE: an executor that is given a request, and does this, ends the
+# daemon, which says what was wrong; the request is answered truly by the next.
+lies() {
+    printf '%s\n' "$2" 'until_over()' >"$BED/orders"
+    atf_check "$regress/bed" start
+    forge vm1 --body "$(witness)" >>ids || atf_fail forge
+    wait_for '[ -z "$(bed_processes)" ]'
+    bed_expect_crash
+    tail -n 12 "$BED/daemon.log" >said
+    atf_check -o match:"$1" cat said
+}
+
+run="seq = given('RUN')[0];"
+bed_test an_executor_that_lies_ends_the_daemon_and_changes_no_answer
+an_executor_that_lies_ends_the_daemon_and_changes_no_answer_body() {
+    executor_puppet 1
+    none='executor: the end of what does not run'
+    impossible='executor: an end that cannot be'
+    lies "$none" "$run end(seq + 1)"
+    lies "$none" "$run end(seq); end(seq)"
+    lies 'executor: the start of what' "$run tell('STARTED', seq + 1)"
+    sizes='executor: sizes that cannot be'
+    lies "$sizes" "$run tell('GROWN', seq, 9); tell('GROWN', seq, 8)"
+    lies "$sizes" "$run tell('GROWN', seq, 1 << 63)"
+    big='10 << 20'
+    lies "$impossible" "$run end(seq, out=(1 << 63, 1 << 63, b''))"
+    lies "$impossible" "$run end(seq, err=($big + 1, $big + 1, b''))"
+    lies "$impossible" "$run tell('GROWN', seq, 2); end(seq, out=(1, 1, b''))"
+    lies "$impossible" "$run end(seq, started=-1)"
+    lies "$impossible" "$run end(seq, how=1, value=0)"
+    lies 'executor: REQUEST refused: not from this role' \
+        "$run tell('REQUEST')"
+    lies 'executor: is gone' "$run verifier.send(b'')"
+    lies 'executor: bad message' "$run tell('LOG', 0, b'\x1b[2J', to=parent)"
+    # Each was answered by the start that followed it.
+    atf_check "$regress/bed" start
+    for id in $(cat ids); do
+        wait_result vm1 "$id"
+        meta_of vm1 "$id" >>metas
+    done
+    # The one that had an end before the lie, too.
+    atf_check -o inline:"$(($(wc -l <ids) - 1))\n" \
+        grep -c '^status interrupted$' metas
+    no_witness
+    atf_check -o inline:'honest\n' in_vm vm1 qvm-remote 'echo honest'
+    bed_verify
+}
+
+# Whatever it says of what it was given is what the record says; it cannot say
+# it of anything else, and who needs no executor is answered without.
+bed_test a_silent_executor_holds_up_what_it_was_given_alone
+a_silent_executor_holds_up_what_it_was_given_alone_body() {
+    executor_puppet 2
+    cat >"$BED/orders" <<'END'
+seq = given("RUN")[0]
+until("go")
+tell("STARTED", seq, time.time_ns() // 1000)
+tell("GROWN", seq, 5)
+given("SPOOL_OPEN")
+for stream in (1, 2):
+    tell("SPOOL", seq, b"", stream, fds=[os.pipe()[0]])
+end(seq, out=(5, 5, b"\1" * 32))
+until_over()
+END
+    atf_check "$regress/bed" start
+    in_vm vm1 qvm-remote -q "$(witness)" 2>err &
+    client=$!
+    wait_for "ls $BED/vms/vm1/home/.qvm-remote/queue/running/*.auth \
+        >/dev/null 2>&1"
+    atf_check -o match:'dom0' timeout 5 "$regress/bed" run vm2 qvm-remote ping
+    forge vm2 --key "$(other_key)" --wait 5 >meta || atf_fail 'no answer'
+    atf_check -o match:'^reason token not accepted$' cat meta
+    : >"$BED/go"
+    wait $client
+    atf_check_equal 255 $?
+    atf_check -o match:'dom0 lost output: 5 of 5 bytes' cat err
+    atf_check -o match:'dom0' timeout 5 "$regress/bed" run vm2 qvm-remote ping
+    no_witness
+}
+
 atf_init_test_cases() {
     bed_add_tests
 }

@@ -45,6 +45,13 @@ name_limit(struct request *r, const char *fmt, ...)
 	va_end(ap);
 }
 
+/* What it may keep of each stream: reserved when it started. */
+static uint64_t
+kept_max(const struct request *r)
+{
+	return (r->spool_bytes / 2);
+}
+
 /* What was kept is all that could be: not where the spool was full. */
 static bool
 is_cut(const struct msg_ended_stream *s, uint64_t limit)
@@ -56,8 +63,6 @@ is_cut(const struct msg_ended_stream *s, uint64_t limit)
 static void
 name_limits(struct request *r, const struct msg_ended *e)
 {
-	uint64_t output_limit = r->spool_bytes / 2;
-
 	if ((e->limits & LIMIT_MEMORY) != 0)
 		name_limit(r, "its policy's limit: memory");
 	if ((e->limits & LIMIT_TASKS) != 0)
@@ -67,7 +72,7 @@ name_limits(struct request *r, const struct msg_ended *e)
 	else if (e->how == END_EXITED && e->value == 128 + SIGXFSZ &&
 	    r->vm->policy != NULL && r->vm->policy->file_size > 0)
 		name_limit(r, "perhaps its policy's limit: file-size");
-	if (is_cut(&e->out, output_limit) || is_cut(&e->err, output_limit))
+	if (is_cut(&e->out, kept_max(r)) || is_cut(&e->err, kept_max(r)))
 		name_limit(r, "its policy's limit: output-limit");
 }
 
@@ -100,6 +105,22 @@ set_end(struct request *r, const struct msg_ended *e)
 	default:
 		fatalx("executor: an end that is none: %u", e->how);
 	}
+}
+
+/*
+ * An end that no receipt can tell would be in the log, and every start would
+ * fail at it.
+ */
+static void
+check_end(const struct request *r, const struct msg_ended *e)
+{
+	char text[RECEIPT_MAX];
+
+	if (e->value > UINT8_MAX || e->out.kept < r->out ||
+	    e->err.kept < r->err || e->out.kept > kept_max(r) ||
+	    e->err.kept > kept_max(r) ||
+	    receipt_print(text, sizeof(text), &r->answer) == -1)
+		fatalx("executor: an end that cannot be");
 }
 
 static void
@@ -136,6 +157,7 @@ handle_ended(struct imsg *m)
 	copy_stream(&r->answer.err, &e.err);
 	set_end(r, &e);
 	name_limits(r, &e);
+	check_end(r, &e);
 	v1_exit(r);
 	r->out = r->answer.out.kept;
 	r->err = r->answer.err.kept;
@@ -153,9 +175,11 @@ handle_grown(struct imsg *m)
 	if (imsg_payload(m, &s, sizeof(s)) == -1)
 		fatalx("executor: bad sizes");
 	r = request_by_seq(s.seq);
-	if (r == NULL || r->state != REQUEST_RUNNING || s.out < r->out ||
-	    s.err < r->err)
+	if (r == NULL || r->state != REQUEST_RUNNING)
 		fatalx("executor: sizes of what does not run");
+	if (s.out < r->out || s.err < r->err || s.out > kept_max(r) ||
+	    s.err > kept_max(r))
+		fatalx("executor: sizes that cannot be");
 	r->out = s.out;
 	r->err = s.err;
 	session_tell(r, TELL_SIZES);
@@ -252,7 +276,7 @@ send_run_message(struct channel *ch, struct request *r)
 {
 	const struct policy *p = r->vm->policy;
 	struct msg_run run = {.seq = r->seq,
-	    .output_limit = p->output_limit,
+	    .output_limit = kept_max(r),
 	    .timeout = r->timeout,
 	    .memory = p->memory,
 	    .file_size = p->file_size,
