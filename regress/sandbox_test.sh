@@ -167,26 +167,6 @@ qvm_run_has_no_capability_and_three_descriptors_body() {
     end_it
 }
 
-# Reads every byte of a process's memory and looks for the key, as bytes and
-# as digits.  The verifier has what is derived from it, not the key.
-bed_test no_process_but_the_verifier_has_key_bytes
-no_process_but_the_verifier_has_key_bytes_body() {
-    up_and_running
-    key=$(cat "$BED/etc/qubes/remote.d/vm1.key")
-    for role in parent executor 'poller \[vm1\]'; do
-        atf_check -o inline:'clean\n' "$regress/find-key" \
-            "$(role_pid "$role")" "$key"
-    done
-    poller=$(role_pid 'poller \[vm1\]')
-    for pid in $(pgrep -P "$poller") $(pgrep -P "$(role_pid executor)"); do
-        atf_check -o inline:'clean\n' "$regress/find-key" "$pid" "$key"
-    done
-    # The search itself finds what is there: derived keys in the verifier.
-    atf_check -o inline:'found\n' -s exit:1 "$regress/find-key" \
-        "$(role_pid verifier)" "$key"
-    end_it
-}
-
 bed_test ps_reads_well
 ps_reads_well_body() {
     up_and_running
