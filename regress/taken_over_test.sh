@@ -200,6 +200,91 @@ send(packet('CANCEL', forger.new_id().encode(), 17, 0))"
     nobody_else_is_hurt
 }
 
+# What is asked in vain: how each was answered, in the order of the questions.
+bed_test what_is_not_signed_does_not_run
+what_is_not_signed_does_not_run_body() {
+    puppets 2
+    orders "
+opened()
+body = 'echo ran >>$BED/ran\n'
+def vain(id, data, slot, length):
+    send(packet('BODY', length), slot)
+    send(request(id, forge(data, id), length))
+    serial, receipt = done()
+    told(receipt)
+    send(packet('KEPT', id=serial))
+for seal in (SEAL, SHRINK, GROW, WRITE):
+    vain(forger.new_id(), body, memfd(body.encode(), SEALED & ~seal),
+         len(body))
+vain(forger.new_id(), 'x' * length('f'), 'f', length('f'))
+other = body.replace('ran', 'mud').encode()
+vain(forger.new_id(), body, memfd(other), len(other))
+"
+    # With vm1's own key, for what vm1 runs and for something new.
+    orders "
+opened()
+until('stolen')
+key, running = open(os.path.join(home, 'stolen')).read().split()
+key = bytes.fromhex(key)
+for own in (None, key):
+    token = forge('', running, key=own, kind='cancel')
+    send(packet('CANCEL', running.encode(), int(time.time()), len(token),
+                token))
+    wait('NEXT')
+ask('echo ran >>$BED/ran\n', key=key)
+told(done()[1])
+"
+    atf_check "$regress/bed" start
+    in_vm vm1 qvm-remote "$(witness); until [ -e $BED/go ]; do sleep 0.05
+        done; echo whole" >out &
+    client=$!
+    wait_for '[ -s "$BED/witness" ]'
+    cat "$BED/vms/vm1/home/.qvm-remote/auth.key" "$BED/witness" >stolen
+    cp stolen "$BED/vms/vm3/home/stolen"
+    wait_for '[ "$(grep -c ^reason "$BED/vms/vm2/home/said")" = 6 ]'
+    wait_for 'grep -qs ^reason "$BED/vms/vm3/home/said"'
+    : >"$BED/go"
+    wait $client || atf_fail "vm1's command was ended"
+    atf_check -o inline:'whole\n' cat out
+    atf_check -o inline:'6\n' grep -c \
+        '^reason the command is not what was signed$' "$BED/vms/vm2/home/said"
+    atf_check -o match:'^reason token not accepted$' -o match:'^log -$' \
+        cat "$BED/vms/vm3/home/said"
+    atf_check test ! -e "$BED/ran"
+    served=1
+    nobody_else_is_hurt
+}
+
+bed_test floods_and_noise_hold_up_nobody
+floods_and_noise_hold_up_nobody_body() {
+    puppets 6
+    orders "opened()
+while True:
+    send(packet('NONE'))
+    wait('NEXT')"
+    orders "send(packet('LOG', 0, b'flood'), end='p', count=10 ** 9)"
+    orders "opened(); ask('head -c 9000000 /dev/zero\n'); hold()"
+    orders "opened()
+id, body = forger.new_id(), b'true'
+token, slot = forge('true', id), memfd(body)
+while True:
+    send(packet('BODY', len(body)), slot)
+    send(request(id, token, len(body)))
+    wait('NEXT')"
+    orders "opened()
+while True:
+    send(request(forger.new_id(), b'x' * 100, 1))
+    wait('NEXT')"
+    orders "noise($(od -An -N4 -tu4 /dev/urandom))"
+    meanwhile '[ "$(grep -cs seed "$BED/vms/vm7/home/said")" -ge 3 ] &&
+        grep -q "flood" "$BED/daemon.log" &&
+        cat_log | grep -q "\"event\":\"refused-summary\",\"vm\":\"vm6\""'
+    cat "$BED/vms/vm7/home/said" >&2
+    [ "$(grep -c flood "$BED/daemon.log")" -le 40 ] ||
+        atf_fail "a poller's lines fill the log"
+    nobody_else_is_hurt
+}
+
 # A bed whose executor is a puppet for as long as there are orders.
 executor_puppet() {
     bed_up "$1"
