@@ -272,32 +272,48 @@ do_recv(int ms)
 	say(shown, (size_t)held);
 }
 
-static void
-obey(const char *line)
+/* The driver is ours: a number that is none is 0. */
+static long
+number(char **p)
 {
-	char kinds[FDS_MAX + 2], end;
-	long a, b, c;
+	return strtol(*p, p, 10);
+}
 
+static void
+obey(char *line)
+{
+	char *p = strchr(line, ' '), end;
+	long a, b;
+
+	if (p == NULL)
+		p = line + strlen(line);
 	if (strcmp(line, "new") == 0)
 		do_new();
-	else if (sscanf(line, "put %ld %ld %ld", &a, &b, &c) == 3)
-		do_put((int)a, b, (size_t)c);
-	else if (sscanf(line, "size %ld %ld", &a, &b) == 2) {
-		if (ftruncate(slot((int)a), b) == -1)
-			fatal("ftruncate");
-	} else if (sscanf(line, "seal %ld %ld", &a, &b) == 2) {
-		if (fcntl(slot((int)a), F_ADD_SEALS, (int)b) == -1)
-			fatal("seal");
-	} else if (sscanf(line, "send %c %ld %ld %17s", &end, &a, &b, kinds) ==
-	    4)
-		do_send(end, a, (size_t)b, kinds);
-	else if (sscanf(line, "recv %ld", &a) == 1)
-		do_recv((int)a);
-	else if (sscanf(line, "length %c", &end) == 1)
-		do_length(end);
 	else if (strcmp(line, "hold") == 0)
 		poll(NULL, 0, -1);
-	else
+	else if (strncmp(line, "length ", 7) == 0)
+		do_length(line[7]);
+	else if (strncmp(line, "recv ", 5) == 0)
+		do_recv((int)number(&p));
+	else if (strncmp(line, "put ", 4) == 0) {
+		a = number(&p);
+		b = number(&p);
+		do_put((int)a, b, (size_t)number(&p));
+	} else if (strncmp(line, "size ", 5) == 0) {
+		a = number(&p);
+		if (ftruncate(slot((int)a), number(&p)) == -1)
+			fatal("ftruncate");
+	} else if (strncmp(line, "seal ", 5) == 0) {
+		a = number(&p);
+		if (fcntl(slot((int)a), F_ADD_SEALS, (int)number(&p)) == -1)
+			fatal("seal");
+	} else if (strncmp(line, "send ", 5) == 0) {
+		end = line[5];
+		p = line + 6;
+		a = number(&p);
+		b = number(&p);
+		do_send(end, a, (size_t)b, p + 1);
+	} else
 		fatalx("no such order");
 }
 
