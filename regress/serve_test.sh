@@ -189,6 +189,14 @@ a_halted_vm_costs_nothing_and_a_booted_one_is_served_body() {
     wait_for '! role_pid "poller \[vm1\]" >/dev/null'
     atf_check "$regress/bed" boot vm1
     atf_check -o inline:'2\n' -e ignore in_vm vm1 qvm-remote 'echo 2'
+    # Halted from the start, it is not even asked for.
+    atf_check "$regress/bed" stop
+    atf_check "$regress/bed" halt vm1
+    atf_check "$regress/bed" start
+    atf_check "$regress/bed" boot vm1
+    atf_check -o inline:'3\n' -e ignore in_vm vm1 qvm-remote 'echo 3'
+    tr -d '\000' <"$(printf '%s\n' "$BED"/var/log/qvm-remote/*.log | tail -n 1)" >log
+    atf_check -s exit:1 grep '"event":"session-end"' log
 }
 
 atf_init_test_cases() {
