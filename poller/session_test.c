@@ -151,17 +151,12 @@ spawn_poller(int channel)
 	_exit(126);
 }
 
+/* A poller that has its settings, and no session yet. */
 static void
-start(const atf_tc_t *tc, const char *script)
+begin(const atf_tc_t *tc, const char *script)
 {
 	struct msg_settings set = {.verbose = 0};
-	struct msg_session ses = {.vm = "work",
-	    .user = "user",
-	    .uid = NOBODY,
-	    .gid = NOBODY,
-	    .qubes_gid = GROUP,
-	    .transport = transport};
-	int own[2], vers[2];
+	int own[2];
 
 #ifdef __SANITIZE_ADDRESS__
 	atf_tc_skip("the sanitizer needs more than a sandboxed role may do");
@@ -173,14 +168,29 @@ start(const atf_tc_t *tc, const char *script)
 	make_root(script);
 	(void)snprintf(prog, sizeof(prog), "%s/poller",
 	    atf_tc_get_config_var(tc, "srcdir"));
-	ATF_REQUIRE(imsg_pair(own) == 0 && imsg_pair(vers) == 0);
+	ATF_REQUIRE(imsg_pair(own) == 0);
 	spawn_poller(own[1]);
 	ATF_REQUIRE(close(own[1]) == 0);
 	imsg_open(&par, own[0], ROLE_PARENT, ROLE_POLLER, ST_SETUP);
-	imsg_open(&ver, vers[0], ROLE_VERIFIER, ROLE_POLLER,
-	    ST_SERVING | ST_ASKED);
 	memcpy(set.root, root, strlen(root));
 	send_msg(&par, IMSG_SETTINGS, 0, &set, sizeof(set), -1);
+}
+
+static void
+start(const atf_tc_t *tc, const char *script)
+{
+	struct msg_session ses = {.vm = "work",
+	    .user = "user",
+	    .uid = NOBODY,
+	    .gid = NOBODY,
+	    .qubes_gid = GROUP,
+	    .transport = transport};
+	int vers[2];
+
+	begin(tc, script);
+	ATF_REQUIRE(imsg_pair(vers) == 0);
+	imsg_open(&ver, vers[0], ROLE_VERIFIER, ROLE_POLLER,
+	    ST_SERVING | ST_ASKED);
 	send_msg(&par, IMSG_SESSION, 0, &ses, sizeof(ses), -1);
 	send_msg(&par, IMSG_VERIFIER_CHANNEL, 0, NULL, 0, vers[1]);
 	ATF_REQUIRE(close(vers[1]) == 0);
@@ -405,6 +415,27 @@ CASE(qrexec_client_is_asked_for_the_vm_as_its_user)
 	check_log("-d\nwork\nuser:CMD\n"
 		  "HOME=/\nLC_ALL=C.UTF-8\nPATH=/usr/bin:/bin\nPWD=/\n"
 		  "qvm-remote 2\n");
+}
+
+/* As root it has what gives up all, and nothing else: SETGID, SETUID, SETPCAP,
+ * SYS_CHROOT. */
+#define SETUP_CAPS "00000000000401c0"
+
+CASE(it_starts_with_four_capabilities)
+{
+	int tries = WAIT_MS;
+	char path[64];
+
+	begin(tc, "rest");
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	while (
+	    strcmp(status_line(path, "CapEff"), SETUP_CAPS) != 0 && tries-- > 0)
+		(void)poll(NULL, 0, 1);
+	check_status(path, "CapEff", SETUP_CAPS);
+	check_status(path, "CapPrm", SETUP_CAPS);
+	check_status(path, "CapInh", NONE);
+	ATF_REQUIRE(close(par.fd) == 0);
+	expect_exit(1);
 }
 
 /* DESIGN.md, Sandbox: each of the two, as the kernel sees it. */
@@ -679,6 +710,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, the_session_opens_after_a_greeting);
 	ATF_TP_ADD_TC(tp, qvm_run_is_asked_for_the_vm_and_not_to_start_it);
 	ATF_TP_ADD_TC(tp, qrexec_client_is_asked_for_the_vm_as_its_user);
+	ATF_TP_ADD_TC(tp, it_starts_with_four_capabilities);
 	ATF_TP_ADD_TC(tp, the_poller_has_given_up_all);
 	ATF_TP_ADD_TC(tp, qvm_run_has_given_up_all);
 	ATF_TP_ADD_TC(tp, qvm_run_gets_three_descriptors);

@@ -123,11 +123,14 @@ check_root_and_dumpable(pid_t pid, int i)
 	ATF_REQUIRE_EQ_MSG(0, st.st_uid, "dumpable");
 }
 
-/* The change of uid alone would not take them then. */
+/* The change of uid alone would not take capabilities then. */
 static void
-keep_capabilities(void)
+have_more(void)
 {
+	const struct rlimit core = {RLIM_INFINITY, RLIM_INFINITY};
+
 	CHECK(prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0);
+	CHECK(setrlimit(RLIMIT_CORE, &core) == 0);
 }
 
 static void
@@ -140,7 +143,7 @@ look_at(int i)
 
 	ATF_REQUIRE_EQ(0, pipe2(in, O_CLOEXEC));
 	ATF_REQUIRE_EQ(0, pipe2(out, O_CLOEXEC));
-	rig_before = keep_capabilities;
+	rig_before = have_more;
 	fds[0] = in[0];
 	fds[1] = out[1];
 	pid = rig_spawn(&rig_box[i], wait_here, fds);

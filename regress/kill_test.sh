@@ -108,6 +108,24 @@ for role in verifier executor parent; do
     }"
 done
 
+# The parent is stopped, so that it sees nothing of the others' end.
+bed_test what_dead_processes_left_is_killed_by_the_next_start
+what_dead_processes_left_is_killed_by_the_next_start_body() {
+    bed_up 1
+    long_command
+    parent=$(role_pid parent)
+    verifier=$(role_pid verifier)
+    kill -STOP "$parent"
+    kill -9 "$(role_pid executor)"
+    wait_for "! kill -0 $verifier || grep -q '^State:.Z' /proc/$verifier/status"
+    kill -9 "$parent"
+    bed_expect_crash
+    atf_check -o not-empty pgrep -xf "sleep $mark"
+    atf_check "$regress/bed" start
+    none_left "$mark"
+    atf_check -o inline:'1\n' count_witness
+}
+
 bed_test kill_9_of_a_poller_costs_its_vm_two_seconds_at_most
 kill_9_of_a_poller_costs_its_vm_two_seconds_at_most_body() {
     bed_up 1

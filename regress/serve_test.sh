@@ -16,7 +16,7 @@ reload() {
 # vm1 is not served, vm2 is, and the daemon says why.
 only_vm2() {
     reload
-    wait_for "grep -q '$1' $BED/daemon.log"
+    wait_for "grep 'VM vm1 is not served' $BED/daemon.log | grep -q '$1'"
     atf_check -o inline:'served\n' in_vm vm2 qvm-remote 'echo served'
     forge vm1 --body "$(witness)" >id || atf_fail "forge"
     atf_check -o inline:'still\n' in_vm vm2 qvm-remote 'echo still'
@@ -59,6 +59,25 @@ a_vm_with_a_short_key_is_not_served_body() {
     only_vm2 'vm1.*64 hex digits'
 }
 
+bed_test a_vm_with_a_weak_key_is_not_served
+a_vm_with_a_weak_key_is_not_served_body() {
+    bed_up 2
+    printf '%064d\n' 0 >"$(conf vm1.key)"
+    only_vm2 'vm1.*its key is weak'
+}
+
+bed_test a_folder_of_keys_that_others_may_write_serves_none
+a_folder_of_keys_that_others_may_write_serves_none_body() {
+    bed_up 1
+    chmod 0770 "$(conf .)"
+    reload
+    wait_for "grep -q 'must be a folder that only root may write' $BED/daemon.log"
+    wait_for '! role_pid "poller \[vm1\]" >/dev/null'
+    chmod 0700 "$(conf .)"
+    reload
+    atf_check -o inline:'1\n' -e ignore in_vm vm1 qvm-remote 'echo 1'
+}
+
 bed_test a_vm_with_a_group_readable_key_is_not_served
 a_vm_with_a_group_readable_key_is_not_served_body() {
     bed_up 2
@@ -86,6 +105,13 @@ a_vm_with_a_policy_that_does_not_parse_is_not_served_body() {
     bed_up 2
     echo 'mood = shell' >>"$(conf vm1.conf)"
     only_vm2 'vm1.conf:[0-9]'
+}
+
+bed_test a_vm_with_an_empty_policy_is_not_served
+a_vm_with_an_empty_policy_is_not_served_body() {
+    bed_up 2
+    : >"$(conf vm1.conf)"
+    only_vm2 'vm1.conf:1: no mode'
 }
 
 bed_test whoever_reaches_the_vms_must_be_in_group_qubes

@@ -24,6 +24,35 @@ refusals_test a_command_that_breaks_a_rule_is_refused_before_it_is_written \
     1 client
 refusals_test a_cancel_that_is_not_valid_cancels_nothing 1 cancels
 
+# Identity is the channel: a key, and what it has signed, is its VM's alone.
+bed_test what_another_vm_has_signed_is_refused
+what_another_vm_has_signed_is_refused_body() {
+    bed_up 2
+    bed_seed
+    forge vm2 --key "$(cat "$BED/etc/qubes/remote.d/vm1.key")" \
+        --body "$(witness)" --wait 20 >meta || atf_fail "no answer"
+    atf_check -o match:'^status rejected$' \
+        -o match:'^reason token not accepted$' -o match:'^log -$' cat meta
+    no_witness
+    atf_check -o inline:'1\n' count_log '"event":"refused","vm":"vm2"'
+    bed_verify
+}
+
+bed_test what_expires_while_it_waits_does_not_run
+what_expires_while_it_waits_does_not_run_body() {
+    bed_up 1
+    first=$(forge vm1 --order queue --body "$(witness); : >$BED/started
+        until [ -e $BED/go ]; do sleep 0.05; done") || atf_fail "forge"
+    wait_for "[ -e $BED/started ]"
+    second=$(forge vm1 --order queue --expires $(($(date +%s) + 2)) \
+        --body "$(witness)") || atf_fail "forge"
+    wait_result vm1 "$second"
+    atf_check -o match:'^status expired$' -o match:'^mac ' meta_of vm1 "$second"
+    : >"$BED/go"
+    wait_result vm1 "$first"
+    atf_check -o inline:'1\n' count_witness
+}
+
 # answered_with STATUS [FORGE-OPTION...]: of a request of vm1; see `meta`.
 answered_with() {
     _status=$1
