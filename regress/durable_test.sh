@@ -391,6 +391,35 @@ for role in verifier executor parent; do
     }"
 done
 
+# after_sync FILE N: the time in the file is after the Nth sync's end.
+after_sync() {
+    awk -v n="$2" -v delay=0.7 'NR == FNR { at = $1 }
+        NR > FNR && FNR == n { exit at < $1 + delay }' "$1" calls ||
+        atf_fail "before sync $2: $(cat "$1" calls)"
+}
+
+bed_test nothing_runs_and_nothing_is_answered_before_its_record_is_on_disk
+nothing_runs_and_nothing_is_answered_before_its_record_is_on_disk_head() {
+    atf_set require.user root
+    atf_set require.progs strace
+    atf_set timeout 120
+}
+nothing_runs_and_nothing_is_answered_before_its_record_is_on_disk_body() {
+    bed_up 1
+    atf_check in_vm vm1 qvm-remote true
+    verifier=$(role_pid verifier)
+    strace -qq -ttt -e trace=fdatasync -o calls -p "$verifier" \
+        -e inject=fdatasync:delay_enter=700000 &
+    tracer=$!
+    wait_for "grep -q '^TracerPid:.*[1-9]' /proc/$verifier/status"
+    atf_check in_vm vm1 qvm-remote "$(witness); date +%s.%N >$BED/ran"
+    date +%s.%N >answered
+    kill $tracer
+    wait $tracer
+    after_sync "$BED/ran" 1
+    after_sync answered 2
+}
+
 atf_init_test_cases() {
     bed_add_tests
 }

@@ -99,6 +99,22 @@ a_token_from_before_its_key_was_known_is_refused_body() {
     no_witness
 }
 
+# By dom0's time: a VM's clock may be ahead of it.
+bed_test a_clock_that_is_ahead_makes_no_token_newer_than_its_key
+a_clock_that_is_ahead_makes_no_token_newer_than_its_key_body() {
+    bed_up 1
+    atf_check "$regress/bed" stop
+    vm_clock 200
+    move_agent
+    atf_check "$regress/bed" start
+    ahead=$(($(date +%s) + 200))
+    forge vm1 --issued $((ahead - 60)) --expires $((ahead + 60)) \
+        --body "$(witness)" --wait 20 >meta || atf_fail "no answer"
+    atf_check -o match:'^reason issued before dom0 knew its key$' \
+        -o not-match:'^mac ' cat meta
+    no_witness
+}
+
 bed_test an_expired_token_is_answered_expired
 an_expired_token_is_answered_expired_body() {
     bed_up 1

@@ -33,6 +33,15 @@ a_vm_without_a_key_is_not_served_body() {
     only_vm2 'vm1.*key'
 }
 
+# Who is served is said by the list then, and not by the keys that there are.
+bed_test a_vm_that_is_listed_and_has_no_key_is_not_served
+a_vm_that_is_listed_and_has_no_key_is_not_served_body() {
+    bed_up 2
+    echo 'QVM_REMOTE_VMS="vm1 vm2"' >>"$BED/etc/qubes/remote.conf"
+    rm "$(conf vm1.key)"
+    only_vm2 'it has no key'
+}
+
 bed_test a_vm_with_an_unreadable_key_is_not_served
 a_vm_with_an_unreadable_key_is_not_served_body() {
     bed_up 2

@@ -12,6 +12,12 @@ $(B)/verifier/memory_test: $(B)/verifier/memory_test.o \
 	$(B)/verifier/memory.o $(B)/crypto.a
 $(B)/verifier/memory_test: LDLIBS += -lbearssl
 
+TESTS += $(B)/verifier/journal_test
+$(B)/verifier/journal_test: $(B)/verifier/journal_test.o \
+	$(B)/verifier/journal.o $(B)/verifier/seal.o $(B)/verifier/tail.o \
+	$(B)/privsep.a $(B)/imsg.a $(B)/audit.a $(B)/crypto.a
+$(B)/verifier/journal_test: LDLIBS += -lbearssl
+
 # The whole role on fuzz.c's event loop and log.
 FUZZERS += $(B)/verifier/verifier_fuzz $(B)/verifier/restore_fuzz
 $(B)/verifier/verifier_fuzz $(B)/verifier/restore_fuzz: \
