@@ -86,8 +86,11 @@ works(void (*fn)(void))
 static void
 has(const char *line)
 {
-	ATF_REQUIRE_MSG(strstr(output, line) != NULL, "no %s in %s", line,
-	    output);
+	if (strstr(output, line) != NULL)
+		return;
+	/* A test's reason is one line. */
+	fprintf(stderr, "no %s in %s\n", line, output);
+	atf_tc_fail("a line is missing: see the test's output");
 }
 
 static void

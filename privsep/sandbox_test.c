@@ -59,8 +59,11 @@ status_has(const char *status, const char *fmt, unsigned int id)
 	char want[128];
 
 	snprintf(want, sizeof(want), fmt, id, id, id, id);
-	ATF_REQUIRE_MSG(strstr(status, want) != NULL, "no %sin %s", want,
-	    status);
+	if (strstr(status, want) != NULL)
+		return;
+	/* A test's reason is one line. */
+	fprintf(stderr, "no %s in %s\n", want, status);
+	atf_tc_fail("a line is missing: see the test's output");
 }
 
 static void
