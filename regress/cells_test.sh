@@ -33,6 +33,23 @@ each_process_has_the_descriptors_of_its_cell_body() {
     done
 }
 
+# The folder of a process's cgroup, without its number.
+cgroup_of() {
+    sed -n 's,^0::.*/\([a-z]*\)[.0-9]*$,\1,p' "/proc/$1/cgroup"
+}
+
+bed_test a_poller_and_its_qvm_run_share_a_cgroup
+a_poller_and_its_qvm_run_share_a_cgroup_body() {
+    served
+    poller=$(role_pid 'poller \[vm1\]')
+    for pid in "$poller" "$(pgrep -P "$poller")"; do
+        atf_check -o inline:'poller\n' cgroup_of "$pid"
+    done
+    for role in parent verifier executor; do
+        atf_check -o inline:'daemon\n' cgroup_of "$(role_pid $role)"
+    done
+}
+
 # How many of the verifier's mappings are locked (lo) and have that flag.
 locked() {
     awk -v flag=" $1" '/^VmFlags:.* lo/ && index($0 " ", flag " ") { n++ }
