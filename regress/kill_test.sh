@@ -108,7 +108,8 @@ for role in verifier executor parent; do
     }"
 done
 
-# The parent is stopped, so that it sees nothing of the others' end.
+# The parent is stopped, so that it sees nothing of the others' end.  The next
+# start is in another cgroup.
 bed_test what_dead_processes_left_is_killed_by_the_next_start
 what_dead_processes_left_is_killed_by_the_next_start_body() {
     bed_up 1
@@ -121,8 +122,13 @@ what_dead_processes_left_is_killed_by_the_next_start_body() {
     kill -9 "$parent"
     bed_expect_crash
     atf_check -o not-empty pgrep -xf "sleep $mark"
-    atf_check "$regress/bed" start
+    mkdir "$(bed_cgroup)/other"
+    atf_check "$BED/usr/libexec/bed/supervise" start -g "$(bed_cgroup)/other" \
+        -l "$BED/daemon.log" "$BED/run/bed/daemon" \
+        "$BED/usr/bin/qvm-remote-dom0" --root "$BED"
     none_left "$mark"
+    atf_check "$regress/bed" stop
+    rmdir "$(bed_cgroup)/other"
     atf_check -o inline:'1\n' count_witness
 }
 

@@ -129,7 +129,7 @@ whoever_reaches_the_vms_must_be_in_group_qubes_body() {
     atf_check "$regress/bed" stop
     echo 'QVM_REMOTE_DOM0_USER=nobody' >>"$BED/etc/qubes/remote.conf"
     atf_check -s exit:1 -e match:'nobody is not in group qubes' \
-        in_dom0 qvm-remote-dom0
+        timeout 20 "$regress/bed" dom0 qvm-remote-dom0
 }
 
 # What serves goes on serving.
@@ -213,7 +213,7 @@ bed_test a_second_daemon_names_the_first
 a_second_daemon_names_the_first_body() {
     bed_up 1
     atf_check -s exit:1 -e match:"$(role_pid parent)" \
-        in_dom0 qvm-remote-dom0
+        timeout 20 "$regress/bed" dom0 qvm-remote-dom0
 }
 
 bed_test a_halted_vm_costs_nothing_and_a_booted_one_is_served
