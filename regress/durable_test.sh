@@ -394,7 +394,8 @@ done
 # after_sync FILE N: the time in the file is after the Nth sync's end.
 after_sync() {
     awk -v n="$2" -v delay=0.7 'NR == FNR { at = $1 }
-        NR > FNR && FNR == n { exit at < $1 + delay }' "$1" calls && return
+        NR > FNR && FNR == n { after = at >= $1 + delay }
+        END { exit !after }' "$1" calls && return
     cat "$1" calls >&2
     atf_fail "before the end of sync $2"
 }
