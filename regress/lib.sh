@@ -139,7 +139,8 @@ wait_for() {
     _tries=1500
     until eval "$1"; do
         _tries=$((_tries - 1))
-        [ $_tries -gt 0 ] || atf_fail "in vain: $1"
+        # A reason is one line.
+        [ $_tries -gt 0 ] || atf_fail "in vain: $(echo "$1" | tr '\n' ' ')"
         sleep 0.02
     done
 }
