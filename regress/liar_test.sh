@@ -67,7 +67,7 @@ meanwhile() {
     until eval "$1"; do
         [ "$(date +%s)" -lt $until ] || {
             cat_log | grep '"event":"[svr]' | grep -v '"vm":"vm1"' >&2
-            atf_fail "in vain: $1"
+            atf_fail "in vain: $(echo "$1" | tr '\n' ' ')"
         }
         atf_check -o inline:'served\n' timeout 5 "$regress/bed" run vm1 \
             qvm-remote 'echo served'
@@ -418,7 +418,7 @@ say("counts 0 0 0\n")'
     for vm in vm2 vm3; do
         gaps $vm 'next any' >got
         [ "$(wc -l <got)" = 3 ] || atf_fail "$vm: not 4 frames"
-        [ "$(sort -n got | head -n 1)" -ge 700 ] || atf_fail "$vm: $(cat got)"
+        [ "$(sort -n got | head -n 1)" -ge 700 ] || atf_fail "$vm: $(tr '\n' ' ' <got)"
     done
 }
 
