@@ -25,11 +25,17 @@ VERSION, KEY, KIND, ISSUED, EXPIRES, TIMEOUT, ORDER, NOTE, BODY, INPUT, MAC = \
 LINES = ("version", "key", "kind", "issued", "expires", "timeout", "order",
          "note", "body", "input", "mac")
 
-loader = importlib.machinery.SourceFileLoader(
-    "forge", os.path.join(HERE, "forge"))
-forge = importlib.util.module_from_spec(
-    importlib.util.spec_from_loader("forge", loader))
-loader.exec_module(forge)
+
+def program(name):
+    """One of ours as a module."""
+    where = importlib.machinery.SourceFileLoader(name, os.path.join(HERE, name))
+    module = importlib.util.module_from_spec(
+        importlib.util.spec_from_loader(name, where))
+    where.exec_module(module)
+    return module
+
+
+forge = program("forge")
 
 
 def began(answer):
@@ -84,8 +90,9 @@ def records_of(bed):
 class Vm:
     """One whose disk is written from outside, as any of its users could."""
 
-    def __init__(self, bed, name="vm1"):
-        self.bed, self.name = bed, name
+    def __init__(self, bed, name="vm1", life=330):
+        """life: seconds that its tokens are good for."""
+        self.bed, self.name, self.life = bed, name, life
         home = os.path.join(bed, "vms", name, "home")
         self.uid = os.stat(home).st_uid
         self.home = os.path.join(home, ".qvm-remote")
@@ -100,13 +107,14 @@ class Vm:
     def cancel(self, request):
         auth = self.token(request.name, "cancel", "", None, "now")
         self.write(request.name + ".cancel", auth)
+        return auth
 
-    def token(self, name, kind, body, text, order, wait=330):
+    def token(self, name, kind, body, text, order, wait=None):
         now = int(time.time())
         return forge.token(types.SimpleNamespace(
             id=name, kind=kind, body=body, signed_body=None, input=text,
-            issued=now, expires=now + wait, timeout="-", order=order, note="-",
-            mac=None), self.secret)
+            issued=now, expires=now + (wait or self.life), timeout="-",
+            order=order, note="-", mac=None), self.secret)
 
     def write(self, name, data, folder="pending"):
         temporary = os.path.join(self.queue, folder, "." + name)
@@ -136,8 +144,8 @@ class Vm:
                 os.path.join(self.queue, "[pr]*ing", name + "*")):
             os.unlink(path)
 
-    def answer(self, request):
-        """Its lines, checked against mac and outputs."""
+    def receipt(self, request):
+        """An answer's lines, checked against its mac."""
         name = request.name
         text = wait_for("an answer of " + name, lambda: self.answered(name)
                         and read(self.result(name) + ".meta"))
@@ -148,9 +156,14 @@ class Vm:
             self.check(lines, text)
         if lines["request"] != request.digest:
             raise Wrong("an answer to another token")
+        return lines
+
+    def answer(self, request):
+        """Its outputs too."""
+        lines = self.receipt(request)
         for stream in ("out", "err"):
-            lines["." + stream] = output = read(self.result(name) + "."
-                                                + stream)
+            lines["." + stream] = output = read(self.result(request.name)
+                                                + "." + stream)
             if hashlib.sha256(output).hexdigest() != lines[stream].split()[2]:
                 raise Wrong("%s is not the receipt's" % stream)
         return lines
@@ -222,7 +235,7 @@ class Request:
     """One of a VM, and how it may end but for an interruption."""
 
     def __init__(self, vm, kind="run", body="echo ok", text=None, order="now",
-                 wait=330, ends=(("exited", b"ok\n", b""),)):
+                 wait=None, ends=(("exited", b"ok\n", b""),)):
         self.name, self.ends, self.runs = forge.new_id(), ends, kind == "run"
         if kind != "ping":
             body = 'echo "$QVM_REMOTE_ID" >>%s/witness\n%s\n' % (vm.bed, body)
