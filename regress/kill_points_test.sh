@@ -30,18 +30,20 @@ points_test() {
         atf_set timeout 280
     }
     ${name}_body() { points $*; }"
-    [ "$1" = parent ] || sum=$((sum + $2))
+    case $1 in parent | poller) return ;; esac
+    sum=$((sum + $2))
 }
 
 points_test killed_verifier_answers_run_or_question_once \
     verifier 60 run ping check
 points_test killed_verifier_answers_large_cancelled_or_queued_once \
-    verifier 70 streams cancel queue
+    verifier 60 streams cancel queue
 points_test killed_executor_answers_run_or_cancelled_once \
     executor 60 run cancel
 points_test killed_executor_answers_large_or_queued_once \
-    executor 70 streams queue
+    executor 60 streams queue
 points_test killed_parent_answers_once parent 10 run
+points_test killed_poller_answers_once poller 8 run cancel
 
 atf_test_case the_points_are_enough
 the_points_are_enough_body() {

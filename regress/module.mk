@@ -41,3 +41,8 @@ $(B)/regress/lib.sh: regress/lib.sh $(B)/flags
 		'$(abspath $(B))' '$(CURDIR)' '$(SANITIZE)'; cat $<; } > $@
 $(patsubst %.sh,$(B)/%,$(wildcard regress/*_test.sh)): $(BED_PROGS) \
 	$(B)/regress/lib.sh
+
+# All of what the tests take samples of: hours.  Root only.
+crash powercut: tests
+	BUILD='$(abspath $(B))' regress/every $@
+.PHONY: crash powercut
