@@ -1,10 +1,11 @@
 """What a power loss may leave of some folders, from the calls that wrote them.
 
-The calls come from `strace -f -y -xx -s MANY`.  What a call did to a file is on
-the disk for certain once a sync of that file has returned, and to a folder, once
-one of the folder has.  Until then each of them alone may be there or not, in any
-order, and of a write any part: up to a byte, or any pages of 4 KiB.  An entry of
-a folder says nothing about the data behind it, nor the other way round.
+The calls come from `strace -f -y -xx -s MANY`.  What a call did to a file is
+on the disk for certain once a sync of that file has returned, and to a folder,
+once one of the folder has.  Until then each of them alone may be there or not,
+in any order, and of a write any part: up to a byte, or any pages of 4 KiB.  An
+entry of a folder says nothing about the data behind it, nor the other way
+round.
 """
 import collections
 import os
