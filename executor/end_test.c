@@ -235,9 +235,10 @@ static pid_t
 send_unstarted(struct rig *r)
 {
 	struct msg_run run = rig_msg(1);
-	char path[IMSG_PATH_MAX + 64], text[IMSG_PATH_MAX + 64];
-	int body, pid = 0;
+	char path[IMSG_PATH_MAX + 64], text[IMSG_PATH_MAX + 64], line[32];
+	pid_t pid = 0;
 	FILE *f;
+	int body;
 
 	snprintf(text, sizeof(text), "echo ran >%s/ran\n", r->root);
 	body = rig_memfd(text, strlen(text));
@@ -248,8 +249,8 @@ send_unstarted(struct rig *r)
 	while (pid == 0) {
 		if ((f = fopen(path, "r")) == NULL)
 			continue;
-		if (fscanf(f, "%d", &pid) != 1)
-			pid = 0;
+		if (fgets(line, sizeof(line), f) != NULL)
+			pid = (pid_t)strtol(line, NULL, 10);
 		fclose(f);
 	}
 	return pid;

@@ -198,9 +198,11 @@ seen_snapshot_memory(struct line *l)
 static int64_t
 span_of(struct line *l)
 {
-	int64_t issued = (int64_t)number(l, "issued");
+	uint64_t issued = number(l, "issued"), expires = number(l, "expires");
 
-	return ((int64_t)number(l, "expires") - issued + CLOCK_SLACK);
+	if (expires < issued)
+		bad(l->h);
+	return ((int64_t)(expires - issued) + CLOCK_SLACK);
 }
 
 /* Its entry in the memory, if not there yet; or -1. */
