@@ -20,9 +20,9 @@ musl = $(dir $(shell $(MUSL_CC) -\#\#\# /dev/null 2>&1 | \
 	tr ' ' '\n' | grep '/Scrt1.o$$' | head -n 1))
 $(B)/musl/%.o: %.c $(B)/flags version
 	@mkdir -p $(@D)
-	$(MUSL_CC) $(CFLAGS_ALL) -ffunction-sections -MMD -MP -c -o $@ $<
+	$(MUSL_CC) $(CFLAGS_ALL) $(OTHER_LIBC) -ffunction-sections -MMD -MP -c -o $@ $<
 # bearssl.h is all that it needs of what is made for another libc.
-$(B)/musl/crypto/%.o: private CFLAGS += -idirafter /usr/local/include \
+$(B)/musl/crypto/%.o: private OTHER_LIBC = -idirafter /usr/local/include \
 	-idirafter /usr/include
 $(B)/client/qvm-remote: $(client_objs)
 $(B)/client/qvm-remote: private HARDEN_LD = -static-pie -nostdlib -gz \
