@@ -105,11 +105,11 @@ ends() {
 # three times more.
 meanwhile() {
     atf_check "$regress/bed" start
-    until=$(($(date +%s) + 30)) more=3 served=0
+    until=$(($(date +%s) + 60)) more=3 served=0
     until eval "$1" && [ $((more -= 1)) -lt 0 ]; do
         [ "$(date +%s)" -lt $until ] || {
             ends | sort | diff want - >&2
-            atf_fail "in vain: $1"
+            atf_fail "in vain: $(echo "$1" | tr -s '\n ' ' ')"
         }
         atf_check -o inline:'secret of vm1\n' timeout 5 "$regress/bed" run vm1 \
             qvm-remote "echo 'secret of vm1'; $(witness)"
