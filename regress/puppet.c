@@ -8,6 +8,7 @@
  * Where NAME.real stands beside it, that is run, but for a VM, or an
  * executor, of which there is a file hands.NAME.
  */
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15,7 +16,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +40,8 @@ static struct qvmrun qvm;
 static int verifier = -1;
 static int slots[SLOTS], slot_count;
 static int others[128]; /* by letter: what no poller could open */
+static struct stat stats[128];
+static int waiting; /* for which its sandbox has epoll alone */
 
 /* The table, as the driver reads it. */
 static void
@@ -58,13 +60,19 @@ print_table(int fd)
 
 /* The pipes. */
 
-static void
-wait_for(int fd, short events)
+/* Whether it has come in time; ms -1: whenever it comes. */
+static bool
+wait_for(int fd, uint32_t events, int ms)
 {
-	struct pollfd pfd = {.fd = fd, .events = events};
+	struct epoll_event ev = {.events = events};
+	int n;
 
-	if (poll(&pfd, 1, -1) == -1)
-		fatal("poll");
+	if (epoll_ctl(waiting, EPOLL_CTL_ADD, fd, &ev) == -1)
+		fatal("epoll_ctl");
+	n = epoll_wait(waiting, &ev, 1, ms);
+	if (n == -1 || epoll_ctl(waiting, EPOLL_CTL_DEL, fd, NULL) == -1)
+		fatal("epoll_wait");
+	return n == 1;
 }
 
 static void
@@ -78,7 +86,7 @@ say(const void *data, size_t len)
 		if (n == -1 && errno != EAGAIN)
 			exit(0);
 		if (n == -1)
-			wait_for(qvm.in, POLLOUT);
+			(void)wait_for(qvm.in, EPOLLOUT, -1);
 		else {
 			p += n;
 			len -= (size_t)n;
@@ -97,7 +105,7 @@ hear(void *data, size_t len)
 		if (n == 0 || (n == -1 && errno != EAGAIN))
 			exit(0);
 		if (n == -1)
-			wait_for(qvm.out, POLLIN);
+			(void)wait_for(qvm.out, EPOLLIN, -1);
 		else {
 			p += n;
 			len -= (size_t)n;
@@ -144,16 +152,16 @@ do_new(void)
 }
 
 static void
-do_put(int n, long offset, size_t len)
+do_put(int n, size_t len)
 {
 	static char buf[65536];
 	size_t part;
 
-	for (; len > 0; len -= part, offset += (long)part) {
+	for (; len > 0; len -= part) {
 		part = len < sizeof(buf) ? len : sizeof(buf);
 		hear(buf, part);
-		if (pwrite(slot(n), buf, part, offset) != (ssize_t)part)
-			fatal("pwrite");
+		if (write(slot(n), buf, part) != (ssize_t)part)
+			fatal("write");
 	}
 }
 
@@ -173,11 +181,9 @@ static void
 do_length(char kind)
 {
 	char text[32];
-	struct stat st;
 
-	if (fstat(which_fd(kind), &st) == -1)
-		fatal("fstat");
-	snprintf(text, sizeof(text), "length %lld\n", (long long)st.st_size);
+	snprintf(text, sizeof(text), "length %lld\n",
+	    (long long)stats[(unsigned char)kind & 127].st_size);
 	say(text, strlen(text));
 }
 
@@ -218,7 +224,6 @@ do_send(char end, long count, size_t len, const char *kinds)
 {
 	static char data[2 * IMSG_MAX];
 	int fd = end == 'v' ? verifier : parent.end.fd, error = 0;
-	struct pollfd pfd = {.fd = fd, .events = POLLOUT};
 	char text[64];
 	long i;
 
@@ -227,7 +232,7 @@ do_send(char end, long count, size_t len, const char *kinds)
 	hear(data, len);
 	for (i = 0; i < count && error == 0; i++) {
 		while ((error = send_once(fd, data, len, kinds)) == EAGAIN &&
-		    poll(&pfd, 1, ROOM_MS) == 1)
+		    wait_for(fd, EPOLLOUT, ROOM_MS))
 			continue;
 	}
 	snprintf(text, sizeof(text), "sent %ld %d\n", i - (error != 0), error);
@@ -248,13 +253,12 @@ do_recv(int ms)
 	    .msg_iovlen = 1,
 	    .msg_control = control.buf,
 	    .msg_controllen = sizeof(control.buf)};
-	struct pollfd pfd = {.fd = verifier, .events = POLLIN};
 	struct cmsghdr *cmsg;
 	char text[64];
 	ssize_t n = -1, held = 0;
 	int fd;
 
-	if (poll(&pfd, 1, ms) == 1) {
+	if (wait_for(verifier, EPOLLIN, ms)) {
 		n = recvmsg(verifier, &msg, MSG_CMSG_CLOEXEC);
 		if (n == -1)
 			n = 0; /* ECONNRESET: it is the end */
@@ -283,6 +287,7 @@ static void
 obey(char *line)
 {
 	char *p = strchr(line, ' '), end;
+	struct epoll_event ev;
 	long a, b;
 
 	if (p == NULL)
@@ -290,19 +295,14 @@ obey(char *line)
 	if (strcmp(line, "new") == 0)
 		do_new();
 	else if (strcmp(line, "hold") == 0)
-		poll(NULL, 0, -1);
+		(void)epoll_wait(waiting, &ev, 1, -1);
 	else if (strncmp(line, "length ", 7) == 0)
 		do_length(line[7]);
 	else if (strncmp(line, "recv ", 5) == 0)
 		do_recv((int)number(&p));
 	else if (strncmp(line, "put ", 4) == 0) {
 		a = number(&p);
-		b = number(&p);
-		do_put((int)a, b, (size_t)number(&p));
-	} else if (strncmp(line, "size ", 5) == 0) {
-		a = number(&p);
-		if (ftruncate(slot((int)a), number(&p)) == -1)
-			fatal("ftruncate");
+		do_put((int)a, (size_t)number(&p));
 	} else if (strncmp(line, "seal ", 5) == 0) {
 		a = number(&p);
 		if (fcntl(slot((int)a), F_ADD_SEALS, (int)number(&p)) == -1)
@@ -335,15 +335,19 @@ static void __attribute__((noreturn)) be_poller(void)
 	verifier = role_await_fd(&parent, IMSG_VERIFIER_CHANNEL);
 	if (path_join(empty, sizeof(empty), settings.root, PATH_EMPTY) == -1)
 		fatal("%s", settings.root);
+	waiting = epoll_create1(EPOLL_CLOEXEC);
 	others['d'] = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	others['o'] = open("/etc/passwd", O_PATH | O_CLOEXEC);
 	others['f'] = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
 	others['n'] = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (waiting == -1 || fstat(others['o'], &stats['o']) == -1 ||
+	    fstat(others['f'], &stats['f']) == -1)
+		fatal("setup");
 	qvmrun_start(&qvm, settings.root, &session, settings.once != 0);
+	print_table(qvm.in);
 	role_ready(&parent, sandbox_enter(&box));
 	slot_count = 0;
 	others['k'] = parent.end.fd;
-	print_table(qvm.in);
 	for (;;) {
 		hear_line(line, sizeof(line));
 		obey(line);
