@@ -197,9 +197,10 @@ struct msg_served {
 	char reason[REASON_MAX + 1 + 3]; /* where it is not */
 };
 
+/* imsg id: the pid of the poller whose session has ended; 0: none has. */
 struct msg_hold {
 	char vm[VM_NAME_MAX + 1];
-	uint32_t seconds; /* before its next session */
+	uint32_t seconds; /* before its next session; 0: no word on it */
 };
 
 struct msg_open {

@@ -338,7 +338,7 @@ got_hold(struct helper *h, struct imsg *m)
 	if (imsg_payload(m, &msg, sizeof(msg)) == -1)
 		parent_fail("%s: bad message", h->name);
 	else
-		vm_hold(msg.vm, msg.seconds);
+		vm_hold(msg.vm, msg.seconds, m->hdr.id);
 }
 
 static void

@@ -171,7 +171,8 @@ void vm_check_once(void);
 void vm_say_skipped(void);
 void vm_served(const struct msg_served *);
 void vm_delivered(const char *name);
-void vm_hold(const char *name, uint32_t seconds);
+/* ended: the pid of the poller whose session has; seconds 0: no hold. */
+void vm_hold(const char *name, uint32_t seconds, uint32_t ended);
 
 /* config.c: keys and policies for the verifier */
 /* Begins anew, also while one is being sent. */

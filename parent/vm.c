@@ -17,6 +17,7 @@
 
 #define FORGET_AFTER  2	    /* configurations without it */
 #define SETTLE_MS     1000  /* links that come one after another */
+#define END_WAIT_MS   5000  /* of a poller whose session has ended */
 #define CLEAN_WAIT_MS 10000 /* then a line says so */
 #define LOG_WINDOW_MS 60000
 #define LOG_LINES_MAX 20 /* of one poller, in that time */
@@ -279,7 +280,18 @@ poller_dispatch(struct channel *ch, struct imsg *m)
 	}
 }
 
-/* LIFE_WAITING is over, or the poller has not become ready. */
+/* Not ready, or not at its end where its session is. */
+static void
+poller_overdue(struct vm *vm)
+{
+	log_warn("poller [%s]: not %s in time", vm->name,
+	    vm->ready ? "ended" : "ready");
+	vm->held = true;
+	not_served(vm, vm->ready ? "its session has failed" : "no session");
+	poller_kill(vm);
+}
+
+/* LIFE_WAITING is over, or the poller is overdue. */
 static void
 poller_timer(struct timer *t)
 {
@@ -291,9 +303,7 @@ poller_timer(struct timer *t)
 		vm_consider(vm);
 		break;
 	case LIFE_RUNNING:
-		log_warn("poller [%s]: not ready in time", vm->name);
-		not_served(vm, "no session");
-		poller_kill(vm);
+		poller_overdue(vm);
 		break;
 	case LIFE_CLEANING:
 		log_warn("poller [%s]: what it left in %s does not end",
@@ -612,8 +622,9 @@ vm_pump(struct channel *verifier)
 		}
 		memset(&msg, 0, sizeof(msg));
 		memcpy(msg.vm, vm->name, sizeof(msg.vm));
-		if (channel_send(verifier, IMSG_POLLER_CHANNEL, 0, &msg,
-			sizeof(msg), vm->verifier_fd) == -1)
+		if (channel_send(verifier, IMSG_POLLER_CHANNEL,
+			(uint32_t)vm->pid, &msg, sizeof(msg),
+			vm->verifier_fd) == -1)
 			return false;
 		(void)close(vm->verifier_fd);
 		vm->verifier_fd = -1;
@@ -663,12 +674,17 @@ vm_delivered(const char *name)
 
 /* It may come after the poller's end: then the wait is under way. */
 void
-vm_hold(const char *name, uint32_t seconds)
+vm_hold(const char *name, uint32_t seconds, uint32_t ended)
 {
 	struct vm *vm = must_find(name);
 	int64_t until = now_monotonic_ms() + (int64_t)seconds * 1000;
 
 	if (vm == NULL)
+		return;
+	if (vm->life == LIFE_RUNNING && ended == (uint32_t)vm->pid)
+		timer_start(&vm->timer, CLOCK_MONOTONIC, END_WAIT_MS,
+		    poller_timer, vm);
+	if (seconds == 0)
 		return;
 	vm->held = true;
 	not_served(vm, "its session has failed");

@@ -296,6 +296,8 @@ obey(char *line)
 		do_new();
 	else if (strcmp(line, "hold") == 0)
 		(void)epoll_wait(waiting, &ev, 1, -1);
+	else if (strcmp(line, "close") == 0)
+		close(verifier);
 	else if (strncmp(line, "length ", 7) == 0)
 		do_length(line[7]);
 	else if (strncmp(line, "recv ", 5) == 0)

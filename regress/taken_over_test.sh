@@ -198,6 +198,22 @@ send(packet('CANCEL', forger.new_id().encode(), 17, 0))"
     nobody_else_is_hurt
 }
 
+# It stays, with the channel closed by it or by the verifier: in its VM's way.
+bed_test a_poller_that_outlives_its_session_is_killed
+a_poller_that_outlives_its_session_is_killed_body() {
+    puppets 2
+    orders "opened(); order('close'); hold()"
+    orders "opened(); send(packet('NONE', number=65535)); hold()"
+    atf_check "$regress/bed" start
+    for vm in vm2 vm3; do
+        atf_check -o inline:'honest\n' -e ignore \
+            timeout 30 "$regress/bed" run $vm qvm-remote 'echo honest'
+        atf_check -o inline:'1\n' grep -c \
+            "poller \[$vm\]: not ended in time" "$BED/daemon.log"
+    done
+    bed_verify
+}
+
 # What is asked in vain: how each was answered, in the order of the questions.
 bed_test what_is_not_signed_does_not_run
 what_is_not_signed_does_not_run_body() {

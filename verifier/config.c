@@ -282,7 +282,7 @@ open_session(struct imsg *m)
 	    !imsg_text_ok(named.vm, sizeof(named.vm)) ||
 	    (vm = vm_find(named.vm)) == NULL)
 		fatalx("parent: a session of a VM that is not known");
-	session_open(vm, imsg_take_fd(m));
+	session_open(vm, imsg_take_fd(m), m->hdr.id);
 }
 
 static void
@@ -387,11 +387,11 @@ send_vm(struct vm *vm)
 		vm->tell_delivered = false;
 	}
 	memcpy(hold.vm, vm->name, sizeof(vm->name));
-	if (vm->tell_hold > 0) {
-		if (channel_send(&parent, IMSG_HOLD, 0, &hold, sizeof(hold),
-			-1) == -1)
+	if (vm->tell_hold > 0 || vm->tell_over != 0) {
+		if (channel_send(&parent, IMSG_HOLD, vm->tell_over, &hold,
+			sizeof(hold), -1) == -1)
 			return (-1);
-		vm->tell_hold = 0;
+		vm->tell_hold = vm->tell_over = 0;
 	}
 	return (0);
 }

@@ -70,6 +70,7 @@ session_reset(struct vm *vm)
 	s->opened = s->delivered = s->bye = s->bye_sent = false;
 	s->drained = false;
 	s->taken = 0;
+	vm->tell_over = s->poller;
 	record_refused_summary(vm);
 }
 
@@ -86,7 +87,7 @@ session_closed(struct channel *ch, const char *why)
 }
 
 void
-session_open(struct vm *vm, int fd)
+session_open(struct vm *vm, int fd, uint32_t poller)
 {
 	struct session *s = &vm->session;
 	char name[64];
@@ -96,6 +97,7 @@ session_open(struct vm *vm, int fd)
 		session_reset(vm);
 	}
 	snprintf(name, sizeof(name), "poller [%s]", vm->name);
+	s->poller = poller;
 	s->body_fd = s->input_fd = -1;
 	s->ch.dispatch = session_dispatch;
 	s->ch.pump = session_pump;

@@ -99,7 +99,7 @@ retire(struct vm *vm, int64_t now_ms)
 	if (vm->running == 0)
 		keys_go(vm, false, KEY_REVOKED);
 	/* What it is owed waits as ever, should it come back. */
-	if (vm->next_named || !TAILQ_EMPTY(&vm->requests))
+	if (vm->next_named || !TAILQ_EMPTY(&vm->requests) || vm->tell_over != 0)
 		return (-1);
 	/* What it has cancelled stays so, should it come back. */
 	for (c = vm->cancels; c < vm->cancels + CANCELS_MAX; c++) {

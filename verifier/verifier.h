@@ -128,7 +128,8 @@ struct cancel {
 
 struct session {
 	struct channel ch;
-	bool opened; /* the VM said ready */
+	uint32_t poller; /* the parent's name for it */
+	bool opened;	 /* the VM said ready */
 	int64_t opened_us;
 	char program[PROGRAM_MAX + 1];
 	bool delivered; /* something was kept */
@@ -175,6 +176,7 @@ struct vm {
 	/* What the parent has to be told. */
 	bool tell_served, tell_delivered;
 	uint32_t tell_hold; /* seconds, 0: nothing */
+	uint32_t tell_over; /* the poller whose session has ended; 0: none */
 };
 
 /* verifier.c */
@@ -248,7 +250,7 @@ int keys_take(struct vm *);
 void keys_tidy(struct vm *);
 
 /* session.c: the channel to a poller */
-void session_open(struct vm *, int fd);
+void session_open(struct vm *, int fd, uint32_t poller);
 void session_end(struct vm *, uint32_t hold_seconds);
 /* At once; what its poller still has to say is not heard. */
 void session_cut(struct vm *);

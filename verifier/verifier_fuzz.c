@@ -423,7 +423,7 @@ run(struct fuzz *in)
 	log_init("verifier", false, &parent);
 	for (i = 0; i < POLLERS; i++)
 		session_open(vm_find(names[i]),
-		    fuzz_peer_open(&from_poller[i].peer));
+		    fuzz_peer_open(&from_poller[i].peer), (uint32_t)i + 1);
 	fuzz_loop(step, after_turn);
 }
 
