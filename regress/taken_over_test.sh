@@ -214,6 +214,28 @@ a_poller_that_outlives_its_session_is_killed_body() {
     bed_verify
 }
 
+# As the last of --once, and with its key taken away.
+bed_test a_poller_that_ignores_bye_is_cut_and_killed
+a_poller_that_ignores_bye_is_cut_and_killed_body() {
+    puppets 2
+    orders "opened(); send(packet('NONE')); wait('BYE'); told('bye'); hold()"
+    orders "opened(); told('open'); wait('BYE'); told('bye'); hold()"
+    timeout 40 "$regress/bed" once &
+    once=$!
+    wait_for '[ -e "$BED/vms/vm3/home/said" ]'
+    atf_check -o ignore in_dom0 qvm-remote-dom0 revoke vm3 --drain
+    wait $once
+    atf_check_equal 1 $?
+    for vm in vm2 vm3; do
+        atf_check -o match:'bye$' cat "$BED/vms/$vm/home/said"
+    done
+    printf 'vm%d no end after bye\n' 2 3 >want
+    ends | sort >got
+    atf_check diff -u want got
+    atf_check -o match:'VM vm2 was not served to the end' cat "$BED/daemon.log"
+    bed_verify
+}
+
 # What is asked in vain: how each was answered, in the order of the questions.
 bed_test what_is_not_signed_does_not_run
 what_is_not_signed_does_not_run_body() {

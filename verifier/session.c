@@ -16,6 +16,7 @@
  */
 
 #define RATE_TOLD_MS (3600 * 1000)
+#define BYE_MS	     10000	    /* twice what a poller of ours takes */
 #define ENTRIES_MAX  (JOBS_MAX + 1) /* of the poller, in use at a time */
 
 static void
@@ -56,6 +57,7 @@ session_reset(struct vm *vm)
 	struct session *s = &vm->session;
 	struct request *r, *next;
 
+	timer_stop(&s->end);
 	close_fd(&s->body_fd);
 	close_fd(&s->input_fd);
 	for (r = TAILQ_FIRST(&vm->requests); r != NULL; r = next) {
@@ -634,6 +636,12 @@ is_over(const struct vm *vm)
 	return (true);
 }
 
+static void
+end_overdue(struct timer *t)
+{
+	distrust(t->arg, "no end after bye");
+}
+
 void
 session_pump(struct channel *ch)
 {
@@ -643,12 +651,14 @@ session_pump(struct channel *ch)
 
 	if (s->bye_sent)
 		return;
+	s->bye |= is_over(vm);
+	if (s->bye && !s->end.set)
+		timer_start(&s->end, CLOCK_MONOTONIC, BYE_MS, end_overdue, vm);
 	TAILQ_FOREACH (r, &vm->requests, entry) {
 		if (r->tell != 0 && r->state != REQUEST_GONE &&
 		    tell(ch, r) == -1)
 			return;
 	}
-	s->bye |= is_over(vm);
 	if (s->bye)
 		s->bye_sent = channel_send(ch, IMSG_BYE, 0, NULL, 0, -1) == 0;
 	else if (s->opened && vm->served && !(once && s->taken >= REQUESTS_MAX))

@@ -134,6 +134,7 @@ struct session {
 	char program[PROGRAM_MAX + 1];
 	bool delivered; /* something was kept */
 	bool bye, bye_sent;
+	struct timer end;		/* it is to be over by then */
 	unsigned standing;		/* `next` without an answer */
 	struct msg_next next[NEXT_MAX]; /* those, in order */
 	struct msg_next last;		/* the newest `next` */
