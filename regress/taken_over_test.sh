@@ -214,6 +214,25 @@ a_poller_that_outlives_its_session_is_killed_body() {
     bed_verify
 }
 
+# Though it has delivered: the next session, else, comes at once.
+bed_test a_refused_packet_holds_the_next_session
+a_refused_packet_holds_the_next_session_body() {
+    puppets 1
+    orders "opened(); ask('true'); serial, _ = done()
+send(packet('KEPT', id=serial))
+send(packet('NONE', number=65535)); told(str(is_over())); until('go')"
+    atf_check "$regress/bed" start -v
+    wait_for '[ -e "$BED/vms/vm2/home/said" ]'
+    atf_check -o inline:True cat "$BED/vms/vm2/home/said"
+    # What is answered in a later turn: the parent has been told.
+    atf_check -o ignore in_dom0 qvm-remote-dom0 status
+    : >"$BED/vms/vm2/home/go"
+    wait_for 'grep -q "VM vm2: next session" "$BED/daemon.log"'
+    atf_check -o match:'poller \[vm2\]: packet refused: unknown type' \
+        -o match:'VM vm2: next session in [1-9]' cat "$BED/daemon.log"
+    bed_verify
+}
+
 # As the last of --once, and with its key taken away.
 bed_test a_poller_that_ignores_bye_is_cut_and_killed
 a_poller_that_ignores_bye_is_cut_and_killed_body() {

@@ -76,6 +76,14 @@ session_reset(struct vm *vm)
 	record_refused_summary(vm);
 }
 
+/* What it had delivered does not make up for it: it is not asked at once. */
+static void
+hold_next(struct vm *vm)
+{
+	if (vm->tell_hold == 0)
+		vm->tell_hold = 1;
+}
+
 static void
 session_closed(struct channel *ch, const char *why)
 {
@@ -83,8 +91,8 @@ session_closed(struct channel *ch, const char *why)
 
 	if (why != NULL)
 		log_warn("%s: %s", ch->name, why);
-	if (once && !vm->session.bye_sent)
-		vm->tell_hold = 1;
+	if (why != NULL || (once && !vm->session.bye_sent))
+		hold_next(vm);
 	session_reset(vm);
 }
 
@@ -123,7 +131,7 @@ session_cut(struct vm *vm)
 		return;
 	channel_close(&vm->session.ch);
 	session_reset(vm);
-	vm->tell_hold = vm->tell_hold > 1 ? vm->tell_hold : 1;
+	hold_next(vm);
 }
 
 /* The poller did what ours never does: it is not ours any more. */
@@ -297,10 +305,10 @@ handle_problem(struct vm *vm, struct imsg *m)
 	}
 	record_problem(vm, &p);
 	if (once)
-		vm->tell_hold = 1;
+		hold_next(vm);
 	if (p.problem == PROBLEM_VIOLATION) {
 		log_warn("VM %s broke a rule: %s", vm->name, p.rule);
-		vm->tell_hold = vm->tell_hold > 1 ? vm->tell_hold : 1;
+		hold_next(vm);
 	}
 	/* It has said its last: another report would be a flood. */
 	channel_close(&vm->session.ch);
@@ -317,7 +325,7 @@ handle_none(struct vm *vm)
 		return;
 	s->drained = true;
 	if (once && s->last.cancel_only)
-		vm->tell_hold = 1;
+		hold_next(vm);
 }
 
 void
