@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 void *__memcpy_chk(void *, const void *, size_t, size_t);
 void *__memmove_chk(void *, const void *, size_t, size_t);
 void *__memset_chk(void *, int, size_t, size_t);
@@ -31,3 +32,4 @@ __memset_chk(void *to, int byte, size_t len, size_t room)
 		__builtin_trap();
 	return (memset(to, byte, len));
 }
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
