@@ -52,6 +52,9 @@ bed_down() {
             "$regress/bed" down || _status=1
         fi
     done <beds
+    if [ -e cpu ]; then
+        rmdir "$(cat cpu)" || _status=1
+    fi
     return $_status
 }
 
@@ -65,6 +68,20 @@ bed_unmount() {
         "$BED"/*) ! mountpoint -q "$_point" || umount "$_point" || return 1 ;;
         esac
     done <mounts
+}
+
+# In the unit's cgroup, which has the controllers, all processes share the CPUs
+# alike.  Elsewhere the kernel shares them by session (autogroup), and there
+# processes that wake one another keep another session off their CPU for up to
+# a second.  To be called before the bed is up; bed_down is for its end.
+share_cpus() {
+    _cpu=$(awk '$3 == "cgroup" && $4 ~ /(^|,)cpu(,|$)/ { print $2; exit }' \
+        /proc/mounts)
+    [ -n "$_cpu" ] || return 0
+    _cpu=$(mktemp -d "$_cpu/qvm-remote-test.XXXXXX" 2>/dev/null) ||
+        return 0
+    echo "$_cpu" >cpu
+    echo $$ >"$_cpu/cgroup.procs" || atf_fail "$_cpu"
 }
 
 # The test has changed what the bed's parts say, and shown that it is noticed.

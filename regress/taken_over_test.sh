@@ -111,7 +111,7 @@ meanwhile() {
             ends | sort | diff want - >&2
             atf_fail "in vain: $(echo "$1" | tr -s '\n ' ' ')"
         }
-        atf_check -o inline:'secret of vm1\n' timeout 20 "$regress/bed" run vm1 \
+        atf_check -o inline:'secret of vm1\n' timeout 5 "$regress/bed" run vm1 \
             qvm-remote "echo 'secret of vm1'; $(witness)"
         served=$((served + 1))
     done
@@ -307,6 +307,37 @@ told(done()[1])
         cat "$BED/vms/vm3/home/said"
     atf_check test ! -e "$BED/ran"
     served=1
+    nobody_else_is_hurt
+}
+
+bed_test floods_and_noise_hold_up_nobody
+floods_and_noise_hold_up_nobody_body() {
+    share_cpus
+    puppets 6
+    orders "opened()
+while True:
+    send(packet('NONE'))
+    wait('NEXT')"
+    orders "send(packet('LOG', 0, b'flood'), end='p', count=10 ** 9)"
+    orders "opened(); ask('head -c 9000000 /dev/zero\n'); hold()"
+    orders "opened()
+id, body = forger.new_id(), b'true'
+token, slot = forge('true', id), memfd(body)
+while True:
+    send(packet('BODY', len(body)), slot)
+    send(request(id, token, len(body)))
+    wait('NEXT')"
+    orders "opened()
+while True:
+    send(request(forger.new_id(), b'x' * 100, 1))
+    wait('NEXT')"
+    orders "noise($(od -An -N4 -tu4 /dev/urandom))"
+    meanwhile '[ "$(grep -cs seed "$BED/vms/vm7/home/said")" -ge 3 ] &&
+        grep -q "flood" "$BED/daemon.log" &&
+        cat_log | grep -q "\"event\":\"refused-summary\",\"vm\":\"vm6\""'
+    cat "$BED/vms/vm7/home/said" >&2
+    [ "$(grep -c flood "$BED/daemon.log")" -le 40 ] ||
+        atf_fail "a poller's lines fill the log"
     nobody_else_is_hurt
 }
 

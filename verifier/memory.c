@@ -31,6 +31,7 @@ static struct memory_entry *entries;
 static struct link *links;
 static uint32_t *buckets;
 static struct key keys[MEMORY_KEYS];
+static uint32_t used[MEMORY_PLACES]; /* by all keys that serve a VM */
 static uint32_t free_list;
 static uint32_t fresh = 1; /* from here on no page was ever written */
 static uint64_t clock_of_serving;
@@ -46,6 +47,7 @@ memory_clear(void)
 	free_list = NONE;
 	fresh = 1;
 	memset(keys, 0, sizeof(keys));
+	memset(used, 0, sizeof(used));
 	fallen = v1_floor = INT64_MIN;
 }
 
@@ -89,6 +91,14 @@ id_hash(int key, const char *id, uint8_t out[16])
 }
 
 static void
+count(int key, uint32_t more)
+{
+	keys[key].count += more;
+	if (keys[key].served)
+		used[keys[key].vm] += more;
+}
+
+static void
 forget(uint32_t n)
 {
 	uint32_t *p;
@@ -97,7 +107,7 @@ forget(uint32_t n)
 	     p = &links[*p].next)
 		continue;
 	*p = links[n].next;
-	keys[links[n].key].count--;
+	count(links[n].key, -1u);
 	memset(&entries[n], 0, sizeof(entries[n]));
 	memset(&links[n], 0, sizeof(links[n]));
 	links[n].next = free_list;
@@ -148,32 +158,16 @@ oldest_unserved(bool with_entries)
 static uint32_t
 common_used(void)
 {
-	uint32_t sum = 0, used[MEMORY_PLACES] = {0};
+	uint32_t sum = 0;
 	int i;
 
 	for (i = 0; i < MEMORY_KEYS; i++) {
-		if (keys[i].served)
-			used[keys[i].vm] += keys[i].count;
-		else
+		if (!keys[i].served)
 			sum += keys[i].count;
 	}
 	for (i = 0; i < MEMORY_PLACES; i++) {
 		if (used[i] > MEMORY_OWN)
 			sum += used[i] - MEMORY_OWN;
-	}
-	return (sum);
-}
-
-/* By all keys of the VM that the key is served for. */
-static uint32_t
-vm_used(int key)
-{
-	uint32_t sum = 0;
-	int i;
-
-	for (i = 0; i < MEMORY_KEYS; i++) {
-		if (keys[i].served && keys[i].vm == keys[key].vm)
-			sum += keys[i].count;
 	}
 	return (sum);
 }
@@ -214,8 +208,12 @@ memory_key_add(const char *fingerprint, int64_t known_since)
 void
 memory_key_serve(int key, int vm)
 {
+	if (keys[key].served)
+		used[keys[key].vm] -= keys[key].count;
 	keys[key].served = vm != -1;
 	keys[key].vm = vm;
+	if (keys[key].served)
+		used[vm] += keys[key].count;
 	keys[key].last_served = ++clock_of_serving;
 }
 
@@ -326,11 +324,12 @@ full(void)
 bool
 memory_room(int key)
 {
-	uint32_t used = keys[key].served ? vm_used(key) : keys[key].count;
+	const struct key *k = &keys[key];
+	uint32_t own = k->served ? used[k->vm] : k->count;
 
-	if (full() || used >= MEMORY_PER_VM)
+	if (full() || own >= MEMORY_PER_VM)
 		return (false);
-	return (used < MEMORY_OWN || common_used() < MEMORY_COMMON);
+	return (own < MEMORY_OWN || common_used() < MEMORY_COMMON);
 }
 
 int
@@ -369,7 +368,7 @@ insert(int key, const struct memory_entry *e)
 	    .key = (uint16_t)key,
 	    .used = true};
 	buckets[b] = n;
-	keys[key].count++;
+	count(key, 1);
 	return (n);
 }
 
