@@ -136,6 +136,37 @@ wait_with_64() {
         [ $(grep -c "vm1.*waits, for" queue) = 63 ]'
 }
 
+# wait_with "NUMBER NUMBER NUMBER": so many commands of vm1, vm2 and vm4 wait.
+wait_with() {
+    wait_for 'in_dom0 qvm-remote-dom0 queue >queue &&
+        [ "$(for vm in vm1 vm2 vm4; do grep -c "$vm.*waits, for" queue; done |
+            paste -s -d " ")" = "'"$1"'" ]'
+}
+
+# Beyond the first of each VM, 32 for all: a VM's first never waits for them, and
+# what ends makes room for each VM in turn.
+bed_test commands_side_by_side_are_shared_by_turns
+commands_side_by_side_are_shared_by_turns_body() {
+    bed_up 5
+    for vm in vm1 vm2 vm3 vm4; do
+        printf 'jobs = 16\noutput-limit = 1M\n' \
+            >>"$BED/etc/qubes/remote.d/$vm.conf"
+    done
+    atf_check "$regress/bed" stop
+    atf_check "$regress/bed" start
+    for vm in vm1 vm2 vm3 vm4; do
+        forge "$vm" --count 10 --body 'sleep 100' >ids
+    done
+    wait_with "0 0 4"
+    atf_check -o inline:'first\n' timeout 5 "$regress/bed" run vm5 \
+        qvm-remote 'echo first'
+    forge vm1 --count 5 --body 'sleep 100' >ids
+    forge vm2 --count 5 --body 'sleep 100' >ids
+    wait_with "5 5 4"
+    atf_check -o ignore in_dom0 qvm-remote-dom0 revoke vm3
+    wait_with "2 2 1"
+}
+
 atf_init_test_cases() {
     bed_add_tests
 }
