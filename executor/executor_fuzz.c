@@ -55,6 +55,10 @@ spawn(const struct spawn *s, int *status)
 	c->status = p[1];
 	c->out = fcntl(s->out, F_DUPFD_CLOEXEC, 0);
 	c->err = fcntl(s->err, F_DUPFD_CLOEXEC, 0);
+	/* Who would read it is this process. */
+	if (fcntl(c->out, F_SETFL, O_NONBLOCK) == -1 ||
+	    fcntl(c->err, F_SETFL, O_NONBLOCK) == -1)
+		abort();
 	c->pid = PID_FIRST + (pid_t)child_count;
 	*status = p[0];
 	return c->pid;
