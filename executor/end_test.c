@@ -1,13 +1,10 @@
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,14 +19,6 @@
 
 /* How commands end, and what is left of them: nothing. */
 
-#define ROOT_TC(name, descr)                                   \
-	ATF_TC(name);                                          \
-	ATF_TC_HEAD(name, tc)                                  \
-	{                                                      \
-		atf_tc_set_md_var(tc, "descr", descr);         \
-		atf_tc_set_md_var(tc, "require.user", "root"); \
-	}
-
 /*
  * What is hard to end: a tree with sessions of its own, one that ignores what
  * it is asked, one whose parent is gone.  Each says its number first.
@@ -42,14 +31,6 @@
 	" sleep 1000' &\n"                                           \
 	"sh -c 'trap \"\" TERM; echo $$; kill -STOP $$' &\n"
 #define HARD_TREE_SIZE 5
-
-static void
-setup(struct rig *r, const atf_tc_t *tc)
-{
-	rig_prepare(r);
-	rig_start(r, tc);
-	ATF_REQUIRE(r->ready);
-}
 
 /* The process numbers that command 1 has written, a line each. */
 static unsigned int
@@ -94,7 +75,7 @@ ATF_TC_BODY(what_is_left_when_bash_ends_is_killed, tc)
 	pid_t pids[HARD_TREE_SIZE];
 	struct rig r;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	ATF_REQUIRE(mkfifo("gate", 0600) == 0);
 	rig_run(&r, 1, HARD_TREE "read -r _ < %s/../gate; exit 7\n", r.root);
 	await_pids(&r, pids, HARD_TREE_SIZE);
@@ -116,7 +97,7 @@ ATF_TC_BODY(a_timeout_ends_the_whole_tree, tc)
 	pid_t pids[HARD_TREE_SIZE];
 	struct rig r;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	run.timeout = 1;
 	rig_send_run(&r, &run, rig_memfd(body, sizeof(body) - 1), -1);
 	await_pids(&r, pids, HARD_TREE_SIZE);
@@ -135,7 +116,7 @@ ATF_TC_BODY(a_kill_ends_the_whole_tree, tc)
 	pid_t pids[HARD_TREE_SIZE];
 	struct rig r;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	rig_run(&r, 1, HARD_TREE "wait\n");
 	await_pids(&r, pids, HARD_TREE_SIZE);
 	rig_send_seq(&r, IMSG_KILL, 1);
@@ -159,7 +140,7 @@ ATF_TC_BODY(a_kill_gives_the_tree_time_to_clean_up, tc)
 	const struct msg_ended *end;
 	struct rig r;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	ATF_REQUIRE(mkfifo("gate", 0600) == 0);
 	ATF_REQUIRE(mkfifo("nothing", 0600) == 0);
 	/* The outer bash is gone at once; the inner one takes a while. */
@@ -180,7 +161,7 @@ ATF_TC_BODY(term_reaches_cgroups_that_the_command_made, tc)
 	const struct msg_ended *end;
 	struct rig r;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	ATF_REQUIRE(mkfifo("nothing", 0600) == 0);
 	rig_run(&r, 1,
 	    "mkdir -p %s/command.1/a/b %s/command.1/c\n" TERM_SHELL(
@@ -200,7 +181,7 @@ ATF_TC_BODY(what_ended_by_itself_is_not_killed, tc)
 {
 	struct rig r;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	rig_output(&r, 1, "exit 4\n");
 	rig_send_seq(&r, IMSG_KILL, 1);
 	ATF_CHECK_STREQ("0\n", rig_output(&r, 2, "echo 0\n"));
@@ -216,7 +197,7 @@ ATF_TC_BODY(a_kill_before_the_input_runs_nothing, tc)
 	struct rig r;
 	int body, input;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	run.has_input = 1;
 	body = rig_memfd("echo ran\n", 9);
 	input = rig_memfd("x", 1);
@@ -267,7 +248,7 @@ ATF_TC_BODY(nothing_runs_before_it_is_told_to_go, tc)
 {
 	struct rig r;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	send_unstarted(&r);
 	/* Longer than it takes to run something else. */
 	ATF_CHECK_STREQ("0\n", rig_output(&r, 2, "sleep 0.1; echo 0\n"));
@@ -284,7 +265,7 @@ ATF_TC_BODY(a_kill_before_it_is_told_to_go_runs_nothing, tc)
 {
 	struct rig r;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	send_unstarted(&r);
 	rig_send_seq(&r, IMSG_KILL, 1);
 	ATF_CHECK_EQ(END_KILLED, rig_wait_ended(&r, 1)->how);
@@ -301,7 +282,7 @@ ATF_TC_BODY(a_verifier_that_dies_before_it_says_go_runs_nothing, tc)
 	struct rig r;
 	pid_t pid;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	pid = send_unstarted(&r);
 	rig_close(&r.verifier);
 	rig_wait_exit(&r);
@@ -316,7 +297,7 @@ ATF_TC_BODY(what_is_killed_while_it_waits_is_told_of_after_go, tc)
 	struct rig r;
 	pid_t pid;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	pid = send_unstarted(&r);
 	ATF_REQUIRE(kill(pid, SIGKILL) == 0);
 	ATF_CHECK_STREQ("0\n", rig_output(&r, 2, "sleep 0.1; echo 0\n"));
@@ -333,7 +314,7 @@ ATF_TC_BODY(background_child_with_the_pipe_does_not_delay_the_end, tc)
 	const struct msg_ended *end;
 	struct rig r;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	rig_run(&r, 1, "sleep 1000 & echo done\n");
 	end = rig_wait_ended(&r, 1);
 	ATF_CHECK_EQ(END_EXITED, end->how);
@@ -355,7 +336,7 @@ ATF_TC_BODY(pipe_held_outside_the_cgroup_does_not_delay_the_end, tc)
 	FILE *f;
 	int go;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	ATF_REQUIRE(mkfifo("gate", 0600) == 0);
 	ATF_REQUIRE(mkfifo("go", 0600) == 0);
 	ATF_REQUIRE((go = open("go", O_RDWR)) != -1);
@@ -390,7 +371,7 @@ ATF_TC_BODY(orphans_of_a_command_are_our_children, tc)
 	char want[32];
 	struct rig r;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	ATF_REQUIRE(mkfifo("gate", 0600) == 0);
 	snprintf(want, sizeof(want), "%d\n", (int)r.pid);
 	rig_run(&r, 1,
@@ -409,7 +390,7 @@ ATF_TC_BODY(bash_that_has_left_its_cgroup_is_killed_all_the_same, tc)
 	pid_t pid;
 	struct rig r;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	rig_run(&r, 1,
 	    "trap '' TERM; echo $$ > %s/daemon/cgroup.procs; echo $$\n"
 	    "while :; do :; done\n",
@@ -425,7 +406,7 @@ ATF_TC_BODY(a_tree_that_forks_without_end_is_killed, tc)
 {
 	struct rig r;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	rig_run(&r, 1,
 	    "for i in 1 2 3 4 5 6 7 8; do\n"
 	    "(trap '' TERM; while :; do (:) & done) 2>/dev/null &\n"
@@ -440,7 +421,7 @@ ATF_TC_BODY(work_folder_is_removed_without_following_anything, tc)
 {
 	struct rig r;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	ATF_REQUIRE(mkdir("victim", 0755) == 0);
 	ATF_REQUIRE(close(open("victim/file", O_CREAT | O_WRONLY, 0644)) == 0);
 	rig_run(&r, 1,
@@ -465,7 +446,7 @@ ATF_TC_BODY(a_mount_in_the_work_folder_is_not_crossed, tc)
 
 	ATF_REQUIRE(unshare(CLONE_NEWNS) == 0);
 	ATF_REQUIRE(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	ATF_REQUIRE(mkdir("victim", 0755) == 0);
 	ATF_REQUIRE(close(open("victim/file", O_CREAT | O_WRONLY, 0644)) == 0);
 	rig_run(&r, 1,
@@ -503,7 +484,7 @@ ATF_TC_BODY(no_descriptor_of_a_command_stays_open, tc)
 	struct rig r;
 	unsigned int before;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	before = count_fds(&r);
 	rig_send_run(&r, &run, rig_memfd("cat\n", 4), rig_memfd("x", 1));
 	rig_wait_ended(&r, 1);
@@ -553,186 +534,13 @@ check_all_gone(struct rig *r, const pid_t *pids)
 	    access(rig_path(r, "/var/lib/qvm-remote/spool/1.out"), F_OK));
 }
 
-static void
-put_file(const char *path)
-{
-	int fd;
-
-	ATF_REQUIRE((fd = open(path, O_CREAT | O_EXCL | O_WRONLY, 0600)) != -1);
-	close(fd);
-}
-
-ROOT_TC(the_spool_is_swept_of_what_is_not_owed, "");
-ATF_TC_BODY(the_spool_is_swept_of_what_is_not_owed, tc)
-{
-	static const char *const names[] = {"/7.out", "/7.err", "/8.out",
-	    "/07.out", "/7.outs", "/x"};
-	char path[IMSG_PATH_MAX + 64];
-	struct rig r;
-	size_t i;
-
-	rig_prepare(&r);
-	r.unswept = true;
-	rig_start(&r, tc);
-	for (i = 0; i < 6; i++) {
-		snprintf(path, sizeof(path), "%s%s",
-		    rig_path(&r, "/var/lib/qvm-remote/spool"), names[i]);
-		put_file(path);
-	}
-	ATF_REQUIRE(
-	    mkdir(rig_path(&r, "/var/lib/qvm-remote/spool/9.out"), 0700) == 0);
-	put_file(rig_path(&r, "/var/lib/qvm-remote/spool/9.out/x"));
-	rig_send_seq(&r, IMSG_SPOOL_KEEP, 7);
-	ATF_REQUIRE(
-	    imsg_send(&r.verifier, IMSG_SPOOL_SWEEP, 0, NULL, 0, -1) == 0);
-	ATF_CHECK_STREQ("0\n", rig_output(&r, 1, "echo 0\n"));
-	for (i = 0; i < 6; i++) {
-		snprintf(path, sizeof(path), "%s%s",
-		    rig_path(&r, "/var/lib/qvm-remote/spool"), names[i]);
-		ATF_CHECK_EQ_MSG(i < 2 ? 0 : -1, access(path, F_OK), "%s",
-		    names[i]);
-	}
-	ATF_CHECK_EQ(-1,
-	    access(rig_path(&r, "/var/lib/qvm-remote/spool/9.out"), F_OK));
-}
-
-ROOT_TC(a_run_before_the_sweep_is_a_mistake, "");
-ATF_TC_BODY(a_run_before_the_sweep_is_a_mistake, tc)
-{
-	struct msg_run run = rig_msg(1);
-	struct rig r;
-
-	rig_prepare(&r);
-	r.unswept = true;
-	rig_start(&r, tc);
-	rig_send_run(&r, &run, rig_memfd("echo ran\n", 9), -1);
-	ATF_CHECK_EQ(1, rig_wait_exit(&r));
-}
-
-ROOT_TC(a_second_sweep_is_a_mistake, "");
-ATF_TC_BODY(a_second_sweep_is_a_mistake, tc)
-{
-	struct rig r;
-
-	rig_prepare(&r);
-	rig_start(&r, tc);
-	ATF_REQUIRE(
-	    imsg_send(&r.verifier, IMSG_SPOOL_SWEEP, 0, NULL, 0, -1) == 0);
-	ATF_CHECK_EQ(1, rig_wait_exit(&r));
-}
-
-/* A spool of 1 MiB with a disk of its own, in a mount namespace. */
-static void
-setup_small_spool(struct rig *r)
-{
-	const char *spool;
-
-	ATF_REQUIRE(unshare(CLONE_NEWNS) == 0);
-	ATF_REQUIRE(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
-	rig_prepare(r);
-	r->unswept = true;
-	spool = rig_path(r, "/var/lib/qvm-remote");
-	ATF_REQUIRE(mkdir(spool, 0700) == 0);
-	spool = rig_path(r, "/var/lib/qvm-remote/spool");
-	ATF_REQUIRE(mkdir(spool, 0700) == 0);
-	ATF_REQUIRE(
-	    mount("tmpfs", spool, "tmpfs", 0, "size=1m,mode=0700") == 0);
-}
-
-static void
-fill(const char *path, off_t bytes)
-{
-	int fd;
-
-	ATF_REQUIRE((fd = open(path, O_CREAT | O_WRONLY, 0600)) != -1);
-	ATF_REQUIRE_EQ(0, posix_fallocate(fd, 0, bytes));
-	close(fd);
-}
-
-ROOT_TC(a_spool_disk_that_fills_up_is_told_and_so_is_room, "");
-ATF_TC_BODY(a_spool_disk_that_fills_up_is_told_and_so_is_room, tc)
-{
-	struct msg_seq keep = {.seq = 7};
-	struct rig r;
-
-	setup_small_spool(&r);
-	fill(rig_path(&r, "/var/lib/qvm-remote/spool/7.out"), 1000 * 1024);
-	fill(rig_path(&r, "/var/lib/qvm-remote/spool/8.out"), 16 * 1024);
-	rig_start(&r, tc);
-	ATF_REQUIRE(r.ready);
-	ATF_REQUIRE(imsg_send(&r.verifier, IMSG_SPOOL_KEEP, 0, &keep,
-			sizeof(keep), -1) == 0);
-	ATF_REQUIRE(
-	    imsg_send(&r.verifier, IMSG_SPOOL_SWEEP, 0, NULL, 0, -1) == 0);
-	/* At the start. */
-	rig_wait_disk(&r, true, 30000);
-	rig_output(&r, 1, "echo 0\n");
-	ATF_CHECK(r.disk_low);
-	rig_send_seq(&r, IMSG_SPOOL_REMOVE, 7);
-	rig_wait_disk(&r, false, 5000);
-	rig_output(&r, 3, "echo 0\n");
-	ATF_CHECK_EQ(2, r.disks);
-	/* At a command's end. */
-	rig_output(&r, 4, "head -c 1000000 /dev/zero\n");
-	rig_wait_disk(&r, true, 5000);
-}
-
-ROOT_TC(room_on_the_spool_disk_is_found_within_a_minute, "");
-ATF_TC_BODY(room_on_the_spool_disk_is_found_within_a_minute, tc)
-{
-	struct rig r;
-
-	setup_small_spool(&r);
-	rig_start(&r, tc);
-	ATF_REQUIRE(r.ready);
-	ATF_REQUIRE(
-	    imsg_send(&r.verifier, IMSG_SPOOL_SWEEP, 0, NULL, 0, -1) == 0);
-	rig_run(&r, 1, "head -c 1010000 /dev/zero\n");
-	rig_wait_ended(&r, 1);
-	rig_wait_disk(&r, true, 30000);
-	ATF_REQUIRE(
-	    unlink(rig_path(&r, "/var/lib/qvm-remote/spool/1.out")) == 0);
-	rig_wait_disk(&r, false, 65000);
-}
-
-/* More than can be owed; exactly so many are none too many. */
-ROOT_TC(more_to_keep_than_can_be_owed_is_a_mistake, "");
-ATF_TC_BODY(more_to_keep_than_can_be_owed_is_a_mistake, tc)
-{
-	struct pollfd p = {.events = POLLOUT};
-	struct rig r;
-	uint64_t i;
-
-	rig_prepare(&r);
-	r.unswept = true;
-	rig_start(&r, tc);
-	for (i = 1; i <= 2 * VMS_MAX * 64 + 1; i++) {
-		p.fd = r.verifier.fd;
-		ATF_REQUIRE(poll(&p, 1, 30000) == 1 && p.revents == POLLOUT);
-		rig_send_seq(&r, IMSG_SPOOL_KEEP, i);
-	}
-	ATF_CHECK_EQ(1, rig_wait_exit(&r));
-	ATF_CHECK_MSG(strstr(r.log, "SPOOL_KEEP") != NULL, "%s", r.log);
-}
-
-ROOT_TC(a_keep_after_the_sweep_is_a_mistake, "");
-ATF_TC_BODY(a_keep_after_the_sweep_is_a_mistake, tc)
-{
-	struct rig r;
-
-	setup(&r, tc);
-	rig_send_seq(&r, IMSG_SPOOL_KEEP, 7);
-	ATF_CHECK_EQ(1, rig_wait_exit(&r));
-	ATF_CHECK_MSG(strstr(r.log, "SPOOL_KEEP") != NULL, "%s", r.log);
-}
-
 ROOT_TC(end_of_the_parent_ends_everything, "");
 ATF_TC_BODY(end_of_the_parent_ends_everything, tc)
 {
 	pid_t pids[HARD_TREE_SIZE + 1];
 	struct rig r;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	run_for_ever(&r, pids);
 	rig_close(&r.parent);
 	ATF_CHECK_EQ(1, rig_wait_exit(&r));
@@ -745,7 +553,7 @@ ATF_TC_BODY(end_of_the_verifier_ends_everything, tc)
 	pid_t pids[HARD_TREE_SIZE + 1];
 	struct rig r;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	run_for_ever(&r, pids);
 	rig_close(&r.verifier);
 	ATF_CHECK_EQ(1, rig_wait_exit(&r));
@@ -757,7 +565,7 @@ ATF_TC_BODY(end_of_the_parent_with_nothing_running_is_a_success, tc)
 {
 	struct rig r;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	rig_output(&r, 1, "echo 0\n");
 	rig_close(&r.parent);
 	ATF_CHECK_EQ(0, rig_wait_exit(&r));
@@ -770,7 +578,7 @@ ATF_TC_BODY(signals_do_not_end_it, tc)
 	struct rig r;
 	size_t i;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		ATF_REQUIRE(kill(r.pid, signals[i]) == 0);
 	ATF_CHECK_STREQ("0\n", rig_output(&r, 1, "echo 0\n"));
@@ -790,7 +598,7 @@ ATF_TC_BODY(a_verifier_that_repeats_a_run_is_mistrusted, tc)
 {
 	struct rig r;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	rig_run(&r, 1, "sleep 1000\n");
 	rig_wait_started(&r, 1);
 	rig_run(&r, 1, "sleep 1000\n");
@@ -804,7 +612,7 @@ ATF_TC_BODY(a_verifier_that_sends_input_for_nothing_is_mistrusted, tc)
 	struct rig r;
 	int input;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	rig_run(&r, 1, "sleep 1000\n");
 	rig_wait_started(&r, 1);
 	input = rig_memfd("x", 1);
@@ -820,7 +628,7 @@ ATF_TC_BODY(a_verifier_that_says_go_before_the_input_is_mistrusted, tc)
 	struct rig r;
 	int body;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	run.has_input = 1;
 	body = rig_memfd("echo ran\n", 9);
 	ATF_REQUIRE(
@@ -835,7 +643,7 @@ ATF_TC_BODY(a_run_with_bad_fields_is_mistrusted, tc)
 	struct msg_run run = rig_msg(2);
 	struct rig r;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	rig_run(&r, 1, "sleep 1000\n");
 	rig_wait_started(&r, 1);
 	memset(run.id, 'a', sizeof(run.id)); /* without an end */
@@ -851,7 +659,7 @@ ATF_TC_BODY(more_commands_than_the_table_has_are_mistrusted, tc)
 	uint64_t i;
 	int body;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	body = rig_memfd("echo ran\n", 9);
 	/* None runs: each waits for its input. */
 	for (i = 0; i <= 32 + 2 * VMS_MAX; i++) {
@@ -946,13 +754,6 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, work_folder_is_removed_without_following_anything);
 	ATF_TP_ADD_TC(tp, a_mount_in_the_work_folder_is_not_crossed);
 	ATF_TP_ADD_TC(tp, no_descriptor_of_a_command_stays_open);
-	ATF_TP_ADD_TC(tp, the_spool_is_swept_of_what_is_not_owed);
-	ATF_TP_ADD_TC(tp, a_run_before_the_sweep_is_a_mistake);
-	ATF_TP_ADD_TC(tp, a_second_sweep_is_a_mistake);
-	ATF_TP_ADD_TC(tp, a_spool_disk_that_fills_up_is_told_and_so_is_room);
-	ATF_TP_ADD_TC(tp, room_on_the_spool_disk_is_found_within_a_minute);
-	ATF_TP_ADD_TC(tp, more_to_keep_than_can_be_owed_is_a_mistake);
-	ATF_TP_ADD_TC(tp, a_keep_after_the_sweep_is_a_mistake);
 	ATF_TP_ADD_TC(tp, end_of_the_parent_ends_everything);
 	ATF_TP_ADD_TC(tp, end_of_the_verifier_ends_everything);
 	ATF_TP_ADD_TC(tp, end_of_the_parent_with_nothing_running_is_a_success);

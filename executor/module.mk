@@ -5,9 +5,10 @@ $(B)/executor/executor: $(B)/executor.a $(B)/privsep.a $(B)/imsg.a \
 	$(B)/policy.a $(B)/wire.a $(B)/crypto.a
 $(B)/executor/executor: LDLIBS += -lseccomp -lcap-ng -lbearssl
 
-TESTS += $(B)/executor/end_test $(B)/executor/run_test
-$(B)/executor/end_test: $(B)/executor/end_test.o $(B)/executor/rig.o \
-	$(B)/imsg.a
+TESTS += $(B)/executor/end_test $(B)/executor/run_test \
+	$(B)/executor/spool_test
+$(B)/executor/end_test $(B)/executor/spool_test: %: %.o \
+	$(B)/executor/rig.o $(B)/imsg.a
 $(B)/executor/run_test: $(B)/executor/run_test.o $(B)/executor/rig.o \
 	$(B)/imsg.a $(B)/crypto.a
 $(B)/executor/run_test: LDLIBS += -lbearssl

@@ -391,6 +391,14 @@ rig_start(struct rig *r, const atf_tc_t *tc)
 		send_or_fail(&r->verifier, IMSG_SPOOL_SWEEP, NULL, 0, -1);
 }
 
+void
+rig_setup(struct rig *r, const atf_tc_t *tc)
+{
+	rig_prepare(r);
+	rig_start(r, tc);
+	ATF_REQUIRE(r->ready);
+}
+
 int
 rig_memfd(const void *text, size_t len)
 {

@@ -16,6 +16,15 @@
  * Whatever does not come within a deadline fails the test.
  */
 
+/* A test that needs root. */
+#define ROOT_TC(name, descr)                                   \
+	ATF_TC(name);                                          \
+	ATF_TC_HEAD(name, tc)                                  \
+	{                                                      \
+		atf_tc_set_md_var(tc, "descr", descr);         \
+		atf_tc_set_md_var(tc, "require.user", "root"); \
+	}
+
 #define RIG_SEQS 8 /* commands 1 to 7 are followed */
 
 /* What the verifier has been told of one command. */
@@ -46,6 +55,8 @@ struct rig {
 void rig_prepare(struct rig *);
 /* Starts it and waits until it is ready, or has ended (then pid is 0). */
 void rig_start(struct rig *, const atf_tc_t *);
+/* Both, and it is ready. */
+void rig_setup(struct rig *, const atf_tc_t *);
 /* Closes a channel. */
 void rig_close(struct imsg_end *);
 /* Waits until it has ended, for whatever reason: the exit status. */

@@ -21,22 +21,6 @@
 
 /* What a command is given, and what is kept of what it writes. */
 
-#define ROOT_TC(name, descr)                                   \
-	ATF_TC(name);                                          \
-	ATF_TC_HEAD(name, tc)                                  \
-	{                                                      \
-		atf_tc_set_md_var(tc, "descr", descr);         \
-		atf_tc_set_md_var(tc, "require.user", "root"); \
-	}
-
-static void
-setup(struct rig *r, const atf_tc_t *tc)
-{
-	rig_prepare(r);
-	rig_start(r, tc);
-	ATF_REQUIRE(r->ready);
-}
-
 static void
 check_digest(const struct msg_ended_stream *s, const void *data, size_t len)
 {
@@ -52,7 +36,7 @@ ATF_TC_BODY(two_streams_and_the_exit_status_are_kept_apart, tc)
 	const struct msg_ended *end;
 	struct rig r;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	rig_run(&r, 1, "echo out; echo err >&2; exit 3\n");
 	end = rig_wait_ended(&r, 1);
 	ATF_CHECK(r.commands[1].started);
@@ -95,7 +79,7 @@ ATF_TC_BODY(many_small_pieces_wake_it_once_a_millisecond, tc)
 	unsigned long before;
 	struct rig r;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	before = sleeps(r.pid);
 	rig_run(&r, 1, "for ((i = 0; i < 50000; i++)); do echo; done\n");
 	end = rig_wait_ended(&r, 1);
@@ -111,7 +95,7 @@ ATF_TC_BODY(a_signal_is_told_as_one, tc)
 	const struct msg_ended *end;
 	struct rig r;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	rig_run(&r, 1, "kill -SEGV $$\n");
 	end = rig_wait_ended(&r, 1);
 	ATF_CHECK_EQ(END_SIGNALED, end->how);
@@ -124,7 +108,7 @@ ATF_TC_BODY(environment_is_fixed_and_exact, tc)
 	struct rig r;
 
 	ATF_REQUIRE(setenv("LEAKS", "yes", 1) == 0);
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	/* Bash itself adds PWD, SHLVL and _. */
 	ATF_CHECK_STREQ("HOME=/root\n"
 			"LANG=C.UTF-8\n"
@@ -144,7 +128,7 @@ ATF_TC_BODY(descriptors_are_0_to_3_and_no_other, tc)
 {
 	struct rig r;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	/* The fourth is the folder that ls reads. */
 	ATF_CHECK_STREQ("0\n1\n2\n3\n4\n",
 	    rig_output(&r, 1, "exec ls /proc/self/fd\n"));
@@ -159,7 +143,7 @@ ATF_TC_BODY(a_command_has_its_own_session_folder_and_cgroup, tc)
 	const char *path;
 	struct rig r;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	snprintf(want, sizeof(want), "%s\n700\n0077\n",
 	    rig_path(&r, "/run/qvm-remote/work/1"));
 	ATF_CHECK_STREQ(want, rig_output(&r, 1, "pwd; stat -c %a .; umask\n"));
@@ -180,7 +164,7 @@ ATF_TC_BODY(signals_are_at_their_defaults, tc)
 {
 	struct rig r;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	ATF_CHECK_STREQ("SigBlk:\t0000000000000000\n"
 			"SigIgn:\t0000000000000000\n",
 	    rig_output(&r, 1,
@@ -194,7 +178,7 @@ ATF_TC_BODY(input_is_read_from_its_beginning, tc)
 	struct rig r;
 	int input;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	/* Its offset is at the end: the writer's. */
 	input = rig_memfd("abc", 3);
 	rig_send_run(&r, &run, rig_memfd("cat; wc -c < /dev/stdin\n", 24),
@@ -214,7 +198,7 @@ ATF_TC_BODY(body_and_input_cannot_be_written_by_the_command, tc)
 	struct msg_run run = rig_msg(1);
 	struct rig r;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	rig_send_run(&r, &run, rig_memfd(body, sizeof(body) - 1),
 	    rig_memfd("x", 1));
 	rig_wait_ended(&r, 1);
@@ -249,7 +233,7 @@ ATF_TC_BODY(what_lacks_a_seal_does_not_run, tc)
 	struct rig r;
 	uint64_t seq;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	for (seq = 1; seq <= 5; seq++) {
 		if (seq <= 4)
 			send_with_seals(&r, seq, all & ~seals[seq - 1], false);
@@ -274,7 +258,7 @@ ATF_TC_BODY(what_cannot_start_is_told_with_its_reason, tc)
 	struct rig r;
 	char path[IMSG_PATH_MAX + 16];
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	ATF_REQUIRE(mkdir(rig_path(&r, "/run/qvm-remote/work/1"), 0700) == 0);
 	rig_run(&r, 1, "echo ran\n");
 	end = rig_wait_ended(&r, 1);
@@ -299,7 +283,7 @@ ATF_TC_BODY(a_spool_file_that_exists_is_not_written, tc)
 	const char *path;
 	int fd;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	/* After the sweep. */
 	ATF_CHECK_STREQ("0\n", rig_output(&r, 3, "echo 0\n"));
 	path = rig_path(&r, "/var/lib/qvm-remote/spool/1.err");
@@ -329,7 +313,7 @@ ATF_TC_BODY(output_beyond_the_limit_is_counted_and_dropped, tc)
 	struct rig r;
 	size_t i;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	/* 11 MiB of numbered lines of 64 bytes; the other stream is whole. */
 	rig_run(&r, 1,
 	    "awk 'BEGIN { for (i = 0; i < %zu; i++)"
@@ -365,7 +349,7 @@ ATF_TC_BODY(limit_of_nothing_keeps_nothing, tc)
 	const struct msg_ended *end;
 	struct rig r;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	run.output_limit = 0;
 	rig_send_run(&r, &run, rig_memfd("echo out\n", 9), -1);
 	end = rig_wait_ended(&r, 1);
@@ -412,7 +396,7 @@ ATF_TC_BODY(output_is_seen_while_the_command_runs, tc)
 	struct rig r;
 	int fd;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	ATF_REQUIRE(mkfifo("gate", 0600) == 0);
 	rig_run(&r, 1, "echo one; read -r line < %s/../gate; echo $line\n",
 	    r.root);
@@ -438,7 +422,7 @@ ATF_TC_BODY(what_the_pipe_holds_at_the_end_is_kept, tc)
 	struct rig r;
 	pid_t pid;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	ATF_REQUIRE(mkfifo("gate", 0600) == 0);
 	rig_run(&r, 1,
 	    "echo $$; read -r _ < %s/../gate\n"
@@ -462,7 +446,7 @@ ATF_TC_BODY(a_command_without_output_has_no_spool, tc)
 {
 	struct rig r;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	ATF_CHECK_STREQ("there\n", rig_output(&r, 1, "echo there\n"));
 	rig_run(&r, 2, "true\n");
 	rig_wait_ended(&r, 2);
@@ -483,7 +467,7 @@ ATF_TC_BODY(spool_descriptors_are_read_only_and_independent, tc)
 	char c;
 	int first;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	rig_output(&r, 1, "echo out\n");
 	ATF_REQUIRE((first = dup(r.commands[1].spool[0])) != -1);
 	ATF_CHECK_EQ(O_RDONLY, fcntl(first, F_GETFL) & O_ACCMODE);
@@ -497,7 +481,7 @@ ATF_TC_BODY(removed_spool_is_gone, tc)
 {
 	struct rig r;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	rig_output(&r, 1, "echo out\n");
 	rig_send_seq(&r, IMSG_SPOOL_REMOVE, 1);
 	/* Who asks all the same is answered, with nothing. */
@@ -513,7 +497,7 @@ ATF_TC_BODY(commands_run_side_by_side, tc)
 {
 	struct rig r;
 
-	setup(&r, tc);
+	rig_setup(&r, tc);
 	ATF_REQUIRE(mkfifo("gate", 0600) == 0);
 	/* Each waits for the other. */
 	rig_run(&r, 1, "echo from 1 > %s/../gate\n", r.root);
