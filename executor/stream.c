@@ -51,10 +51,8 @@ keep(struct stream *s, const char *p, size_t len)
 
 	if (s->full || s->kept == s->limit)
 		return;
-	if (s->spool == -1 && !s->need(s->arg)) {
-		s->full = true;
+	if (s->spool == -1 && !s->need(s->arg))
 		return;
-	}
 	if (len > s->limit - s->kept)
 		len = (size_t)(s->limit - s->kept);
 	len = spool_write(s, p, len);

@@ -32,8 +32,8 @@ struct stream {
 void stream_init(struct stream *);
 /*
  * At most limit bytes are kept.  need(arg) is called before the first, and
- * sets the stream's spool, or returns false: then all is dropped; grown(arg)
- * whenever there is more.
+ * sets the stream's spool, or sets full and returns false; grown(arg) whenever
+ * there is more.
  */
 void stream_open(struct stream *, uint64_t limit, bool (*need)(void *),
     void (*grown)(void *), void *arg);

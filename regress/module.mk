@@ -29,8 +29,8 @@ install-bed: $(BED_PROGS)
 	$(INSTALL) -m 0755 $(B)/regress/qvm-run $(B)/regress/qrexec-client \
 		regress/qvm-prefs $(DESTDIR)/usr/bin
 	$(INSTALL) -m 0755 $(B)/regress/vm $(B)/regress/supervise \
-		$(B)/regress/clockrun $(B)/regress/stopwatch regress/bed-check regress/log-verify \
-		$(DESTDIR)/usr/libexec/bed
+		$(B)/regress/clockrun $(B)/regress/stopwatch \
+		regress/bed-check regress/log-verify $(DESTDIR)/usr/libexec/bed
 	$(INSTALL) -m 0644 regress/sealed_log.py $(DESTDIR)/usr/libexec/bed
 .PHONY: install-bed
 
