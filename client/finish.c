@@ -89,8 +89,7 @@ check_stream(const struct stream *s, const struct receipt_stream *kept)
 	}
 	if (kept->kept < kept->written)
 		say_error("%s: the command wrote %" PRIu64 " bytes, %" PRIu64
-			  " of them are missing: beyond the limit of what is "
-			  "kept",
+			  " of them are missing: dom0 did not keep them",
 		    s->name, kept->written, kept->written - kept->kept);
 	return (0);
 }

@@ -1,6 +1,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/wait.h>
 
 #include <dirent.h>
 #include <errno.h>
@@ -286,6 +287,21 @@ ATF_TC_BODY(a_verifier_that_dies_before_it_says_go_runs_nothing, tc)
 	pid = send_unstarted(&r);
 	rig_close(&r.verifier);
 	rig_wait_exit(&r);
+	rig_wait_gone(pid);
+	ATF_CHECK(!has_run(&r));
+}
+
+ROOT_TC(an_executor_that_is_killed_before_it_says_go_runs_nothing, "");
+ATF_TC_BODY(an_executor_that_is_killed_before_it_says_go_runs_nothing, tc)
+{
+	struct rig r;
+	pid_t pid;
+
+	rig_setup(&r, tc);
+	pid = send_unstarted(&r);
+	ATF_REQUIRE(kill(r.pid, SIGKILL) == 0);
+	ATF_REQUIRE_EQ(r.pid, waitpid(r.pid, NULL, 0));
+	r.pid = 0;
 	rig_wait_gone(pid);
 	ATF_CHECK(!has_run(&r));
 }
@@ -746,6 +762,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, nothing_runs_before_it_is_told_to_go);
 	ATF_TP_ADD_TC(tp, a_kill_before_it_is_told_to_go_runs_nothing);
 	ATF_TP_ADD_TC(tp, a_verifier_that_dies_before_it_says_go_runs_nothing);
+	ATF_TP_ADD_TC(tp,
+	    an_executor_that_is_killed_before_it_says_go_runs_nothing);
 	ATF_TP_ADD_TC(tp, what_is_killed_while_it_waits_is_told_of_after_go);
 	ATF_TP_ADD_TC(tp, pipe_held_outside_the_cgroup_does_not_delay_the_end);
 	ATF_TP_ADD_TC(tp, orphans_of_a_command_are_our_children);

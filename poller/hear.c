@@ -11,9 +11,10 @@
 #include "privsep/log.h"
 
 #define READ_MAX       65536
-#define ANSWER_WAIT_MS 330000 /* to `next`, of an agent that waits */
-#define SILENCE_MS     30000  /* to all else */
-#define PACE_MS	       1000   /* from a `next` with a quick `none` to another */
+#define ANSWER_WAIT_MS 330000	 /* to `next`, of an agent that waits */
+#define SILENCE_MS     30000	 /* to all else */
+#define FRAME_PIECE    (1 << 20) /* of a frame, in so much time */
+#define PACE_MS	       1000 /* from a `next` with a quick `none` to another */
 
 static int pipe_fd = -1;
 static struct event pipe_ev;
@@ -24,7 +25,8 @@ static const char *input_next;
 static size_t input_len;
 static bool opened, agent_waits, at_end;
 /* When what began that is being waited for; monotonic ms. */
-static int64_t started_ms, asked_ms, answer_since_ms, byte_ms;
+static int64_t started_ms, asked_ms, answer_since_ms, piece_ms;
+static size_t piece_len; /* has come since */
 static int64_t not_before_ms;
 
 void
@@ -67,10 +69,18 @@ hear_not_before(void)
 	return not_before_ms;
 }
 
+static void
+begin_piece(void)
+{
+	piece_ms = now_monotonic_ms();
+	piece_len = 0;
+}
+
 void
 hear_excuse(void)
 {
-	byte_ms = answer_since_ms = now_monotonic_ms();
+	begin_piece();
+	answer_since_ms = piece_ms;
 }
 
 static void
@@ -146,6 +156,8 @@ hear_use(void)
 	while (ev != READER_MORE && tell_pump(verifier) && !session_over()) {
 		ev = reader_next(&reader, &input_next, &input_len);
 		got(ev);
+		if (!reader_within(&reader))
+			begin_piece();
 	}
 	/* The next answer, where one is owed, has its own time. */
 	if (reader.asked_count != asked)
@@ -170,7 +182,9 @@ readable(struct event *ev, uint32_t revents)
 		session_ending();
 		return;
 	}
-	byte_ms = now_monotonic_ms();
+	piece_len += (size_t)n;
+	if (!reader_within(&reader) || piece_len >= FRAME_PIECE)
+		begin_piece();
 	input_next = input;
 	input_len = (size_t)n;
 	hear_use();
@@ -208,7 +222,7 @@ hear_deadline(const char **what)
 			(agent_waits ? ANSWER_WAIT_MS : SILENCE_MS),
 		    "an answer to next");
 	if (reader_within(&reader))
-		sooner(&at, what, byte_ms + SILENCE_MS, "the rest of a frame");
+		sooner(&at, what, piece_ms + SILENCE_MS, "the rest of a frame");
 	if (done != -1)
 		sooner(&at, what, done + SILENCE_MS, "kept");
 	return at;

@@ -357,7 +357,7 @@ say(cancel(id)); wait("bye"); hold()'
 # 30 s, all at once, and the one that waits for something to do.
 bed_test a_silence_ends_the_session_wherever_it_falls
 a_silence_ends_the_session_wherever_it_falls_body() {
-    liars 15
+    liars 16
     for code in '' 'say("Welcome")' 'say("ready 3 liar/1 wait\n")' \
         'say("ready 2 liar/1 maybe\n")' 'say("ready 2 liar wait\n")' \
         'while True: say("."); time.sleep(1)'; do
@@ -369,6 +369,10 @@ a_silence_ends_the_session_wherever_it_falls_body() {
     stalls 'the rest of a frame' "ready(); $q; say(r[:-7])"
     stalls 'the rest of a frame' "ready(); $q; say(r[:-2])"
     stalls 'the rest of a frame' 'ready(); say(cancel(new_id())[:-1])'
+    stalls 'the rest of a frame' "ready(); $q
+for i in range(len(r)):
+    say(r[i:i + 1])
+    time.sleep(1)"
     stalls 'an answer to next' 'ready("poll")'
     stalls 'kept' 'ready(); say(request("true"))'
     stalls 'room in the pipe' \
@@ -376,7 +380,7 @@ a_silence_ends_the_session_wherever_it_falls_body() {
     # dom0 waits longer where nothing need come.
     lie 'ready()'
     tell
-    meanwhile '[ "$(ends | grep -c " silent ")" -ge 14 ]' 45
+    meanwhile '[ "$(ends | grep -c " silent ")" -ge 15 ]' 45
     ends | sort >got
     sort want >wanted
     atf_check diff -u wanted got

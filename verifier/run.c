@@ -52,11 +52,17 @@ kept_max(const struct request *r)
 	return (r->spool_bytes / 2);
 }
 
-/* What was kept is all that could be: not where the spool was full. */
+/* What was kept is all that may be: else the spool was full, or failed. */
 static bool
 is_cut(const struct msg_ended_stream *s, uint64_t limit)
 {
 	return (s->kept < s->written && s->kept == limit);
+}
+
+static bool
+is_lost(const struct msg_ended_stream *s, uint64_t limit)
+{
+	return (s->kept < s->written && s->kept < limit);
 }
 
 /* Limits that it ran into are named, whatever its end. */
@@ -74,6 +80,8 @@ name_limits(struct request *r, const struct msg_ended *e)
 		name_limit(r, "perhaps its policy's limit: file-size");
 	if (is_cut(&e->out, kept_max(r)) || is_cut(&e->err, kept_max(r)))
 		name_limit(r, "its policy's limit: output-limit");
+	if (is_lost(&e->out, kept_max(r)) || is_lost(&e->err, kept_max(r)))
+		name_limit(r, "dom0's spool took no more output");
 }
 
 static void
