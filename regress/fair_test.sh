@@ -95,6 +95,25 @@ beside_a_flood_of_forgeries_body() {
     [ "$(files pending)" -gt 19900 ] || atf_fail "dom0 has taken them"
 }
 
+# vm1's requests have a body of 1 MiB.
+large_bodies() {
+    beds_up
+    forge vm1 --count 200 --pad 1048576 "$@" >ids
+    fair
+    [ "$(files results)" -gt 5 ] || atf_fail "none was looked at"
+    [ "$(files pending)" -gt 50 ] || atf_fail "all were looked at"
+}
+
+bed_test beside_large_bodies_that_are_recorded
+beside_large_bodies_that_are_recorded_body() {
+    large_bodies --body 'sleep 0.02 #'
+}
+
+bed_test beside_large_bodies_that_are_not_what_was_signed
+beside_large_bodies_that_are_not_what_was_signed_body() {
+    large_bodies --signed-body 'echo a #' --body 'echo b #'
+}
+
 bed_test beside_a_command_that_prints_without_end
 beside_a_command_that_prints_without_end_body() {
     printing yes

@@ -18,6 +18,12 @@
 #define RATE_TOLD_MS (3600 * 1000)
 #define BYE_MS	     10000	    /* twice what a poller of ours takes */
 #define ENTRIES_MAX  (JOBS_MAX + 1) /* of the poller, in use at a time */
+/*
+ * What a VM sends is hashed, and perhaps recorded, in one turn of the loop: 3 ms
+ * a MiB, and some 10 more until it is on the disk.  It is asked for more when
+ * others have had far more time than that.
+ */
+#define BYTES_A_MS 10240
 
 static void
 close_fd(int *fd)
@@ -37,6 +43,12 @@ bool
 session_is_held(const struct vm *vm)
 {
 	return (vm->session.standing > 0 && vm->session.last.cancel_only);
+}
+
+int64_t
+session_rests(const struct vm *vm, int64_t now_ms)
+{
+	return (vm->session.rest_ms > now_ms ? vm->session.rest_ms : -1);
 }
 
 /* A request that is told anew in the VM's next session. */
@@ -239,7 +251,7 @@ handle_request(struct vm *vm, struct imsg *m)
 	struct session *s = &vm->session;
 	int body_fd = s->body_fd, input_fd = s->input_fd;
 	struct msg_request q;
-	uint64_t limit;
+	uint64_t limit, bytes = 0;
 
 	if (imsg_payload(m, &q, sizeof(q)) == -1 ||
 	    !imsg_text_ok(q.id, sizeof(q.id)) ||
@@ -256,8 +268,11 @@ handle_request(struct vm *vm, struct imsg *m)
 		limit = s->next[0].input_limit;
 	answered(s);
 	s->drained = ++s->taken >= REQUESTS_MAX;
+	bytes += body_fd == -1 ? 0 : s->body_len;
+	bytes += input_fd == -1 ? 0 : s->input_len;
 	check_request(vm, &q, limit, body_fd, input_fd, s->body_len,
 	    s->input_len);
+	s->rest_ms = now_boottime_ms() + (int64_t)(bytes / BYTES_A_MS);
 }
 
 static void
@@ -617,7 +632,8 @@ send_next(struct channel *ch)
 	struct session *s = &vm->session;
 	struct msg_next n;
 
-	if (s->body_fd != -1 || s->standing == NEXT_MAX)
+	if (s->body_fd != -1 || s->standing == NEXT_MAX ||
+	    session_rests(vm, now_boottime_ms()) != -1)
 		return;
 	n = room(vm);
 	if (s->standing == 1 && n.cancel_only == s->last.cancel_only &&

@@ -138,6 +138,7 @@ struct session {
 	unsigned standing;		/* `next` without an answer */
 	struct msg_next next[NEXT_MAX]; /* those, in order */
 	struct msg_next last;		/* the newest `next` */
+	int64_t rest_ms;		/* boottime: none before */
 	unsigned entries;		/* of the poller, in use */
 	bool drained;	       /* it has nothing that we have not seen */
 	unsigned taken;	       /* requests, in this session */
@@ -261,6 +262,8 @@ void session_pump(struct channel *);
 void session_tell(struct request *, uint32_t what);
 /* Its agent may answer with a cancel only: nothing has room. */
 bool session_is_held(const struct vm *);
+/* When it may be asked for more, where that is not yet; else -1. */
+int64_t session_rests(const struct vm *, int64_t now_ms);
 bool vm_owes(const struct vm *);
 
 /* request.c: a request's states */
