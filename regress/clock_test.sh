@@ -366,6 +366,53 @@ an_answer_that_is_not_fetched_in_24_h_lapses_body() {
     log_is_whole
 }
 
+# its_log LINE: what its policy says of its part of the log from now on.
+its_log() {
+    atf_check "$regress/bed" stop
+    sed -i '/^log-/d' "$BED/etc/qubes/remote.d/vm1.conf"
+    echo "$1" >>"$BED/etc/qubes/remote.d/vm1.conf"
+    start
+}
+
+# What is left of it has expired when there is room.
+waits_for_the_log() {
+    atf_check -s exit:137 -o empty -e match:'no request at the moment .log.' \
+        in_vm vm1 timeout -s KILL 3 qvm-remote "$(witness)"
+}
+
+bed_test a_share_of_the_log_is_the_policys_and_a_days_comes_back_with_the_next
+a_share_of_the_log_is_the_policys_and_a_days_comes_back_with_the_next_body() {
+    bed_up_with_clocks
+    its_log 'log-limit = 64M'
+    # Each takes 6 MiB of it, for what is not ASCII.
+    PYTHONPATH=$regress python3 -B - "$BED" <<'END' || atf_fail "no requests"
+import sys
+from vm_requests import BODY, INPUT, Draft, Vm
+for _ in range(12):
+    d = Draft(Vm(sys.argv[1]))
+    d.body, d.input = b"true #" + b"\xc3\xa9" * 524200, b"\xc3\xa9" * 524200
+    d.say_bytes(BODY, d.body)
+    d.say_bytes(INPUT, d.input)
+    d.sign()
+    d.put()
+END
+    wait_for 'in_dom0 qvm-remote-dom0 status | grep -q "used up: nothing new"'
+    ran=$(count_log '"event":"intent"')
+    [ "$ran" -gt 7 ] && [ "$ran" -lt 12 ] || atf_fail "$ran ran"
+    waits_for_the_log
+    pass $DAY
+    then=$(($(date +%s) + passed))
+    new_one exited --issued $then --expires $((then + 300))
+    # In all it has no more than that.
+    its_log 'log-total = 64M'
+    waits_for_the_log
+    atf_check -o inline:'1\n' count_log '"event":"share".*"in all"'
+    its_log ''
+    then=$(($(date +%s) + passed))
+    new_one exited --issued $then --expires $((then + 300))
+    log_is_whole
+}
+
 # Renaming a VM takes a person longer than a minute.
 bed_test what_a_revoked_vm_is_owed_waits_for_it
 what_a_revoked_vm_is_owed_waits_for_it_body() {
