@@ -480,6 +480,16 @@ version_1_has_no_input_body() {
     is_refused "$id" 'version 1 has no input'
 }
 
+# Nor is the command covered: what its client would not send is dom0's to refuse.
+bed_test a_command_of_version_1_that_breaks_a_rule_is_refused_by_dom0
+a_command_of_version_1_that_breaks_a_rule_is_refused_by_dom0_body() {
+    bed_up_v1
+    bed_seed
+    "$regress/refusals" "$BED" v1 || atf_fail "see the test's output"
+    no_raw_in_dom0
+    bed_verify
+}
+
 # Its token says nothing of an end, so its file's age does.
 old_tokens_wait() {
     id=$(an_id 0 0000000d)
