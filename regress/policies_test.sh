@@ -182,6 +182,12 @@ a_link_makes_no_other_program_the_allowed_one_body() {
     # It is what the folder was when the policy was read.
     ln -sfn elsewhere "$BED/links"
     allowed "$BED/links/show x" '<x>'
+    # It has a name of its own: in a folder that is allowed, so is it.
+    policy vm1 'mode = allow' 'deny = bash **' "allow = $BED/tools/* **"
+    denied "/bin/bash $touched" "bash $touched"
+    allowed "$BED/tools/list -c 'printf BASH-RAN'" BASH-RAN
+    atf_check -o inline:'1\n' count_log \
+        "\"event\":\"intent\".*\"policy_line\":3,\"path\":\"$BED/tools/list\""
 }
 
 bed_test input_goes_to_no_command_whose_line_does_not_say_so
