@@ -135,7 +135,7 @@ END
 
 bed_test who_breaks_the_channels_rules_loses_its_session_alone
 who_breaks_the_channels_rules_loses_its_session_alone_body() {
-    puppets 33
+    puppets 34
     broken 'a bad opening' "opened(); send(packet('OPEN', b'puppet/1', 1))"
     broken 'a bad opening' "send(packet('OPEN', b'p' * 65, 1))"
     broken 'a bad opening' "send(packet('OPEN', b'p' * 68, 1))"
@@ -157,6 +157,8 @@ send(packet('BODY', 1048577), memfd(bytes(1048577)))"
 send(packet('INPUT', 16 << 20), memfd(bytes(16 << 20)))"
     broken 'something kept that was not done' \
         "opened(); [send(packet('KEPT', id=i)) for i in range(100)]"
+    broken 'something kept that was not done' \
+        "opened(); ask('sleep 60'); send(packet('KEPT', id=wait('STATE')[1]))"
     for how in "'../../etc/x', b''" "'A' * 72, b''" "'', b''" \
         "new_id(), b'', clock=-1" "new_id(), b'', clock=(1 << 63) - 1"; do
         broken 'a bad request' "new_id = forger.new_id; opened()
