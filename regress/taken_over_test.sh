@@ -433,6 +433,40 @@ END
     no_witness
 }
 
+# It may hold up all VMs: whoever waits is told why, and nothing is lost.
+bed_test an_executor_that_says_its_disk_is_full_holds_up_requests_until_it_is_not
+an_executor_that_says_its_disk_is_full_holds_up_requests_until_it_is_not_body() {
+    executor_puppet 2
+    cat >"$BED/orders" <<'END'
+tell("SPOOL_DISK", 1)
+until("go")
+tell("SPOOL_DISK", 0)
+seq = given("RUN")[0]
+tell("STARTED", seq, time.time_ns() // 1000)
+end(seq)
+until_over()
+END
+    atf_check "$regress/bed" start
+    wait_for 'cat_log | grep -q "\"where\":\"spool\",\"low\":true"'
+    in_vm vm1 timeout 60 qvm-remote true 2>run &
+    run=$!
+    in_vm vm2 timeout 60 qvm-remote ping >ping 2>&1 &
+    ping=$!
+    for said in run ping; do
+        wait_for "grep -q 'no request at the moment .disk.' $said"
+    done
+    atf_check -o match:'[0-9] MiB free' in_dom0 qvm-remote-dom0 status
+    atf_check -s exit:1 -o inline:'0\n' \
+        count_log '"event":"\(intent\|result\)"'
+    : >"$BED/go"
+    wait $run || atf_fail "it did not run: $(cat run)"
+    wait $ping || atf_fail "no answer to ping: $(cat ping)"
+    atf_check -o inline:'1\n' count_log '"event":"intent"'
+    atf_check -o inline:'1\n' \
+        count_log '"event":"disk","where":"spool","low":false'
+    bed_verify
+}
+
 atf_init_test_cases() {
     bed_add_tests
 }
