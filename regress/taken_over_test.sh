@@ -83,6 +83,12 @@ told(done()[1])"
     atf_check test ! -e "$BED/ran"
 }
 
+# What the parent has refused of pollers: types, each once.
+refused_by_the_parent() {
+    sed -n 's/.*parent: poller \[[^]]*\]: \([A-Z_]*\) refused: .*/\1/p' \
+        "$BED/daemon.log" | sort -u
+}
+
 # broken RULE CODE: what ends the session of a poller that does this, as a
 # record or as a line of the daemon's says it.
 broken() {
@@ -96,7 +102,7 @@ next_session('sweep($((puppet - 1)), $puppets)')"
 ends() {
     {
         cat_log | sed -En 's/.*"event":"violation","vm":"([^"]*)","rule":"([^"]*)".*/\1 \2/p'
-        sed -En 's/.*poller \[([^]]*)\]: (.* refused: .*)$/\1 \2/p' \
+        sed -En 's/.*poller \[([^]]*)\]: (.* refused: .*|bad message)$/\1 \2/p' \
             "$BED/daemon.log"
     } | awk '!seen[$1]++'
 }
@@ -135,7 +141,7 @@ END
 
 bed_test who_breaks_the_channels_rules_loses_its_session_alone
 who_breaks_the_channels_rules_loses_its_session_alone_body() {
-    puppets 34
+    puppets 36
     broken 'a bad opening' "opened(); send(packet('OPEN', b'puppet/1', 1))"
     broken 'a bad opening' "send(packet('OPEN', b'p' * 65, 1))"
     broken 'a bad opening' "send(packet('OPEN', b'p' * 68, 1))"
@@ -183,16 +189,24 @@ send(packet('CANCEL', forger.new_id().encode(), 17, 0))"
         "opened(); slot = memfd(b'echo'); send(packet('BODY', 4), slot * 16)"
     broken 'PROBLEM refused: larger than a message may be' \
         "send(packet('PROBLEM', payload=bytes(16400)))"
+    for log in "0, b'\\x1b[2J'" "9, b'line'"; do
+        broken 'bad message' "opened()
+try: send(packet('LOG', $log), end='p')
+except Over: pass"
+    done
     meanwhile '[ "$(ends | wc -l)" -ge "$(wc -l <want)" ]'
     ends | sort >got
     sort want >wanted
     atf_check diff -u wanted got
+    wait_for '[ "$(cat "$BED"/vms/*/home/said | grep -c "^first: ")" = \
+        "$puppets" ]'
     atf_check -s exit:1 grep 'first: goes on' "$BED"/vms/*/home/said
     [ "$(wc -l <want)" = "$puppets" ] || atf_fail "not as many cases"
     # Then each message of the table that is not a poller's to send.
-    sed -n 's/^\tX(\([A-Z_]*\), .*/\1/p' "$TREE/imsg/messages.h" |
-        grep -vxE 'OPEN|BODY|INPUT|REQUEST|CANCEL|NONE|KEPT|PROBLEM' |
-        sort >wanted
+    sed -n 's/^\tX(\([A-Z_]*\), .*/\1/p' "$TREE/imsg/messages.h" | sort >types
+    grep -vx LOG types >wanted
+    wait_for 'refused_by_the_parent | cmp - wanted'
+    grep -vxE 'OPEN|BODY|INPUT|REQUEST|CANCEL|NONE|KEPT|PROBLEM' types >wanted
     wait_for '[ "$(cat "$BED"/vms/*/home/said | grep -c "^[A-Z]")" -ge \
         "$(wc -l <wanted)" ]'
     sed -n 's/^\([A-Z_]*\) over$/\1/p' "$BED"/vms/*/home/said | sort >got
@@ -336,6 +350,8 @@ while True:
     orders "noise($(od -An -N4 -tu4 /dev/urandom))"
     meanwhile '[ "$(grep -cs seed "$BED/vms/vm7/home/said")" -ge 3 ] &&
         grep -q "flood" "$BED/daemon.log" &&
+        grep -qE "parent: poller .vm7.: (bad message|.* refused)" \
+            "$BED/daemon.log" &&
         cat_log | grep -q "\"event\":\"refused-summary\",\"vm\":\"vm6\""'
     cat "$BED/vms/vm7/home/said" >&2
     [ "$(grep -c flood "$BED/daemon.log")" -le 40 ] ||
