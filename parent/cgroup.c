@@ -388,9 +388,21 @@ cgroup_base(void)
 }
 
 int
-cgroup_poller(char *out, size_t size)
+cgroup_limit(const char *path)
 {
 	char file[PATH_MAX];
+
+	if (join(file, path, "memory.max") == -1)
+		return -1;
+	/* Without the controller it has no such file: then no limit. */
+	if (access(file, F_OK) == -1 && errno == ENOENT)
+		return 0;
+	return file_put(file, POLLER_MEMORY);
+}
+
+int
+cgroup_poller(char *out, size_t size)
+{
 	int n;
 
 	n = snprintf(out, size, "%s/poller.%llu", base,
@@ -401,10 +413,8 @@ cgroup_poller(char *out, size_t size)
 	}
 	if (mkdir(out, 0755) == -1)
 		return -1;
-	/* Without the controller it has no such file: then no limit. */
-	if (join(file, out, "memory.max") == 0 && access(file, F_OK) == 0 &&
-	    file_put(file, POLLER_MEMORY) == -1)
-		log_warn("%s: %s", file, strerror(errno));
+	if (cgroup_limit(out) == -1)
+		log_warn("%s: memory.max: %s", out, strerror(errno));
 	return open(out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 

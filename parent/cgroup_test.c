@@ -1,5 +1,7 @@
 #include <atf-c.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "parent/parent.h"
 
@@ -90,6 +92,22 @@ ATF_TC_BODY(only_names_that_we_make_are_ours, tc)
 	ATF_CHECK(!cgroup_ours("", true));
 }
 
+/* A folder stands for the cgroup, a file in it for the controller's. */
+ATF_TC_WITHOUT_HEAD(a_poller_has_at_most_128_mib);
+ATF_TC_BODY(a_poller_has_at_most_128_mib, tc)
+{
+	ATF_REQUIRE_EQ(0, mkdir("poller.1", 0755));
+	ATF_REQUIRE_EQ(0, cgroup_limit("poller.1"));
+	ATF_CHECK(!atf_utils_file_exists("poller.1/memory.max"));
+	atf_utils_create_file("poller.1/memory.max", "%s", "");
+	ATF_REQUIRE_EQ(0, cgroup_limit("poller.1"));
+	ATF_CHECK(atf_utils_compare_file("poller.1/memory.max", "134217728"));
+	/* A limit that is there and cannot be set is told. */
+	ATF_REQUIRE_EQ(0, unlink("poller.1/memory.max"));
+	ATF_REQUIRE_EQ(0, mkdir("poller.1/memory.max", 0755));
+	ATF_CHECK_EQ(-1, cgroup_limit("poller.1"));
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, own_path_is_the_one_of_version_2);
@@ -97,5 +115,6 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, own_folder_is_found_below_the_mount);
 	ATF_TP_ADD_TC(tp, a_folder_outside_the_mount_is_refused);
 	ATF_TP_ADD_TC(tp, only_names_that_we_make_are_ours);
+	ATF_TP_ADD_TC(tp, a_poller_has_at_most_128_mib);
 	return atf_no_error();
 }

@@ -64,6 +64,8 @@ bool cgroup_ours(const char *name, bool with_daemon);
 /* Ends what an earlier life left, moves into `daemon`.  Fatal on failure. */
 void cgroup_setup(void);
 const char *cgroup_base(void);
+/* What a poller's may have of memory, where that is limited: 0, or -1. */
+int cgroup_limit(const char *path);
 /* Makes poller.<n>: its descriptor, or -1; out gets its path. */
 int cgroup_poller(char *out, size_t size);
 /* SIGKILL for all that it holds: 0, or -1. */
