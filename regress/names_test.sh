@@ -9,6 +9,17 @@ dom0_now() {
     (cd "$BED" && find . \( -path ./vms -o -path ./var/log -o -path ./run/bed \
         -o -name witness -o -name daemon.log \) -prune -o -type f \
         -exec sha256sum {} + -o -print | sort)
+    outside
+}
+
+# What a name would be as a path of the host, or from the daemon's work folder
+# and the bed; and what its words would make in a shell there.
+outside() {
+    for _dir in / /etc "$PWD" "$PWD/etc" "$PWD/../../etc" "${BED%/*}/etc" \
+        "$HOME" "$HOME/etc"; do
+        find "$_dir" -maxdepth 1 \( -name x -o -name 'x.*' -o -name ran -o \
+            -name '20*-*-*-*' \) -exec ls -ld --full-time {} + 2>/dev/null
+    done
 }
 
 # The good ones have run, and dom0 has heard of no other.
