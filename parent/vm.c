@@ -225,8 +225,10 @@ poller_closed(struct channel *ch, const char *why)
 {
 	struct vm *vm = ch->arg;
 
-	if (why != NULL)
+	if (why != NULL) {
 		log_warn("%s: %s", ch->name, why);
+		vm->held = true;
+	}
 	poller_kill(vm);
 }
 
@@ -275,8 +277,7 @@ poller_dispatch(struct channel *ch, struct imsg *m)
 	    imsg_text_ok(msg.text, sizeof(msg.text))) {
 		poller_log(vm, &msg);
 	} else {
-		log_warn("%s: bad message", ch->name);
-		poller_kill(vm);
+		poller_closed(ch, "bad message");
 	}
 }
 

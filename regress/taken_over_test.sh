@@ -233,19 +233,25 @@ a_poller_that_outlives_its_session_is_killed_body() {
 # Though it has delivered: the next session, else, comes at once.
 bed_test a_refused_packet_holds_the_next_session
 a_refused_packet_holds_the_next_session_body() {
-    puppets 1
-    orders "opened(); ask('true'); serial, _ = done()
+    puppets 2
+    for end in v p; do
+        orders "opened(); ask('true'); serial, _ = done()
 send(packet('KEPT', id=serial))
-send(packet('NONE', number=65535)); told(str(is_over())); until('go')"
+told('kept'); until('go')
+send(packet('NONE', number=65535), end='$end'); is_over(); until('gone')"
+    done
     atf_check "$regress/bed" start -v
-    wait_for '[ -e "$BED/vms/vm2/home/said" ]'
-    atf_check -o inline:True cat "$BED/vms/vm2/home/said"
     # What is answered in a later turn: the parent has been told.
-    atf_check -o ignore in_dom0 qvm-remote-dom0 status
-    : >"$BED/vms/vm2/home/go"
-    wait_for 'grep -q "VM vm2: next session" "$BED/daemon.log"'
-    atf_check -o match:'poller \[vm2\]: packet refused: unknown type' \
-        -o match:'VM vm2: next session in [1-9]' cat "$BED/daemon.log"
+    for vm in vm2 vm3; do
+        wait_for "[ -e $BED/vms/$vm/home/said ]"
+        wait_for "count_log '\"event\":\"delivered\",\"vm\":\"$vm\"' | grep 1"
+        atf_check -o ignore in_dom0 qvm-remote-dom0 status
+        : >"$BED/vms/$vm/home/go"
+        wait_for "grep 'poller .$vm.: packet refused: unknown' $BED/daemon.log"
+        : >"$BED/vms/$vm/home/gone"
+        wait_for "grep 'VM $vm: next session in' $BED/daemon.log"
+        atf_check -o match:"VM $vm: next session in [1-9]" cat "$BED/daemon.log"
+    done
     bed_verify
 }
 
