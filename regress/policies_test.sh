@@ -16,7 +16,8 @@ policy() {
     wait_for '[ "$(grep -c "configuration read again" "$BED/daemon.log")" -gt '"$_read"' ]'
 }
 
-# runs STATUS WORD...: in vm1; what it printed is in out and err.
+# runs STATUS WORD...: in vm1; what it printed is in out and err.  Not behind a
+# `|`: it could not fail there.
 runs() {
     _want=$1
     shift
@@ -51,9 +52,10 @@ id'
     runs 0 qvm-remote /usr/bin/env
     atf_check -o not-match:'^SHLVL=' -o match:'^USER=root$' cat out
     # Input only where the line says so.
-    echo in | runs 0 qvm-remote -i cat
+    echo in >input
+    runs 0 qvm-remote -i cat <input
     atf_check -o inline:'in\n' cat out
-    echo in | runs 126 qvm-remote -i 'echo a'
+    runs 126 qvm-remote -i 'echo a' <input
     atf_check -o match:'"status":"denied","exit":126' cat_log
     atf_check -o match:'"event":"intent".*"policy_line":5,"path":"/usr/bin/cat"' \
         cat_log
@@ -255,7 +257,8 @@ a_policy_of_deny_runs_nothing_and_check_says_what_would_be_body() {
     atf_check -o match:'its policy does not allow it' -o not-match:300 cat err
     policy vm1 'mode = shell' 'input-limit = 10' 'hide = yes'
     wait_for '[ "$(in_vm vm1 qvm-remote "echo a | cat")" = a ]'
-    head -c 2000000 /dev/zero | runs 255 qvm-remote -i cat
+    head -c 2000000 /dev/zero >input
+    runs 255 qvm-remote -i cat <input
     atf_check -o match:'more bytes than this VM may send' -o not-match:10 \
         grep input err
 }
@@ -323,7 +326,8 @@ limits_of_the_policy_hold_and_are_named_body() {
     runs 0 qvm-remote 'head -c 300000 /dev/zero'
     atf_check -o inline:'102400\n' wc -c <out
     atf_check -o inline:'1\n' count_log "its policy's limit: output-limit"
-    echo 12345678901 | runs 126 qvm-remote -i cat
+    echo 12345678901 >input
+    runs 126 qvm-remote -i cat <input
     atf_check -o match:'the policy allows at most 10' cat err
 }
 
