@@ -192,11 +192,18 @@ while not os.path.exists("enough"):
 bed_test two_clients_at_once_are_both_answered
 two_clients_at_once_are_both_answered_body() {
     bed_up 1
+    parent=$(role_pid parent) verifier=$(role_pid verifier)
+    alone=$(find "/proc/$parent/fd" | wc -l)
+    kill -STOP "$verifier"
     dom0 status >first &
     one=$!
     dom0 status >second &
+    two=$!
+    # The verifier has one of them, and the other waits.
+    wait_for '[ "$(find "/proc/$parent/fd" | wc -l)" -gt "$alone" ]'
+    kill -CONT "$verifier"
     wait $one || atf_fail "the first"
-    wait $! || atf_fail "the second"
+    wait $two || atf_fail "the second"
     atf_check -o match:'^VM vm1: ' cat first
     atf_check -o match:'^VM vm1: ' cat second
 }
