@@ -273,7 +273,7 @@ of_a_large_disk_a_gib_is_reserved_body() {
     undisk $LOG
 }
 
-# Its result has its room since before it began.
+# Its result has its room since before it began: more than the rest of a page.
 bed_test what_runs_while_the_disk_fills_has_its_result_recorded
 what_runs_while_the_disk_fills_has_its_result_recorded_body() {
     bed_up 1
@@ -282,7 +282,8 @@ what_runs_while_the_disk_fills_has_its_result_recorded_body() {
     disk $LOG 200m
     atf_check "$regress/bed" start
     id=$(forge vm1 \
-        --body "$(witness); until [ -e $BED/go ]; do sleep 0.05; done")
+        --body "$(witness); until [ -e $BED/go ]; do sleep 0.05; done
+            head -c 512 /dev/zero | tee /dev/fd/2")
     wait_for '[ "$(count_witness)" = 1 ]'
     fill $LOG 0
     : >"$BED/go"
