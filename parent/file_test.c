@@ -50,6 +50,8 @@ ATF_TC_BODY(only_a_file_of_roots_is_believed, tc)
 	check_refused("readable", 077, "may read");
 	make_file("writable", 0620, "x");
 	check_refused("writable", 022, "may write");
+	make_file("everybody's", 0602, "x");
+	check_refused("everybody's", 022, "may write");
 	make_file("another", 0600, "x");
 	ATF_REQUIRE_EQ(0, chown("another", 65534, 65534));
 	check_refused("another", 077, "not owned by root");

@@ -180,6 +180,63 @@ an_empty_list_of_vms_serves_none_body() {
     no_witness
 }
 
+only_vm2_is_known() {
+    atf_check -o match:'^VM vm2' -o not-match:'^VM vm1' \
+        in_dom0 qvm-remote-dom0 status
+}
+
+# A key and a policy are not enough where there is a list.
+bed_test a_vm_that_is_not_listed_is_not_served
+a_vm_that_is_not_listed_is_not_served_body() {
+    bed_up 2
+    echo 'QVM_REMOTE_VMS=vm2' >>"$BED/etc/qubes/remote.conf"
+    reload
+    wait_for '! role_pid "poller \[vm1\]" >/dev/null'
+    atf_check "$regress/bed" stop
+    atf_check "$regress/bed" start
+    forge vm1 --body "$(witness)" >id || atf_fail "forge"
+    atf_check -o inline:'served\n' in_vm vm2 qvm-remote 'echo served'
+    only_vm2_is_known
+    no_witness
+}
+
+bed_test a_vm_with_a_policy_that_others_may_write_is_not_served
+a_vm_with_a_policy_that_others_may_write_is_not_served_body() {
+    bed_up 2
+    chmod 0620 "$(conf vm1.conf)"
+    only_vm2 'vm1.conf: others than root may write it'
+}
+
+# not_believed REASON: by whom runs, nor by whom starts.
+not_believed() {
+    reload
+    atf_check -o match:"old settings stay: $1" cat "$BED/daemon.log"
+    only_vm2_is_known
+    atf_check -s exit:1 -e match:"$1" \
+        in_dom0 timeout 20 qvm-remote-dom0
+}
+
+# The list that it would have is longer than the one before.
+bed_test a_remote_conf_that_is_not_believed_serves_nobody_more
+a_remote_conf_that_is_not_believed_serves_nobody_more_body() {
+    bed_up 2
+    file=$BED/etc/qubes/remote.conf
+    echo 'QVM_REMOTE_VMS=vm2' >>"$file"
+    reload
+    wait_for '! role_pid "poller \[vm1\]" >/dev/null'
+    forge vm1 --body "$(witness)" >id || atf_fail "forge"
+    sed -i 's/^QVM_REMOTE_VMS=.*/QVM_REMOTE_VMS="vm1 vm2"/' "$file"
+    cp "$file" good
+    # shellcheck disable=SC2016 # no shell is to expand it
+    echo 'QVM_REMOTE_DOM0_USER=$(id)' >>"$file"
+    not_believed "$file:$(wc -l <"$file"): "
+    cp good "$file"
+    chmod 0620 "$file"
+    not_believed "$file: others than root may write it"
+    atf_check -o inline:'still\n' in_vm vm2 qvm-remote 'echo still'
+    no_witness
+}
+
 bed_test revoke_and_authorize_take_effect_in_a_running_daemon
 revoke_and_authorize_take_effect_in_a_running_daemon_body() {
     bed_up 1
