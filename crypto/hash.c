@@ -1,28 +1,17 @@
 #include "crypto/crypto.h"
 
 #include <bearssl.h>
-#include <string.h>
 
 _Static_assert(sizeof(br_sha256_context) <= sizeof(struct sha256),
     "struct sha256 is too small");
 _Static_assert(_Alignof(br_sha256_context) <= _Alignof(struct sha256),
     "struct sha256 is not aligned");
-_Static_assert(sizeof(br_hmac_context) <= sizeof(struct hmac),
-    "struct hmac is too small");
-_Static_assert(_Alignof(br_hmac_context) <= _Alignof(struct hmac),
-    "struct hmac is not aligned");
 _Static_assert(br_sha256_SIZE == SHA256_LEN, "SHA-256 has 32 bytes");
 
 static br_sha256_context *
 sha256_of(struct sha256 *s)
 {
 	return ((br_sha256_context *)(void *)s->opaque);
-}
-
-static br_hmac_context *
-hmac_of(struct hmac *h)
-{
-	return ((br_hmac_context *)(void *)h->opaque);
 }
 
 void
@@ -63,28 +52,6 @@ sha256(const void *data, size_t len, uint8_t out[SHA256_LEN])
 	sha256_init(&s);
 	sha256_update(&s, data, len);
 	sha256_final(&s, out);
-}
-
-void
-hmac_init(struct hmac *h, const void *key, size_t keylen)
-{
-	br_hmac_key_context pads;
-
-	br_hmac_key_init(&pads, &br_sha256_vtable, key, keylen);
-	br_hmac_init(hmac_of(h), &pads, SHA256_LEN);
-	explicit_bzero(&pads, sizeof(pads));
-}
-
-void
-hmac_update(struct hmac *h, const void *data, size_t len)
-{
-	br_hmac_update(hmac_of(h), data, len);
-}
-
-void
-hmac_final(struct hmac *h, uint8_t out[SHA256_LEN])
-{
-	br_hmac_out(hmac_of(h), out);
 }
 
 bool

@@ -86,9 +86,31 @@ programs_are_hardened_body() {
     [ "$(stat -c %s "$file")" -lt 524288 ] || atf_fail "512 KiB or more"
 }
 
+# symbols ROLE: what it is linked of, and what it needs of libraries.
+symbols() {
+    nm "$BUILD/$1/$1" | awk '{ print $NF }'
+}
+
+# What a role links against shows what it can do.
+atf_test_case a_role_links_no_more_than_it_may_do
+a_role_links_no_more_than_it_may_do_body() {
+    hashing='(br_)?(hmac|sha256)_'
+    keys='derive_keys|key_(parse|is_weak)|(request|receipt)_mac|seal_|seed_'
+    framing='frame_(parse|print)|reader_'
+    atf_check -o match:'^reader_next$' -o match:'^frame_parse$' \
+        -o not-match:"^($hashing|$keys|token_|policy_)" symbols poller
+    atf_check -o match:'^derive_keys$' -o match:'^token_parse$' \
+        -o not-match:"^($framing)" symbols verifier
+    atf_check -o match:'^sha256_update$' \
+        -o not-match:"^((br_)?hmac_|$keys|token_|$framing)" symbols executor
+    atf_check -o match:'^spawn$' \
+        -o not-match:"^($hashing|$keys|token_|$framing)" symbols parent
+}
+
 atf_init_test_cases() {
     atf_add_test_case two_builds_in_two_folders_are_the_same
     atf_add_test_case what_is_out_of_date_is_made_anew
     atf_add_test_case install_honours_destdir_and_prefix
     atf_add_test_case programs_are_hardened
+    atf_add_test_case a_role_links_no_more_than_it_may_do
 }

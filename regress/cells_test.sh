@@ -78,6 +78,25 @@ the_verifier_has_what_is_derived_from_a_key_alone_body() {
     atf_check -o inline:'clean\n' "$regress/find-key" search itself "$pid"
 }
 
+# Its uid would be worth something otherwise: of what is installed, made and left
+# behind, nothing is its user's or its group's.
+bed_test what_reads_a_vm_s_bytes_owns_nothing
+what_reads_a_vm_s_bytes_owns_nothing_body() {
+    served
+    atf_check -o inline:'in' in_vm vm1 sh -c 'printf in | qvm-remote -i cat'
+    atf_check -s exit:124 -e ignore in_vm vm1 qvm-remote -t 1 'sleep 9'
+    in_vm vm1 qvm-remote ": >$BED/started; head -c 1000000 /dev/zero; sleep 9" \
+        >out &
+    wait_for "[ -e $BED/started ]"
+    owned="find $BED $(bed_cgroup) ( -user qvm-remote-poll -o -group qvm-remote-poll )"
+    # What goes meanwhile cannot be looked at.
+    # shellcheck disable=SC2086
+    atf_check -s ignore -e ignore $owned
+    atf_check "$regress/bed" stop
+    # shellcheck disable=SC2086
+    atf_check $owned
+}
+
 atf_init_test_cases() {
     bed_add_tests
 }

@@ -7,7 +7,7 @@ TESTS += $(B)/wire/body_test $(B)/wire/emit_test $(B)/wire/frame_test \
 $(B)/wire/body_test: $(B)/wire/body_test.o $(B)/wire/body.o
 $(B)/wire/emit_test: $(B)/wire/emit_test.o $(B)/wire/emit.o
 $(B)/wire/frame_test: $(B)/wire/frame_test.o $(B)/wire/frame.o \
-	$(B)/wire/emit.o $(B)/wire/id.o $(B)/wire/scan.o
+	$(B)/wire/lengths.o $(B)/wire/emit.o $(B)/wire/id.o $(B)/wire/scan.o
 $(B)/wire/id_test: $(B)/wire/id_test.o $(B)/wire/id.o $(B)/wire/scan.o
 $(B)/wire/receipt_test: $(B)/wire/receipt_test.o $(B)/wire/receipt.o \
 	$(B)/wire/digest.o $(B)/wire/emit.o $(B)/wire/id.o $(B)/wire/scan.o
