@@ -96,6 +96,19 @@ limit(int dir, const char *file, uint64_t value, bool named)
 }
 
 int
+cgroup_limit(int dir, uint32_t tasks, uint64_t memory)
+{
+	if (limit(dir, "pids.max", tasks > 0 ? tasks : CGROUP_TASKS,
+		tasks > 0) == -1)
+		return -1;
+	if (memory > 0 &&
+	    (limit(dir, "memory.max", memory, true) == -1 ||
+		limit(dir, "memory.swap.max", 0, false) == -1))
+		return -1;
+	return 0;
+}
+
+int
 cgroup_make(uint64_t seq, uint32_t tasks, uint64_t memory)
 {
 	char name[NAME_MAX + 1];
@@ -106,11 +119,7 @@ cgroup_make(uint64_t seq, uint32_t tasks, uint64_t memory)
 		return -1;
 	if ((dir = open_dir(base, name)) == -1)
 		return -1;
-	if (limit(dir, "pids.max", tasks > 0 ? tasks : CGROUP_TASKS,
-		tasks > 0) == -1 ||
-	    (memory > 0 &&
-		(limit(dir, "memory.max", memory, true) == -1 ||
-		    limit(dir, "memory.swap.max", 0, false) == -1))) {
+	if (cgroup_limit(dir, tasks, memory) == -1) {
 		close(dir);
 		return -1;
 	}

@@ -5,6 +5,11 @@ $(B)/executor/executor: $(B)/executor.a $(B)/privsep.a $(B)/imsg.a \
 	$(B)/policy.a $(B)/wire.a $(B)/crypto.a
 $(B)/executor/executor: LDLIBS += -lseccomp -lcap-ng -lbearssl
 
+TESTS += $(B)/executor/cgroup_test
+$(B)/executor/cgroup_test: $(B)/executor/cgroup_test.o \
+	$(B)/executor/cgroup.o $(B)/privsep.a $(B)/imsg.a
+$(B)/executor/cgroup_test: LDLIBS += -lseccomp -lcap-ng
+
 TESTS += $(B)/executor/end_test $(B)/executor/run_test \
 	$(B)/executor/spool_test
 $(B)/executor/end_test $(B)/executor/spool_test: %: %.o \

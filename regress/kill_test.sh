@@ -142,6 +142,8 @@ kill_9_of_a_poller_costs_its_vm_two_seconds_at_most_body() {
     after=$(date +%s%N)
     [ $((after - before)) -lt 2000000000 ] ||
         atf_fail "took $(((after - before) / 1000000)) ms"
+    atf_check -o match:'poller \[vm1\]: killed by signal 9$' \
+        cat "$BED/daemon.log"
 }
 
 # Each new session asks for the spool anew; a stopped executor answers them all
