@@ -318,17 +318,18 @@ a_cancel_goes_with_its_key_body() {
 }
 
 # 64 that had expired are followed by one that has not.
-cancels_that_expired() {
+# cancels_of_vm1 COUNT SECONDS: each but the last expires in so many.
+cancels_of_vm1() {
     cp "$BED/vms/vm1/home/.qvm-remote/auth.key" key
-    made_log <<'END'
+    made_log <<END
 import hashlib
 key = hashlib.sha256(b"qvm-remote key fingerprint 2\n" +
                      bytes.fromhex(open("key").read().strip())).hexdigest()[:16]
 now = int(time.time())
 log.add("key", vm="vm1", fingerprint=key, known_since=now - 1000)
-for n in range(65):
+for n in range($1):
     record = log.add("cancel", vm="vm1", id="20260218-143022-1234-%08x" % n,
-                     key=key, issued=now - 100, expires=now - 90,
+                     key=key, issued=now - 100, expires=now + $2,
                      effect="before its request")
     record["time"] = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z",
                                    time.gmtime(now - 95))
@@ -337,17 +338,38 @@ record["time"] = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime(now))
 END
 }
 
+cancelled_id() {
+    echo "20260218-143022-1234-000000$1"
+}
+
+# answers ID STATUS: what its request is answered.
+answers() {
+    forge vm1 --id "$(cancelled_id "$1")" --body "$(witness)" --wait 20 >meta ||
+        atf_fail "no answer"
+    atf_check -o match:"^status $2\$" cat meta
+}
+
 bed_test cancels_that_have_expired_push_out_none_that_has_not
 cancels_that_have_expired_push_out_none_that_has_not_body() {
     bed_up 1
     atf_check "$regress/bed" stop
-    log_by cancels_that_expired
+    log_by cancels_of_vm1 65 -90
     atf_check "$regress/bed" start
-    id=20260218-143022-1234-00000040
-    forge vm1 --id "$id" --body "$(witness)" --wait 20 >meta ||
-        atf_fail "no answer"
-    atf_check -o match:'^status cancelled$' cat meta
+    answers 40 cancelled
     no_witness
+}
+
+bed_test a_vm_has_64_early_cancels_and_no_more_puts_one_out
+a_vm_has_64_early_cancels_and_no_more_puts_one_out_body() {
+    bed_up 1
+    atf_check "$regress/bed" stop
+    log_by cancels_of_vm1 64 1000
+    atf_check "$regress/bed" start
+    forge vm1 --kind cancel --id "$(cancelled_id 40)"
+    wait_for "cat_log | grep -q '\"event\":\"cancel\".*$(cancelled_id 40)'"
+    answers 00 cancelled
+    no_witness
+    answers 40 exited
 }
 
 # Ten a minute are recorded; then the session ends.
