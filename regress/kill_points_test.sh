@@ -34,10 +34,10 @@ points_test() {
     sum=$((sum + $2))
 }
 
-points_test killed_verifier_answers_run_or_question_once \
-    verifier 60 run ping check
-points_test killed_verifier_answers_large_cancelled_or_queued_once \
-    verifier 60 streams cancel queue
+points_test killed_verifier_answers_short_ones_once \
+    verifier 60 run ping check early content v1
+points_test killed_verifier_answers_long_ones_once \
+    verifier 60 streams cancel queue timeout
 points_test killed_executor_answers_run_or_cancelled_once \
     executor 60 run cancel
 points_test killed_executor_answers_large_or_queued_once \

@@ -109,11 +109,11 @@ class Vm:
         self.write(request.name + ".cancel", auth)
         return auth
 
-    def token(self, name, kind, body, text, order, wait=None):
+    def token(self, name, kind, body, text, order, wait=None, timeout="-"):
         now = int(time.time())
         return forge.token(types.SimpleNamespace(
             id=name, kind=kind, body=body, signed_body=None, input=text,
-            issued=now, expires=now + (wait or self.life), timeout="-",
+            issued=now, expires=now + (wait or self.life), timeout=timeout,
             order=order, note="-", mac=None), self.secret)
 
     def write(self, name, data, folder="pending"):
@@ -160,6 +160,8 @@ class Vm:
 
     def answer(self, request):
         """Its outputs too."""
+        if isinstance(request, OldRequest):
+            return self.old_answer(request)
         lines = self.receipt(request)
         for stream in ("out", "err"):
             lines["." + stream] = output = read(self.result(request.name)
@@ -167,6 +169,24 @@ class Vm:
             if hashlib.sha256(output).hexdigest() != lines[stream].split()[2]:
                 raise Wrong("%s is not the receipt's" % stream)
         return lines
+
+    def old_answer(self, request):
+        """Version 1 has no receipt: what the log says of it, and its files."""
+        name = request.name
+        text = wait_for("an answer of " + name, lambda: self.answered(name)
+                        and read(self.result(name) + ".meta"))
+        out, err, code = (read(self.result(name) + suffix)
+                          for suffix in (".out", ".err", ".exit"))
+        results = [r for r in records_of(self.bed)
+                   if r["event"] == "result" and r.get("id") == name]
+        if len(results) != 1:
+            raise Wrong("%d results" % len(results))
+        lines = results[0]
+        if b"\nexit_code=%d\n" % int(code) not in text + b"\n":
+            raise Wrong("%s, and it ended with %s" % (text, code))
+        return {"status": lines["status"], "reason": lines.get("reason"),
+                "started": lines.get("started") or "-", "text": text,
+                "signed": True, ".out": out, ".err": err}
 
     def check(self, lines, text):
         covered = text[:text.rindex(b"mac ")]
@@ -235,11 +255,11 @@ class Request:
     """One of a VM, and how it may end but for an interruption."""
 
     def __init__(self, vm, kind="run", body="echo ok", text=None, order="now",
-                 wait=None, ends=(("exited", b"ok\n", b""),)):
+                 wait=None, timeout="-", ends=(("exited", b"ok\n", b""),)):
         self.name, self.ends, self.runs = forge.new_id(), ends, kind == "run"
         if kind != "ping":
             body = 'echo "$QVM_REMOTE_ID" >>%s/witness\n%s\n' % (vm.bed, body)
-        auth = vm.token(self.name, kind, body, text, order, wait)
+        auth = vm.token(self.name, kind, body, text, order, wait, timeout)
         self.digest = hashlib.sha256(auth).hexdigest()
         self.files = [("", body.encode()), (".auth", auth)]
         if text is not None:
@@ -261,6 +281,23 @@ class Request:
             raise Wrong("%s (%s), it ran %d times, and its outputs are %d and "
                         "%d bytes" % (status, answer["reason"], ran,
                                       *map(len, outputs)))
+
+
+class OldRequest(Request):
+    """One of version 1: its token covers its name alone."""
+
+    def __init__(self, vm):
+        super().__init__(vm)
+        characters = read(os.path.join(vm.home, "auth.key")).strip()
+        self.files[-1] = (".auth", hmac.new(
+            characters, self.name.encode(), hashlib.sha256)
+            .hexdigest().encode())
+
+    def judge(self, answer, ran):
+        if answer["status"] == "interrupted" and answer[".err"].startswith(
+                b"qvm-remote: interrupted: "):
+            answer = answer | {".err": b""}
+        super().judge(answer, ran)
 
 
 class Run:
@@ -340,5 +377,46 @@ class Queue(Run):
             pass
 
 
+class Early(Run):
+    """Its cancel has no answer: it counts once it is recorded."""
+
+    def make(self):
+        return Request(self.vm, ends=[("cancelled", b"", b""),
+                                      ("exited", b"ok\n", b"")])
+
+    def put(self):
+        self.vm.cancel(self.requests[0])
+
+    def recorded(self):
+        name = self.requests[0].name
+        return any(r["event"] == "cancel" and r["id"] == name
+                   for r in records_of(self.vm.bed))
+
+    def meanwhile(self, over):
+        request = self.requests[0]
+        wait_for("a record of its cancel", lambda: over() or self.recorded())
+        if self.recorded():
+            request.ends = request.ends[:1]
+        self.vm.put(request)
+
+
+class Content(Run):
+    def make(self):
+        return Request(self.vm, body="echo \x01",
+                       ends=[("rejected", b"", b"")])
+
+
+class V1(Run):
+    def make(self):
+        return OldRequest(self.vm)
+
+
+class Timeout(Run):
+    def make(self):
+        return Request(self.vm, body="sleep 60", timeout="1",
+                       ends=[("timeout", b"", b"")])
+
+
 KINDS = {kind.__name__.lower(): kind
-         for kind in (Run, Streams, Ping, Check, Cancel, Queue)}
+         for kind in (Run, Streams, Ping, Check, Cancel, Queue, Early, Content,
+                      Timeout, V1)}
