@@ -5,17 +5,33 @@ on the disk for certain once a sync of that file has returned, and to a folder,
 once one of the folder has.  Until then each of them alone may be there or not,
 in any order, and of a write any part: up to a byte, or any pages of 4 KiB.  An
 entry of a folder says nothing about the data behind it, nor the other way
-round.
+round.  A call that is not known to leave all files alone, and not known here
+either, must not touch the folders.
 """
 import collections
 import os
 import re
 
+from vm_requests import Wrong
+
 PAGE = 4096
 FEW = 8             # of what one power loss may have taken or left alone
-CALLS = ("openat,pwrite64,write,ftruncate,fallocate,linkat,unlinkat,fdatasync,"
-         "fsync,sendmsg")
+# What is not recorded: these read, wait or ask, or name no file.
+CALLS = ("!read,pread64,readv,preadv,lseek,stat,lstat,fstat,newfstatat,statx,"
+         "statfs,fstatfs,access,faccessat,faccessat2,readlink,readlinkat,"
+         "getdents64,close,close_range,fcntl,dup,dup2,dup3,poll,ppoll,select,"
+         "pselect6,epoll_wait,epoll_pwait,epoll_ctl,recvmsg,recvfrom,flock,"
+         "munmap,mprotect,brk,futex,rt_sigaction,rt_sigprocmask,"
+         "rt_sigreturn,wait4,waitid,getpid,getppid,clock_gettime,"
+         "timerfd_settime,fadvise64,chdir,fchdir,landlock_add_rule")
 SYNCS = ("fdatasync", "fsync")
+ROOT = '"\\x2f'      # a path from there
+# These do not say what the folder is that another path begins in.
+BY_CWD = ("open", "creat", "rename", "link", "unlink", "symlink", "truncate")
+# What an open may say beside creating: else the open itself writes or syncs.
+PLAIN = {"O_RDONLY", "O_WRONLY", "O_RDWR", "O_CREAT", "O_EXCL", "O_NOFOLLOW",
+         "O_CLOEXEC", "O_DIRECTORY", "O_NONBLOCK", "O_PATH", "O_NOCTTY",
+         "O_LARGEFILE", "O_NOATIME"}
 FD = re.compile(r"(\d+|AT_FDCWD)<([^>]*)>")
 TEXT = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
 IOV = re.compile(r'iov_base="((?:\\x[0-9a-f]{2})*)"')
@@ -93,17 +109,44 @@ class Recording:
         for pid, name, args, result in calls(trace):
             fds = [(fd, os.fsdecode(unhex(path))) for fd, path in
                    FD.findall(args)]
-            getattr(self, "_" + name)(pid, fds, args, result)
+            known = getattr(self, "_" + name, None)
+            if known:
+                known(pid, fds, args, result)
+            elif self.touches(fds, args) or \
+                    name in BY_CWD and not args.startswith(ROOT):
+                raise Wrong("no state is made of this call: %s(%s)" % (
+                    name, args[:200]))
+
+    def touches(self, fds, args):
+        paths = [path for _, path in fds] + [
+            os.fsdecode(unhex(t)) for t in TEXT.findall(args)]
+        return any((path + "/").startswith(folder + "/")
+                   for path in paths for folder in self.folders)
 
     def file(self, pid, fds):
         """Its number, where it is in one of the folders."""
-        if os.path.dirname(fds[0][1]) in self.folders:
-            return self.open.get((pid, fds[0][0]))
-        return None
+        if os.path.dirname(fds[0][1]) not in self.folders:
+            return None
+        if (pid, fds[0][0]) not in self.open:
+            raise Wrong("who opened %s <%s>?" % fds[0])
+        return self.open[pid, fds[0][0]]
+
+    def _mmap(self, _pid, fds, args, _result):
+        if "MAP_SHARED" in args and "PROT_WRITE" in args and \
+                self.touches(fds, ""):
+            raise Wrong("no state is made of this call: mmap(%s)" % args)
 
     def _openat(self, pid, fds, args, result):
         names = self.names.get(fds[0][1], {})
-        name = unhex(TEXT.search(args)[1]).decode()
+        name = os.fsdecode(unhex(TEXT.search(args)[1]))
+        flags = set(re.findall(r"O_[A-Z]+", args))
+        # There is nothing in the lock, and a start makes it where it is gone.
+        if os.path.basename(name) == "lock":
+            return
+        if flags & {"O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC"} and \
+                self.touches(fds, args) and (
+                    flags - PLAIN or fds[0][1] not in self.folders):
+            raise Wrong("no state is made of this call: openat(%s)" % args)
         if "O_CREAT" in args and fds[0][1] in self.folders and \
                 name not in names:
             names[name] = len(self.files)
