@@ -296,6 +296,10 @@ class States:
         if said or not own:
             return
         if pending[own[-1]].kind == "write":
+            # A slot of the seed is a page, and its text a tenth of it.
+            text = pending[own[-1]].data[1].rstrip(b"\0")
+            if len(text) > 1:
+                yield "half", whole | {own[-1]: [(0, len(text) // 2)]}
             for parts in self.tears(*pending[own[-1]].data):
                 yield "torn", whole | {own[-1]: parts}
         for _ in range(2):

@@ -19,8 +19,8 @@ powercut_test() {
     }"
 }
 
-powercut_test a_first_start_may_lose_power_anywhere first 26
-powercut_test a_day_may_lose_power_anywhere day 48
+powercut_test a_first_start_may_lose_power_anywhere first 36
+powercut_test a_day_may_lose_power_anywhere day 56
 powercut_test a_change_of_segments_may_lose_power_anywhere full 4
 
 atf_init_test_cases() {
