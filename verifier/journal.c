@@ -200,13 +200,12 @@ segment_name_it(void)
 		fatal("log: sync of its folder");
 }
 
+/* Not synced: its records are on disk, and zeros behind them do no harm. */
 static void
 segment_trim(void)
 {
 	if (ftruncate(j.fd, j.end) == -1)
 		log_warn("log: cannot trim the segment: %s", strerror(errno));
-	if (fdatasync(j.fd) == -1)
-		fatal("log: fdatasync");
 	close(j.fd);
 }
 
