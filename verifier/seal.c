@@ -34,7 +34,11 @@ write_slot(int fd, int slot)
 		fatal("log: %s", SEED_NAME);
 }
 
-/* A first seed that nobody has seen: the log says so. */
+/*
+ * A first seed that nobody has seen: the log says so.  Its name is on the disk
+ * with that of the segment, before anything is said that it seals: a start that
+ * loses it makes another one that nobody has seen.
+ */
 static int
 seed_create(int folder, uint64_t run)
 {
@@ -54,7 +58,7 @@ seed_create(int folder, uint64_t run)
 	seed_print(secret.text, s);
 	write_slot(fd, 0);
 	if (linkat(folder, SEED_NEW_NAME, folder, SEED_NAME, 0) == -1 ||
-	    unlinkat(folder, SEED_NEW_NAME, 0) == -1 || fsync(folder) == -1)
+	    unlinkat(folder, SEED_NEW_NAME, 0) == -1)
 		fatal("log: %s", SEED_NAME);
 	log_warn("log: its first seed was made unseen: nobody can check its "
 		 "seals (qvm-remote-dom0 log init shows one)");
