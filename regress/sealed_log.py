@@ -77,11 +77,19 @@ class Bad(Exception):
         self.seq = seq
 
 
+def without_zeros(data):
+    """At its end.  rstrip() is slow: 64 MiB may be reserved."""
+    zeros, end = bytes(65536), len(data)
+    while data.endswith(zeros, 0, end):
+        end -= len(zeros)
+    return data[:end].rstrip(b"\0")
+
+
 class End:
     """How a segment ends: where, and what lies behind, zeros aside."""
 
     def __init__(self, first, good_end, data, bad):
-        behind = data[good_end:].rstrip(b"\0")
+        behind = without_zeros(data[good_end:])
         self.first, self.good_end, self.bad = first, good_end, bad
         self.behind = behind
         self.length = len(behind)
