@@ -483,6 +483,7 @@ sys.stdout.write(": \n# " + "\u00e9" * 500000 + "\n")' >script
         "$regress/bed"
     atf_check -s exit:126 -e ignore sh -c \
         '"$0" run vm1 qvm-remote -t 3000 <script' "$regress/bed"
+    wait_for '[ "$(count_log "\"event\":\"delivered\"")" = 2 ]'
     kill -9 "$(role_pid verifier)"
     wait_for '[ -z "$(bed_processes)" ]'
     bed_expect_crash
