@@ -317,7 +317,8 @@ told(done()[1])
     client=$!
     wait_for '[ -s "$BED/witness" ]'
     cat "$BED/vms/vm1/home/.qvm-remote/auth.key" "$BED/witness" >stolen
-    cp stolen "$BED/vms/vm3/home/stolen"
+    cp stolen "$BED/vms/vm3/home/half"
+    mv "$BED/vms/vm3/home/half" "$BED/vms/vm3/home/stolen"
     wait_for '[ "$(grep -c ^reason "$BED/vms/vm2/home/said")" = 6 ]'
     wait_for 'grep -qs ^reason "$BED/vms/vm3/home/said"'
     : >"$BED/go"
