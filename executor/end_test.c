@@ -294,6 +294,7 @@ ATF_TC_BODY(a_verifier_that_dies_before_it_says_go_runs_nothing, tc)
 ROOT_TC(an_executor_that_is_killed_before_it_says_go_runs_nothing, "");
 ATF_TC_BODY(an_executor_that_is_killed_before_it_says_go_runs_nothing, tc)
 {
+	char path[IMSG_PATH_MAX + 16];
 	struct rig r;
 	pid_t pid;
 
@@ -304,6 +305,9 @@ ATF_TC_BODY(an_executor_that_is_killed_before_it_says_go_runs_nothing, tc)
 	r.pid = 0;
 	rig_wait_gone(pid);
 	ATF_CHECK(!has_run(&r));
+	/* The next life would. */
+	snprintf(path, sizeof(path), "%s/command.1", r.cgroup);
+	ATF_CHECK_EQ(0, rmdir(path));
 }
 
 /* By another command of its user, say. */
