@@ -96,7 +96,7 @@ limit(int dir, const char *file, uint64_t value, bool named)
 }
 
 int
-cgroup_limit(int dir, uint32_t tasks, uint64_t memory)
+cgroup_confine(int dir, uint32_t tasks, uint64_t memory)
 {
 	if (limit(dir, "pids.max", tasks > 0 ? tasks : CGROUP_TASKS,
 		tasks > 0) == -1)
@@ -119,7 +119,7 @@ cgroup_make(uint64_t seq, uint32_t tasks, uint64_t memory)
 		return -1;
 	if ((dir = open_dir(base, name)) == -1)
 		return -1;
-	if (cgroup_limit(dir, tasks, memory) == -1) {
+	if (cgroup_confine(dir, tasks, memory) == -1) {
 		close(dir);
 		return -1;
 	}

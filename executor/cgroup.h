@@ -22,8 +22,8 @@ void cgroup_init(const char *base);
  * policy names none; then tasks are limited where they can be.
  */
 int cgroup_make(uint64_t seq, uint32_t tasks, uint64_t memory);
-/* Its limits: 0, or -1. */
-int cgroup_limit(int dir, uint32_t tasks, uint64_t memory);
+/* Sets its limits, 0 where the policy names none: 0, or -1. */
+int cgroup_confine(int dir, uint32_t tasks, uint64_t memory);
 /* LIMIT_* that those in it have run into. */
 uint32_t cgroup_limits(int dir);
 /* Whether the process is in it, or below it. */

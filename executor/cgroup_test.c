@@ -40,7 +40,7 @@ ATF_TC_BODY(a_command_has_1024_tasks, tc)
 {
 	make_cgroup();
 	make_controllers();
-	ATF_REQUIRE_EQ(0, cgroup_limit(dir, 0, 0));
+	ATF_REQUIRE_EQ(0, cgroup_confine(dir, 0, 0));
 	check_limit("pids.max", "1024");
 	check_limit("memory.max", "");
 }
@@ -50,7 +50,7 @@ ATF_TC_BODY(a_policy_says_otherwise, tc)
 {
 	make_cgroup();
 	make_controllers();
-	ATF_REQUIRE_EQ(0, cgroup_limit(dir, 64, 1 << 22));
+	ATF_REQUIRE_EQ(0, cgroup_confine(dir, 64, 1 << 22));
 	check_limit("pids.max", "64");
 	check_limit("memory.max", "4194304");
 	check_limit("memory.swap.max", "0");
@@ -61,9 +61,9 @@ ATF_TC_BODY(what_a_policy_names_is_not_left_out, tc)
 {
 	make_cgroup();
 	/* No controller is there. */
-	ATF_CHECK_EQ(0, cgroup_limit(dir, 0, 0));
-	ATF_CHECK_EQ(-1, cgroup_limit(dir, 64, 0));
-	ATF_CHECK_EQ(-1, cgroup_limit(dir, 0, 1 << 22));
+	ATF_CHECK_EQ(0, cgroup_confine(dir, 0, 0));
+	ATF_CHECK_EQ(-1, cgroup_confine(dir, 64, 0));
+	ATF_CHECK_EQ(-1, cgroup_confine(dir, 0, 1 << 22));
 }
 
 ATF_TP_ADD_TCS(tp)
