@@ -43,6 +43,15 @@ share_of(const char *vm)
 	return (place);
 }
 
+/* As share_of, for who is served: it is asked each turn. */
+static struct share *
+share_of_served(struct vm *vm)
+{
+	if (vm->share == NULL || strcmp(vm->share->vm, vm->name) != 0)
+		vm->share = share_of(vm->name);
+	return (vm->share);
+}
+
 const struct share *
 share_next(const struct share *s)
 {
@@ -85,7 +94,7 @@ static uint32_t
 full_for(struct vm *vm, uint64_t len)
 {
 	uint64_t bytes = record_bound(len) + JOURNAL_RESULT;
-	struct share *s = share_of(vm->name);
+	struct share *s = share_of_served(vm);
 
 	turn_day(s, journal_now_us());
 	if (s->total_bytes + bytes > vm->policy->log_total)
@@ -103,7 +112,7 @@ share_has(struct vm *vm, uint64_t len)
 bool
 share_room(struct vm *vm, uint64_t len)
 {
-	struct share *s = share_of(vm->name);
+	struct share *s = share_of_served(vm);
 	uint32_t full = full_for(vm, len);
 
 	if (full != LOG_FULL_NOT && s->full == LOG_FULL_NOT)

@@ -161,6 +161,7 @@ struct vm {
 	bool bucket_known;
 	int64_t rate_told_ms;	  /* in the log; 0: never */
 	char why[REASON_MAX + 1]; /* not served because */
+	struct share *share;	  /* of the log; NULL: not looked for yet */
 	/* Its share. */
 	struct requests requests; /* in order of arrival */
 	unsigned count;
