@@ -10,7 +10,16 @@ for step in format tidy shell man; do
         }"
 done
 
+atf_test_case the_mutations_speak_of_what_is_there
+the_mutations_speak_of_what_is_there_head() {
+    atf_set descr 'each change of regress/mutations applies; its test cases exist'
+}
+the_mutations_speak_of_what_is_there_body() {
+    "$regress/mutate" --check "$BUILD" || atf_fail 'see above'
+}
+
 atf_init_test_cases() {
+    atf_add_test_case the_mutations_speak_of_what_is_there
     for step in format tidy shell man; do
         atf_add_test_case "lint_$step"
     done
