@@ -158,7 +158,8 @@ need_spool(void *arg)
 	struct command *c = arg;
 
 	c->out.spool = spool_create(c->run.seq, 1);
-	c->err.spool = spool_create(c->run.seq, 2);
+	if (c->out.spool != -1)
+		c->err.spool = spool_create(c->run.seq, 2);
 	if (c->out.spool != -1 && c->err.spool != -1)
 		return true;
 	log_warn("command %" PRIu64 ": spool: %s: output is dropped",

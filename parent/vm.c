@@ -119,7 +119,7 @@ vm_count(unsigned *served, unsigned *sessions)
 	}
 }
 
-/* What the verifier may still say of a VM comes well before it is forgotten. */
+/* Names are kept for a while: the verifier may still speak of them. */
 void
 vm_config_begin(void)
 {
@@ -633,22 +633,20 @@ vm_pump(struct channel *verifier)
 	return true;
 }
 
+/* NULL: forgotten meanwhile, which the verifier may not have heard yet. */
 static struct vm *
-must_find(const char *name)
+spoken_of(const char *name)
 {
-	struct vm *vm = NULL;
-
 	if (imsg_text_ok(name, VM_NAME_MAX + 1) && name[0] != '\0')
-		vm = vm_find(name);
-	if (vm == NULL)
-		parent_fail("the verifier speaks of a VM that is not known");
-	return vm;
+		return vm_find(name);
+	parent_fail("the verifier names a VM as none is named");
+	return NULL;
 }
 
 void
 vm_served(const struct msg_served *msg)
 {
-	struct vm *vm = must_find(msg->vm);
+	struct vm *vm = spoken_of(msg->vm);
 
 	if (vm == NULL || !vm->named)
 		return;
@@ -667,7 +665,7 @@ vm_served(const struct msg_served *msg)
 void
 vm_delivered(const char *name)
 {
-	struct vm *vm = must_find(name);
+	struct vm *vm = spoken_of(name);
 
 	if (vm != NULL)
 		vm->delivered = true;
@@ -677,7 +675,7 @@ vm_delivered(const char *name)
 void
 vm_hold(const char *name, uint32_t seconds, uint32_t ended)
 {
-	struct vm *vm = must_find(name);
+	struct vm *vm = spoken_of(name);
 	int64_t until = now_monotonic_ms() + (int64_t)seconds * 1000;
 
 	if (vm == NULL)

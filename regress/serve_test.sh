@@ -307,6 +307,59 @@ vms_are_found_in_a_folder_that_comes_later_body() {
     done
 }
 
+# The newest record of EVENT and vm1, as jq prints MEMBERS of it.
+newest() {
+    cat_log | jq -r "select(.event == \"$1\" and .vm == \"vm1\") | $2" | tail -n 1
+}
+
+digest() {
+    sha256sum <"$1" | cut -d ' ' -f 1
+}
+
+bed_test with_which_key_and_policy_a_vm_is_served_is_on_record
+with_which_key_and_policy_a_vm_is_served_is_on_record_body() {
+    bed_up 1
+    bed_seed
+    key=$(in_vm vm1 qvm-remote key show --fingerprint)
+    was=$(digest "$(conf vm1.conf)")
+    atf_check -o inline:"$key $was null\n" newest served \
+        '"\(.fingerprint) \(.policy_sha256) \(.policy_before)"'
+    # What stays as it is has no record of its own.
+    reload
+    atf_check -o inline:'1\n' count_log '"event":"served"'
+    echo '# another' >>"$(conf vm1.conf)"
+    reload
+    atf_check -o inline:"$(digest "$(conf vm1.conf)") $was\n" newest served \
+        '"\(.policy_sha256) \(.policy_before)"'
+    in_vm vm1 qvm-remote key rotate >next 2>/dev/null || atf_fail 'key rotate'
+    in_dom0 qvm-remote-dom0 rotate vm1 <next >/dev/null 2>&1 ||
+        atf_fail 'rotate'
+    wait_for '[ "$(newest served .next_fingerprint)" != null ]'
+    atf_check -o ignore -e ignore in_dom0 qvm-remote-dom0 revoke vm1
+    # Its reload may be first, or the message that it was revoked.
+    wait_for '[ "$(count_log \"event\":\"unserved\")" = 1 ]'
+    atf_check -o match:'key' newest unserved .reason
+    bed_verify
+}
+
+# It answers a reload of long ago, about a VM that is long gone.
+bed_test a_verifier_that_is_late_may_speak_of_who_is_forgotten
+a_verifier_that_is_late_may_speak_of_who_is_forgotten_body() {
+    bed_up 2
+    verifier=$(role_pid verifier)
+    atf_check "$regress/bed" halt vm1
+    wait_for '! role_pid "poller \\[vm1\\]" >/dev/null'
+    kill -STOP "$verifier"
+    reload
+    rm "$(conf vm1.key)" "$(conf vm1.conf)"
+    for _ in 1 2 3 4; do
+        reload
+    done
+    kill -CONT "$verifier"
+    atf_check -o inline:'served\n' in_vm vm2 qvm-remote 'echo served'
+    atf_check -o inline:"$verifier\n" role_pid verifier
+}
+
 atf_init_test_cases() {
     bed_add_tests
 }

@@ -405,6 +405,7 @@ an_executor_that_lies_ends_the_daemon_and_changes_no_answer_body() {
     lies "$impossible" "$run end(seq, err=($big + 1, $big + 1, b''))"
     lies "$impossible" "$run tell('GROWN', seq, 2); end(seq, out=(1, 1, b''))"
     lies "$impossible" "$run end(seq, started=-1)"
+    lies "$impossible" "$run end(seq, started=1 << 54, ended=1 << 54)"
     lies "$impossible" "$run end(seq, how=1, value=0)"
     lies 'executor: REQUEST refused: not from this role' \
         "$run tell('REQUEST')"

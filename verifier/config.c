@@ -16,6 +16,7 @@
 
 #define POLICY_MAX 65536
 #define DRAIN_MS   10000 /* from `revoke --drain` to its reload */
+#define NO_RECORD  "dom0's log has no room to say that it is served"
 #define NO_PLACE                                                            \
 	"no place is free: too many VMs that are served no more are still " \
 	"owed answers; reload (SIGHUP) when they have them"
@@ -129,6 +130,7 @@ read_policy(struct vm *vm, int fd)
 		vm->next_policy = policy_copy(&policy);
 		if (vm->next_policy == NULL)
 			fatal("policy");
+		sha256(text, (size_t)n, vm->next_digest);
 	}
 }
 
@@ -156,6 +158,7 @@ stop_serving(struct vm *vm, const char *why)
 {
 	int64_t now_ms = now_boottime_ms();
 
+	record_unserved(vm, why);
 	vm->served = false;
 	vm->retire_ms = now_ms + RETIRE_MS;
 	keys_go(vm, now_ms < vm->drain_ms, why);
@@ -176,6 +179,22 @@ config_revoke(struct vm *vm, bool drain)
 	return (vm->running);
 }
 
+/* The log says with which key, and by which policy. */
+static bool
+serves_on_record(struct vm *vm)
+{
+	const struct vm_key *next = keys_of(vm, KEY_NEXT);
+	struct served now = {0};
+
+	memcpy(now.key, keys_of(vm, KEY_CURRENT)->derived.fingerprint,
+	    sizeof(now.key));
+	if (next != NULL)
+		memcpy(now.next_key, next->derived.fingerprint,
+		    sizeof(now.next_key));
+	memcpy(now.policy, vm->next_digest, sizeof(now.policy));
+	return (record_served(vm, &now));
+}
+
 static void
 start_serving(struct vm *vm)
 {
@@ -186,7 +205,14 @@ start_serving(struct vm *vm)
 	free(vm->policy);
 	vm->policy = vm->next_policy;
 	vm->next_policy = NULL;
-	if (keys_take(vm) == -1 || vm->served)
+	if (keys_take(vm) == -1)
+		return;
+	if (!serves_on_record(vm)) {
+		stop_serving(vm, NO_RECORD);
+		snprintf(vm->why, sizeof(vm->why), NO_RECORD);
+		return;
+	}
+	if (vm->served)
 		return;
 	vm->served = true;
 	vm->session.bye = false;

@@ -319,6 +319,39 @@ record_event(struct vm *vm, const char *event, const char *field,
 }
 
 bool
+record_served(struct vm *vm, const struct served *now)
+{
+	const struct served *was = &vm->served_as;
+	uint8_t hash[SHA256_LEN];
+	struct record *rec;
+
+	if (memcmp(was, now, sizeof(*was)) == 0)
+		return (true);
+	if (!journal_room(JOURNAL_RESULT))
+		return (false);
+	rec = journal_begin("served", vm->name, NULL);
+	record_str(rec, "fingerprint", now->key);
+	if (now->next_key[0] != '\0')
+		record_str(rec, "next_fingerprint", now->next_key);
+	record_hex(rec, "policy_sha256", now->policy, SHA256_LEN);
+	if (was->key[0] != '\0' &&
+	    memcmp(was->policy, now->policy, SHA256_LEN) != 0)
+		record_hex(rec, "policy_before", was->policy, SHA256_LEN);
+	record_end_of(vm->name, hash);
+	vm->served_as = *now;
+	copy_event(vm, "served", "");
+	return (true);
+}
+
+void
+record_unserved(struct vm *vm, const char *why)
+{
+	if (vm->served_as.key[0] != '\0')
+		record_event(vm, "unserved", "reason", why);
+	memset(&vm->served_as, 0, sizeof(vm->served_as));
+}
+
+bool
 record_disk(const char *where, bool low)
 {
 	uint8_t hash[SHA256_LEN];

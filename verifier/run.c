@@ -124,7 +124,8 @@ check_end(const struct request *r, const struct msg_ended *e)
 {
 	char text[RECEIPT_MAX];
 
-	if (e->value > UINT8_MAX || e->out.kept < r->out ||
+	if (e->value > UINT8_MAX || (uint64_t)e->started_us > NUMBER_MAX ||
+	    (uint64_t)e->ended_us > NUMBER_MAX || e->out.kept < r->out ||
 	    e->err.kept < r->err || e->out.kept > kept_max(r) ||
 	    e->err.kept > kept_max(r) ||
 	    receipt_print(text, sizeof(text), &r->answer) == -1)
@@ -158,7 +159,8 @@ handle_ended(struct imsg *m)
 	r = request_by_seq(e.seq);
 	if (r == NULL || r->state != REQUEST_RUNNING)
 		fatalx("executor: the end of what does not run");
-	r->answer.has_times = true;
+	/* What was killed before GO has none. */
+	r->answer.has_times = e.started_us != 0;
 	r->answer.started_us = e.started_us;
 	r->answer.ended_us = e.ended_us;
 	copy_stream(&r->answer.out, &e.out);

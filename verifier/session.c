@@ -676,7 +676,9 @@ session_pump(struct channel *ch)
 	if (s->bye_sent)
 		return;
 	s->bye |= is_over(vm);
-	if (s->bye && !s->end.set)
+	if (!s->bye)
+		timer_stop(&s->end); /* it is served again */
+	else if (!s->end.set)
 		timer_start(&s->end, CLOCK_MONOTONIC, BYE_MS, end_overdue, vm);
 	TAILQ_FOREACH (r, &vm->requests, entry) {
 		if (r->tell != 0 && r->state != REQUEST_GONE &&

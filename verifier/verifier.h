@@ -146,6 +146,12 @@ struct session {
 	uint64_t body_len, input_len;
 };
 
+/* With what a VM is served; all zero: the log does not say that it is. */
+struct served {
+	char key[FINGERPRINT_HEX + 1], next_key[FINGERPRINT_HEX + 1];
+	uint8_t policy[SHA256_LEN];
+};
+
 struct vm {
 	char name[VM_NAME_MAX + 1]; /* "" : free */
 	bool served;
@@ -156,6 +162,8 @@ struct vm {
 	struct derived_keys *coming; /* KEYS_COMING, in locked memory */
 	bool coming_ok[KEYS_COMING];
 	struct policy *next_policy; /* NULL: none that is good */
+	uint8_t next_digest[SHA256_LEN];
+	struct served served_as; /* as the log has it */
 	/* The policy's rate: boottime at which the bucket was empty. */
 	int64_t bucket_us;
 	bool bucket_known;
@@ -363,6 +371,9 @@ void record_cancel(struct vm *, const char *id, const struct token *,
 /* One that comes before its request: false where there are too many. */
 bool record_early_cancel(struct vm *, const char *id, const struct token *);
 void record_problem(struct vm *, const struct msg_problem *);
+/* Nothing, where the log says so already.  False: it has no room. */
+bool record_served(struct vm *, const struct served *);
+void record_unserved(struct vm *, const char *why);
 void record_event(struct vm *, const char *event, const char *field,
     const char *value);
 /* These two: false where there was no room for it. */
