@@ -14,6 +14,7 @@
 
 #define FRAMES_A_TURN 8
 #define SILENCE_MS    30000
+#define PIECE	      (1 << 20) /* has to be taken in so much time */
 
 enum kind {
 	FRAME_OF_OURS,
@@ -33,7 +34,9 @@ static struct {
 static struct msg_next nexts[ASKED_MAX]; /* to be written */
 static unsigned next_count;
 static bool bye, bye_written, broken;
-static int64_t progress_ms;
+static int64_t piece_ms;
+static size_t piece_len; /* written since */
+static bool writing;	 /* since then something was left to write */
 
 static void
 print(const struct frame *f, enum kind kind)
@@ -55,7 +58,7 @@ say_init(int fd)
 
 	pipe_fd = fd;
 	print(&hello, FRAME_OF_OURS);
-	progress_ms = now_monotonic_ms();
+	piece_ms = now_monotonic_ms();
 }
 
 const char *
@@ -174,6 +177,13 @@ written(void)
 	}
 }
 
+static void
+begin_piece(void)
+{
+	piece_ms = now_monotonic_ms();
+	piece_len = 0;
+}
+
 /* Some of the frame: false when the pipe takes no more. */
 static bool
 write_some(void)
@@ -190,7 +200,9 @@ write_some(void)
 	}
 	if (n == -1)
 		fatal("the VM's pipe: write");
-	progress_ms = now_monotonic_ms();
+	piece_len += (size_t)n;
+	if (piece_len >= PIECE)
+		begin_piece();
 	out.off += (size_t)n;
 	if (out.off == out.len)
 		written();
@@ -215,7 +227,9 @@ say_turn(void)
 		if (out.off == out.len) {
 			if (!choose())
 				break;
-			progress_ms = now_monotonic_ms();
+			if (!writing)
+				begin_piece();
+			writing = true;
 			frames++;
 		}
 		if (!write_some())
@@ -223,6 +237,7 @@ say_turn(void)
 	}
 	/* In the loop only while it is waited for: see hear_watch. */
 	more = !broken && (out.off < out.len || frames == FRAMES_A_TURN);
+	writing = more;
 	if (more && pipe_ev.fn == NULL)
 		event_add(&pipe_ev, pipe_fd, EPOLLOUT, writable, NULL);
 	else if (!more)
@@ -235,5 +250,5 @@ say_deadline(const char **what)
 	if (broken || out.off == out.len)
 		return -1;
 	*what = "room in the pipe";
-	return progress_ms + SILENCE_MS;
+	return piece_ms + SILENCE_MS;
 }

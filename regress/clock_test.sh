@@ -202,22 +202,22 @@ done
 back() {
     old_ones_do_not_run expired
     new_one exited
-    vm_clock "-$DAY"
-    refused behind "$DAY"
-    old_ones_do_not_run behind "$DAY"
+    vm_clock "-$1"
+    refused behind "$1"
+    old_ones_do_not_run behind "$1"
     # An old token that these clocks would have run.
-    then=$(($(date +%s) - DAY))
+    then=$(($(date +%s) - $1))
     new_one rejected --issued $then --expires $((then + 300))
     accept
-    atf_check -o inline:"-$DAY\n" steps clock-accept
+    atf_check -o inline:"-$1\n" steps clock-accept
     old_ones_do_not_run future
     # The key is known since a time that lies ahead now: it must be rotated.
     new_one rejected --issued $then --expires $((then + 300))
     atf_check -o match:'^reason issued before dom0 knew its key$' cat meta
     atf_check -o match:'tokens are refused up to .*rotate the key' in_dom0 qvm-remote-dom0 status
     new_key
-    then=$(($(date +%s) - DAY + 2))
-    wait_for "[ \$(date +%s) -gt $((then + DAY)) ]"
+    then=$(($(date +%s) - $1 + 2))
+    wait_for "[ \$(date +%s) -gt $((then + $1)) ]"
     new_one exited --issued $then --expires $((then + 300))
     forget vm1
     again vm1
@@ -242,18 +242,27 @@ clock_that_goes_back_at_boot_runs_nothing_old_body() {
     atf_check "$regress/bed" stop
     dom0_clock "-$DAY"
     start
-    back
+    back "$DAY"
+    log_is_whole
+}
+
+back_while_running() {
+    bed_up_with_clocks
+    two_old_ones
+    dom0_clock "-$1"
+    back "$1"
+    atf_check -o inline:"-$1\n" steps clock
     log_is_whole
 }
 
 bed_test clock_that_goes_back_while_running_runs_nothing_old
 clock_that_goes_back_while_running_runs_nothing_old_body() {
-    bed_up_with_clocks
-    two_old_ones
-    dom0_clock "-$DAY"
-    back
-    atf_check -o inline:"-$DAY\n" steps clock
-    log_is_whole
+    back_while_running "$DAY"
+}
+
+bed_test clock_that_goes_back_by_years_while_running_runs_nothing_old
+clock_that_goes_back_by_years_while_running_runs_nothing_old_body() {
+    back_while_running "$YEARS"
 }
 
 # A clock that went back while nothing ran is seen, and what ran stays known.

@@ -304,6 +304,15 @@ run_token(const struct vm *vm, const struct msg_request *untrusted,
 	return (t->kind == TOKEN_CANCEL ? NULL : key);
 }
 
+/* What it says is not signed: its lengths are the VM's word. */
+static void
+take_no_token(struct request *r, const struct msg_request *untrusted)
+{
+	memset(&r->token, 0, sizeof(r->token));
+	r->token.body_len = untrusted->body_len;
+	r->token.input_len = untrusted->input_len;
+}
+
 /* Steps up to and with freshness; true when the request is remembered. */
 static bool
 admit(struct vm *vm, struct request *r, const struct msg_request *untrusted)
@@ -324,7 +333,7 @@ admit(struct vm *vm, struct request *r, const struct msg_request *untrusted)
 		entry = memory_find(memory, untrusted->id);
 	/* One that goes may ask again for what it has asked before. */
 	if (key == NULL || (key->use == KEY_LEAVING && entry == -1)) {
-		memset(&r->token, 0, sizeof(r->token));
+		take_no_token(r, untrusted);
 		request_refuse(r, RECEIPT_REJECTED, wrong);
 		return (false);
 	}
@@ -396,6 +405,7 @@ check_request(struct vm *vm, const struct msg_request *untrusted,
 	rule = lengths_rule(vm, &f, input_limit);
 	if (rule != NULL || untrusted->token_len > TOKEN_MAX) {
 		close_both(body_fd, input_fd);
+		take_no_token(r, untrusted);
 		request_refuse(r, RECEIPT_REJECTED,
 		    rule != NULL ? rule : NOT_ACCEPTED);
 		return;
