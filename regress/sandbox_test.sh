@@ -153,6 +153,13 @@ END
         "bash $BED/all $BED/setuid-id"
 }
 
+# Those that outlive an exec: what it has opened itself is close-on-exec.
+descriptors_given() {
+    for info in "/proc/$1/fdinfo/"*; do
+        grep -q '^flags:[[:space:]]*02[0-7]\{6\}$' "$info" || basename "$info"
+    done
+}
+
 bed_test qvm_run_has_no_capability_and_three_descriptors
 qvm_run_has_no_capability_and_three_descriptors_body() {
     up_and_running
@@ -162,6 +169,11 @@ qvm_run_has_no_capability_and_three_descriptors_body() {
             sed -n "s/^$set:[[:space:]]*//p" "/proc/$pid/status"
     done
     atf_check -o inline:'1\n' sed -n 's/^NoNewPrivs:\t//p' "/proc/$pid/status"
+    # Whom the configuration does not name: the group's first.
+    uid=$(id -u "$(getent group qubes | cut -d: -f4 | cut -d, -f1)")
+    atf_check -o inline:"$uid\t$uid\t$uid\t$uid\n" \
+        sed -n 's/^Uid:\t//p' "/proc/$pid/status"
+    atf_check -o inline:'0\n1\n2\n' descriptors_given "$pid"
     atf_check -o inline:"$(getent group qubes | cut -d: -f3)\n" \
         sed -n 's/^Groups:[[:space:]]*\([0-9]*\) *$/\1/p' "/proc/$pid/status"
     end_it

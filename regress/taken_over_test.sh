@@ -141,7 +141,7 @@ END
 
 bed_test who_breaks_the_channels_rules_loses_its_session_alone
 who_breaks_the_channels_rules_loses_its_session_alone_body() {
-    puppets 36
+    puppets 40
     broken 'a bad opening' "opened(); send(packet('OPEN', b'puppet/1', 1))"
     broken 'a bad opening' "send(packet('OPEN', b'p' * 65, 1))"
     broken 'a bad opening' "send(packet('OPEN', b'p' * 68, 1))"
@@ -170,11 +170,22 @@ send(packet('INPUT', 16 << 20), memfd(bytes(16 << 20)))"
         broken 'a bad request' "new_id = forger.new_id; opened()
 send(request(*(lambda id, token, **more: (id, token, 1, 0, more.get('clock')))($how)))"
     done
+    # What it was asked for is a cancel alone.
+    broken 'a bad request' "opened(); ask('true')
+while not fields('NEXT', wait('NEXT')[2])[1]: pass
+ask('true')"
+    echo 'rate = 1/h' >>"$BED/etc/qubes/remote.d/$vm.conf"
     broken 'a bad cancel' "opened(); send(packet('CANCEL', b'*', 17, 0))"
+    broken 'a bad cancel' \
+        "opened(); send(packet('CANCEL', forger.new_id().encode(), -1, 0))"
     broken 'a bad cancel' "opened(); send(packet('BODY', 4), memfd(b'echo'))
 send(packet('CANCEL', forger.new_id().encode(), 17, 0))"
     broken 'a bad report' "send(packet('PROBLEM', 3))"
     broken 'a bad report' "send(packet('PROBLEM', 0, 0, b'\\n'))"
+    broken 'a bad report' "send(packet('PROBLEM', 0, 0, b'', b'\\x1b[2J'))"
+    # What it says after its last is heard by nobody.
+    broken 'its last' "for rule in b'its last', b'one more':
+    send(packet('PROBLEM', 0, -1, rule))"
     broken 'packet refused: shorter than a header' "send(b'\\0' * 4)"
     broken "NONE refused: its length is not the packet's" \
         "opened(); send(packet('NONE', length=13))"
@@ -202,6 +213,7 @@ except Over: pass"
         "$puppets" ]'
     atf_check -s exit:1 grep 'first: goes on' "$BED"/vms/*/home/said
     [ "$(wc -l <want)" = "$puppets" ] || atf_fail "not as many cases"
+    atf_check -s exit:1 -o inline:'0\n' count_log '"rule":"one more"'
     # Then each message of the table that is not a poller's to send.
     sed -n 's/^\tX(\([A-Z_]*\), .*/\1/p' "$TREE/imsg/messages.h" | sort >types
     grep -vx LOG types >wanted
@@ -233,21 +245,23 @@ a_poller_that_outlives_its_session_is_killed_body() {
 # Though it has delivered: the next session, else, comes at once.
 bed_test a_refused_packet_holds_the_next_session
 a_refused_packet_holds_the_next_session_body() {
-    puppets 2
-    for end in v p; do
+    puppets 3
+    for last in "packet('NONE', number=65535)" \
+        "packet('NONE', number=65535), end='p'" "packet('OPEN', b'again', 1)"; do
         orders "opened(); ask('true'); serial, _ = done()
 send(packet('KEPT', id=serial))
 told('kept'); until('go')
-send(packet('NONE', number=65535), end='$end'); is_over(); until('gone')"
+send($last); is_over(); until('gone')"
     done
     atf_check "$regress/bed" start -v
     # What is answered in a later turn: the parent has been told.
-    for vm in vm2 vm3; do
+    for vm in vm2 vm3 vm4; do
         wait_for "[ -e $BED/vms/$vm/home/said ]"
         wait_for "count_log '\"event\":\"delivered\",\"vm\":\"$vm\"' | grep 1"
         atf_check -o ignore in_dom0 qvm-remote-dom0 status
         : >"$BED/vms/$vm/home/go"
-        wait_for "grep 'poller .$vm.: packet refused: unknown' $BED/daemon.log"
+        wait_for "grep -E 'poller .$vm.: (packet refused: unknown|a bad opening)' \
+            $BED/daemon.log"
         : >"$BED/vms/$vm/home/gone"
         wait_for "grep 'VM $vm: next session in' $BED/daemon.log"
         atf_check -o match:"VM $vm: next session in [1-9]" cat "$BED/daemon.log"
@@ -280,7 +294,7 @@ a_poller_that_ignores_bye_is_cut_and_killed_body() {
 # What is asked in vain: how each was answered, in the order of the questions.
 bed_test what_is_not_signed_does_not_run
 what_is_not_signed_does_not_run_body() {
-    puppets 2
+    puppets 3
     orders "
 opened()
 body = 'echo ran >>$BED/ran\n'
@@ -311,6 +325,22 @@ for own in (None, key):
 ask('echo ran >>$BED/ran\n', key=key)
 told(done()[1])
 "
+    # Without the input that was signed, or with one that was not.  Of an empty
+    # one, no length and no digest says it.
+    orders "
+opened()
+body = 'echo ran >>$BED/ran\n'
+def vain(signed, input=None):
+    id = forger.new_id()
+    send(packet('BODY', len(body)), memfd(body.encode()))
+    if input is not None:
+        send(packet('INPUT', len(input)), memfd(input))
+    send(request(id, forge(body, id, input=signed), len(body),
+                 len(signed or '')))
+    told(done()[1])
+vain('signed')
+vain(None, b'')
+"
     atf_check "$regress/bed" start
     in_vm vm1 qvm-remote "$(witness); until [ -e $BED/go ]; do sleep 0.05
         done; echo whole" >out &
@@ -321,11 +351,13 @@ told(done()[1])
     mv "$BED/vms/vm3/home/half" "$BED/vms/vm3/home/stolen"
     wait_for '[ "$(grep -c ^reason "$BED/vms/vm2/home/said")" = 6 ]'
     wait_for 'grep -qs ^reason "$BED/vms/vm3/home/said"'
+    wait_for '[ "$(grep -c ^reason "$BED/vms/vm4/home/said")" = 2 ]'
     : >"$BED/go"
     wait $client || atf_fail "vm1's command was ended"
     atf_check -o inline:'whole\n' cat out
-    atf_check -o inline:'6\n' grep -c \
-        '^reason the command is not what was signed$' "$BED/vms/vm2/home/said"
+    cat "$BED/vms/vm2/home/said" "$BED/vms/vm4/home/said" >said
+    atf_check -o inline:'8\n' grep -c \
+        '^reason the command is not what was signed$' said
     atf_check -o match:'^reason token not accepted$' -o match:'^log -$' \
         cat "$BED/vms/vm3/home/said"
     atf_check test ! -e "$BED/ran"
@@ -407,6 +439,14 @@ an_executor_that_lies_ends_the_daemon_and_changes_no_answer_body() {
     lies "$impossible" "$run end(seq, started=-1)"
     lies "$impossible" "$run end(seq, started=1 << 54, ended=1 << 54)"
     lies "$impossible" "$run end(seq, how=1, value=0)"
+    lies "$impossible" "$run end(seq, value=256)"
+    for heads in '(513, 0)' '(0, 513)'; do
+        lies 'executor: a bad end' "$run end(seq, heads=$heads)"
+    done
+    for stream in 0 3; do
+        lies 'executor: a bad spool' \
+            "$run tell('SPOOL', seq, b'', $stream, fds=[os.pipe()[0]])"
+    done
     lies 'executor: REQUEST refused: not from this role' \
         "$run tell('REQUEST')"
     lies 'executor: is gone' "$run verifier.send(b'')"

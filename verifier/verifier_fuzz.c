@@ -187,10 +187,15 @@ static void
 fill_ended(uint8_t arg, struct msg_ended *e)
 {
 	e->seq = seqs[arg % SEQS];
+	e->value = arg >> 5;
 	e->how = arg >> 2 & 7;
+	/* Some are longer than the message holds. */
+	if (e->how == END_FAILED + 2)
+		e->out_head_len = e->value * 256 + 1;
+	else if (e->how == END_FAILED + 3)
+		e->err_head_len = e->value * 256 + 1;
 	if (e->how > END_FAILED)
 		e->how = END_EXITED;
-	e->value = arg >> 5;
 	e->started_us = e->ended_us = now_realtime_us();
 	sha256("", 0, e->out.sha256);
 	sha256("", 0, e->err.sha256);
@@ -240,7 +245,7 @@ fill_small(const struct sender *s, enum imsg_type type, uint8_t arg,
 		break;
 	case IMSG_SPOOL:
 		st->seq = seqs[arg % SEQS];
-		st->stream = 1 + (arg >> 2 & 1);
+		st->stream = (1 + (arg >> 2)) & 3;
 		*fd = fuzz_memfd(bodies[0], strlen(bodies[0]), false);
 		break;
 	case IMSG_REQUEST_KILL:
