@@ -67,6 +67,8 @@ static const struct subcommand {
 	cmd_history_search, "those with TEXT in command or output"},
     {{"history", "verify"}, NULL, NULL, 0, 0, NULL, 0, true, cmd_history_verify,
 	"all of them against their receipts"},
+    {{"history", "export"}, "--witness", NULL, 0, 1, "[FILE]", 0, true,
+	cmd_history_export, "their receipts, for dom0's log verify"},
     {{"wait", NULL}, NULL, NULL, 1, INT_MAX, "ID...", 0, false, cmd_wait,
 	"wait for the end of what was detached"},
     {{"result", NULL}, "-f", NULL, 1, 1, "ID", GIVEN(OPT_JSON), false,

@@ -9,5 +9,6 @@ int cmd_history(const struct home *, const struct args *);
 int cmd_history_show(const struct home *, const struct args *);
 int cmd_history_search(const struct home *, const struct args *);
 int cmd_history_verify(const struct home *, const struct args *);
+int cmd_history_export(const struct home *, const struct args *);
 
 #endif

@@ -188,20 +188,43 @@ r = h.run("history", "verify")
 assert (r.returncode, r.stdout) == (0,
     b"1 verified, 0 without a signed answer, 0 wrong\n"), r
 other = entry()
+def of_another_token(meta):
+    id = meta.split()[3].decode()
+    return make_receipt(id, b"another", out=b"out", err=b"err")
+VM = b" was not signed with this VM's key"
 for name, change, said in (
-        ("command", b"evil\n", b"command"), ("out", b"evil", b"output"),
-        ("err", b"", b"output"), ("meta", None, b"another"),
-        ("token", None, b"token"), ("meta", b"", b"no receipt"),
-        ("token", b"", b"damaged")):
+        ("command", b"evil\n", b"its command is not what was signed"),
+        ("out", b"evil", b"its output is not what was signed"),
+        ("err", b"", b"its output is not what was signed"),
+        ("meta", None, b"its receipt is of another request"),
+        ("meta", lambda meta: meta.replace(b"exit 0", b"exit 7"),
+            b"its receipt" + VM),
+        ("meta", of_another_token, b"its receipt is of another token"),
+        ("meta", b"", b"it has no receipt"),
+        ("token", None, b"its token" + VM),
+        ("token", lambda t: t.replace(FINGERPRINT.encode(), b"0" * 16),
+            b"its key is not here"),
+        ("token", b"", b"its token is damaged")):
     e = entry()
+    id = e.split("/")[2].encode()
     good = h.read(e + name)
-    h.write(e + name, h.read(other + name) if change is None else change)
+    if change is None:
+        change = h.read(other + name)
+    elif callable(change):
+        change = change(good)
+        assert change != good
+    h.write(e + name, change)
     r = h.run("history", "verify")
     lines = r.stdout.split(b"\n")
     assert r.returncode == 1 and len(lines) == 3, r
-    assert e.split("/")[2].encode() in lines[0] and said in lines[0], r
-    r = h.run("history", "show", e.split("/")[2])
+    assert lines[0] == id + b": " + said, r
+    r = h.run("history", "show", id.decode())
     assert r.returncode == 255 and said in r.stdout, r
+    # It is no witness, and the others are.
+    r = h.run("history", "export", "--witness")
+    assert r.returncode == 1 and b"\nid " + id not in r.stdout, r
+    assert r.stderr.endswith(id + b": " + said + b"; left out\n"), r
+    assert other.split("/")[2].encode() in r.stdout, r
     h.write(e + name, good)
 assert h.run("history", "verify").returncode == 0
 os.unlink(h.at(other + "token"))
@@ -211,7 +234,44 @@ a.end()
 END
 }
 
+atf_test_case export_gives_what_was_signed_from_the_oldest
+export_gives_what_was_signed_from_the_oldest_body() {
+    peer <<'END'
+from peer import *
+h = Home()
+assert h.run("history", "export", "--witness").stdout == b""
+a = Agent(h)
+receipts = []
+for n in range(3):
+    c = h.start("job")
+    request = a.next()
+    a.take(request)
+    receipts.append(a.finish(request, exit=n))
+    ends(c, n)
+c = h.start("job")
+a.serve(status="rejected", exit=255, signed=False)
+ends(c, 255)
+# Ids of one second are in no order of time.
+receipts.sort(key=lambda r: r.split()[3])
+r = h.run("history", "export", "--witness")
+assert (r.returncode, r.stdout, r.stderr) == (0, b"".join(receipts), b""), r
+file = os.path.join(h.path, "file")
+r = h.run("history", "export", "--witness", file)
+assert (r.returncode, r.stdout) == (0, b""), r
+with open(file, "rb") as f:
+    assert f.read() == b"".join(receipts)
+r = h.run("history", "export", "--witness", h.path + "/none/file")
+assert r.returncode == 255 and b"cannot be opened" in r.stderr, r
+assert h.run("history", "export").returncode == 2
+full = open("/dev/full", "wb")
+c = h.start("history", "export", "--witness", stdout=full)
+assert c.communicate()[1] and c.returncode == 255
+a.end()
+END
+}
+
 atf_init_test_cases() {
+    atf_add_test_case export_gives_what_was_signed_from_the_oldest
     atf_add_test_case ping_tells_round_trip_and_clock
     atf_add_test_case status_is_0_when_dom0_answers_and_nothing_waits
     atf_add_test_case the_queue_is_listed_escaped
