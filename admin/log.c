@@ -1,3 +1,4 @@
+#include "admin/claims.h"
 #include "admin/log.h"
 #include "admin/seals.h"
 
@@ -438,13 +439,22 @@ static void
 parse_verify(int argc, char **argv)
 {
 	static const struct option options[] = {
-	    {"key", required_argument, NULL, 'k'}, {NULL, 0, NULL, 0}};
+	    {"key", required_argument, NULL, 'k'},
+	    {"since-checkpoint", required_argument, NULL, 'c'},
+	    {"witness", required_argument, NULL, 'w'}, {NULL, 0, NULL, 0}};
+	bool input = false;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 'k')
+		if (c == '?')
 			option_error(argv);
-		seals_add(optarg);
+		if (strcmp(optarg, "-") == 0 && input)
+			usage_error("log verify: `-`: only once");
+		input = input || strcmp(optarg, "-") == 0;
+		if (c == 'k')
+			seals_add(optarg);
+		else
+			claims_open(optarg, c == 'w');
 	}
 	if (optind < argc)
 		usage_error("log verify: too many words");
@@ -457,6 +467,7 @@ command_log_verify(int argc, char **argv)
 
 	parse_verify(argc, argv);
 	log_open(&log);
+	claims_read();
 	return log_verify(&log);
 }
 

@@ -154,7 +154,7 @@ only_root_may_body() {
     chmod 0755 .
     # The build folder may be out of another user's reach.
     cp "$here/qvm-remote-dom0" ./copy
-    for words in '' keys log 'log verify' 'authorize work' 'revoke work' \
+    for words in '' keys log 'authorize work' 'revoke work' \
         'connect work' \
         'disconnect work' config enable disable 'policy check' \
         'policy explain work ls' 'policy replay work --with x'; do

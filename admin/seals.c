@@ -42,6 +42,7 @@ static struct start before; /* the newest one */
 static bool covered;	    /* its run has a key */
 static uint64_t step;	    /* that `key` is for */
 static uint64_t first_run;  /* whose seals were checked, 0: none yet */
+static uint64_t first_seq;  /* of that run */
 static char why[192];
 static char unseen[FINGERPRINT_HEX + 1]; /* the last line that was noted */
 
@@ -281,8 +282,10 @@ seals_start(const char *line, size_t len, const struct line_head *h,
 		       "of its seed is not there: what stood before it was "
 		       "taken out";
 	covered = true;
-	if (first_run == 0)
+	if (first_run == 0) {
 		first_run = s.run;
+		first_seq = h->seq;
+	}
 	return NULL;
 }
 
@@ -323,6 +326,12 @@ seals_print(void)
 			    secret.lines[i].name);
 	}
 	return !seals_given() || first_run != 0;
+}
+
+uint64_t
+seals_from(void)
+{
+	return first_seq;
 }
 
 void

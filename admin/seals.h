@@ -24,6 +24,8 @@ const char *seals_start(const char *line, size_t len, const struct line_head *,
 const char *seals_check(const struct line_head *);
 /* What was checked, for the last line; false where no key fits any run. */
 bool seals_print(void);
+/* From which record on they hold; 0: none was checked. */
+uint64_t seals_from(void);
 void seals_wipe(void);
 
 #endif

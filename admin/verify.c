@@ -7,6 +7,7 @@
 #include "admin/admin.h"
 #include "admin/log.h"
 #include "admin/seals.h"
+#include "admin/witness.h"
 #include "audit/text.h"
 
 #define EXIT_ALTERED 1
@@ -181,8 +182,8 @@ check_previous(const struct part *previous, const struct line_head *h,
 static void
 read_on(struct chain *c, struct part *p, const struct part *previous)
 {
+	const char *line, *why;
 	struct line_head h;
-	const char *line;
 	size_t len;
 
 	p->why = NULL;
@@ -193,6 +194,9 @@ read_on(struct chain *c, struct part *p, const struct part *previous)
 			return;
 		if (p->good_end == 0)
 			check_previous(previous, &h, line, len);
+		why = witness_check(&h, line, len, words);
+		if (why != NULL)
+			altered(h.seq, "%s", why);
 		advance(c, &h);
 		p->good_end = reader_offset(&reader);
 	}
@@ -327,13 +331,58 @@ read_segments(const struct log *log, struct chain *c, struct part *p)
 	}
 }
 
+/* The records from..to, where there are any, and why they may be others. */
+static void
+not_proven(uint64_t from, uint64_t to, const char *why)
+{
+	if (from <= to)
+		printf("not proven: that nobody wrote records %" PRIu64
+		       " to %" PRIu64 " anew: %s\n",
+		    from, to, why);
+}
+
+/* In words: up to which record what is shown, and by what. */
+static void
+print_proof(uint64_t newest)
+{
+	uint64_t known = witness_newest(), sealed = seals_from();
+
+	printf("proven: records 1 to %" PRIu64 " are a chain without a gap\n",
+	    newest);
+	if (sealed != 0)
+		printf("proven: records %" PRIu64 " to %" PRIu64
+		       " are as they were sealed\n",
+		    sealed, newest);
+	witness_print(words);
+	if (sealed == 0)
+		not_proven(known + 1, newest, "their seals were not checked");
+	else
+		not_proven(known + 1, sealed - 1,
+		    "they were sealed with another key");
+	printf("not proven: that record %" PRIu64 " was the newest: a later "
+	       "checkpoint or receipt would show it\n",
+	    newest);
+}
+
+static void
+print_end(const struct chain *c, bool runs)
+{
+	if (runs)
+		printf("note: a daemon runs: end not proven\n");
+	else if (!c->stopped)
+		printf("note: run %" PRIu64 " has no closing record and no "
+		       "daemon runs: a crash, or the end was cut off\n",
+		    c->run);
+}
+
 int
 log_verify(const struct log *log)
 {
 	/* Before and after: one that ends or begins meanwhile is no crash. */
-	bool runs = lock_holder(log->lock) != 0, fits;
+	bool runs = lock_holder(log->lock) != 0, fits, cut;
 	struct chain c = {.seq = 1};
 	struct part last;
+	const char *word;
 
 	words = stdout;
 	if (log->count == 0)
@@ -345,18 +394,19 @@ log_verify(const struct log *log)
 	if (last.tail > 0 && !runs)
 		printf("note: %" PRIu64 " bytes behind the last record\n",
 		    last.tail);
-	printf("%s: %" PRIu64 " records in %zu segments; ",
-	    runs || c.stopped ? "whole" : "intact", c.seq - 1, log->count);
+	cut = !witness_end(c.seq - 1, words);
+	word = cut		  ? "cut"
+	    : witness_disagrees() ? "disputed"
+	    : runs || c.stopped	  ? "whole"
+				  : "intact";
+	printf("%s: %" PRIu64 " records in %zu segments; ", word, c.seq - 1,
+	    log->count);
 	fits = seals_print();
 	seals_wipe();
-	if (runs)
-		printf("note: a daemon runs: end not proven\n");
-	else if (!c.stopped)
-		printf("note: run %" PRIu64 " has no closing record and no "
-		       "daemon runs: a crash, or the end was cut off\n",
-		    c.run);
+	print_end(&c, runs);
+	print_proof(c.seq - 1);
 	finish_output();
-	if (!fits)
+	if (!fits || cut || witness_disagrees())
 		return EXIT_ALTERED;
 	return runs || c.stopped ? 0 : EXIT_OPEN;
 }
