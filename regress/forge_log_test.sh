@@ -59,6 +59,9 @@ the_record_of_its_own_start_cannot_be_forged_body() {
     both 0 '^whole'
     forged late
     both 1 "^altered: record $seq: "
+    # And what the daemon would remember after its next start.
+    forged snapshot
+    both 1 "^altered: record $seq: "
 }
 
 bed_test its_run_cannot_be_claimed_for_another_line
