@@ -1,6 +1,5 @@
 #include "audit/text.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static int
@@ -172,11 +171,19 @@ month_days(int64_t year, int month)
 	return days[month];
 }
 
+/* As printf does, and many times as fast: a log has a time in each line. */
+static void
+put_digits(char *out, int width, int64_t value)
+{
+	for (; width > 0; value /= 10)
+		out[--width] = (char)('0' + value % 10);
+}
+
 int
 time_print(char out[TIME_TEXT_LEN + 1], int64_t us)
 {
 	int64_t days, year, rest, second;
-	int month = 0, n;
+	int month = 0;
 
 	if (us < 0 || us >= year_start(10000) * DAY_US)
 		return -1;
@@ -188,11 +195,15 @@ time_print(char out[TIME_TEXT_LEN + 1], int64_t us)
 	days -= year_start(year);
 	while (days >= month_days(year, month))
 		days -= month_days(year, month++);
-	n = snprintf(out, TIME_TEXT_LEN + 1,
-	    "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", (int)year, month + 1,
-	    (int)days + 1, (int)(second / 3600), (int)(second / 60 % 60),
-	    (int)(second % 60), (int)(rest % 1000000));
-	return n == TIME_TEXT_LEN ? 0 : -1;
+	memcpy(out, "yyyy-mm-ddThh:mm:ss.uuuuuuZ", TIME_TEXT_LEN + 1);
+	put_digits(out, 4, year);
+	put_digits(out + 5, 2, month + 1);
+	put_digits(out + 8, 2, days + 1);
+	put_digits(out + 11, 2, second / 3600);
+	put_digits(out + 14, 2, second / 60 % 60);
+	put_digits(out + 17, 2, second % 60);
+	put_digits(out + 20, 6, rest % 1000000);
+	return 0;
 }
 
 static int64_t
