@@ -11,6 +11,7 @@
  *   key FINGERPRINT    64 of them; where there are fewer, memories are empty
  *   token ID SHA256    the first key has used it
  *   used VM BYTES      the VM's records have taken up so many
+ *   seal SEED          it is sealed with this first seed, 64 hex digits
  *   expired            all tokens have, long ago; and no key has room
  */
 #include <err.h>
@@ -23,7 +24,7 @@
 #include <unistd.h>
 
 #include "audit/audit.h"
-#include "crypto/crypto.h"
+#include "crypto/seal.h"
 #include "verifier/journal.h"
 #include "verifier/memory.h"
 
@@ -40,6 +41,8 @@ static char token_id[ID_MAX + 1];
 static uint8_t token_sha256[SHA256_LEN];
 static char used_vm[VM_NAME_MAX + 1];
 static uint64_t used_bytes;
+static bool sealed;
+static uint8_t seed[SEED_LEN], seal_key[SHA256_LEN];
 
 static struct {
 	int folder, fd;
@@ -94,12 +97,28 @@ begin(const char *event, const char *vm, const char *id)
 static void
 end(void)
 {
+	uint8_t mac[SHA256_LEN];
+
 	if (record_covered(&m.record) == -1)
 		errx(1, "a bad record");
 	sha256_final(&m.sha, m.hash);
-	if (record_end(&m.record, m.hash, NULL) == -1)
+	seal_mac(seal_key, m.hash, mac);
+	seal_next_step(seal_key);
+	if (record_end(&m.record, m.hash, sealed ? mac : NULL) == -1)
 		errx(1, "a bad record");
 	m.seq++;
+}
+
+static void
+add_seed(struct record *r)
+{
+	char name[FINGERPRINT_HEX + 1];
+
+	seed_fingerprint(seed, name);
+	seal_run_key(seed, seal_key);
+	record_str(r, "seed", name);
+	record_u64(r, "seed_run", 1);
+	record_bool(r, "seed_seen", sealed);
 }
 
 static int64_t
@@ -244,6 +263,8 @@ open_segment(void)
 		record_u64(r, "previous", previous);
 	record_hex(r, "previous_hash", before, sizeof(before));
 	record_str(r, "boot", boot);
+	if (previous == 0)
+		add_seed(r);
 	end();
 	add_snapshot();
 }
@@ -325,6 +346,14 @@ take_token(const char *id, const char *sha256_hex)
 }
 
 static void
+take_seed(const char *hex)
+{
+	sealed = true;
+	if (strlen(hex) != SEED_HEX || hex_parse(seed, hex, SEED_LEN) == -1)
+		errx(1, "not a seed: %s", hex);
+}
+
+static void
 read_what(void)
 {
 	char line[256], word[8] = "", first[65], second[65];
@@ -336,6 +365,8 @@ read_what(void)
 			take_key(first);
 		else if (strcmp(word, "token") == 0)
 			take_token(first, second);
+		else if (strcmp(word, "seal") == 0)
+			take_seed(first);
 		else if (strcmp(word, "used") == 0) {
 			snprintf(used_vm, sizeof(used_vm), "%.31s", first);
 			used_bytes = strtoull(second, NULL, 10);
