@@ -1,7 +1,8 @@
 /*
  * Any log (regress/fuzz_log.h) into the commands that read one: log, its JSON,
- * verify without and with the first seed, checkpoint.  Whatever is in it,
- * people are shown printable ASCII.
+ * verify without and with the first seed, checkpoint; and behind its first 0xff,
+ * receipts or checkpoints for verify.  Whatever is in it, people are shown
+ * printable ASCII.
  */
 /* NOLINTNEXTLINE(bugprone-suspicious-include) */
 #include "admin/log.c"
@@ -60,13 +61,36 @@ open_log(struct log *log)
 	qsort(segments, log->count, sizeof(*segments), compare);
 }
 
+/* What stands behind the log. */
+static struct fuzz
+split(struct fuzz *in)
+{
+	const uint8_t *end = memchr(in->p, 0xff, in->left);
+	struct fuzz rest = {.p = in->p + in->left};
+
+	if (end == NULL)
+		return rest;
+	rest.p = end + 1;
+	rest.left = in->left - (size_t)(rest.p - in->p);
+	in->left = (size_t)(end - in->p);
+	return rest;
+}
+
+static void
+open_memfd(const void *data, size_t len, char path[32])
+{
+	(void)snprintf(path, 32, "/proc/self/fd/%d",
+	    fuzz_memfd(data, len, true));
+}
+
 static void
 run(struct fuzz *in)
 {
 	struct options o = {.count = 5};
 	uint8_t how = fuzz_byte(in);
+	struct fuzz claims = split(in);
 	struct log log = {0};
-	char seed[32];
+	char path[32];
 
 	fuzz_log(folder, in);
 	open_log(&log);
@@ -82,12 +106,14 @@ run(struct fuzz *in)
 		log_show(&log, &o);
 		break;
 	case 2:
-		(void)snprintf(seed, sizeof(seed), "/proc/self/fd/%d",
-		    fuzz_memfd(fuzz_log_seed, strlen(fuzz_log_seed), true));
-		seals_add(seed);
+		open_memfd(fuzz_log_seed, strlen(fuzz_log_seed), path);
+		seals_add(path);
 		(void)log_verify(&log);
 		break;
 	case 3:
+		open_memfd(claims.p, claims.left, path);
+		claims_open(path, how < 128);
+		claims_read();
 		(void)log_verify(&log);
 		break;
 	default:
