@@ -160,8 +160,8 @@ check_checkpoint(const struct claim *c, const struct line_head *h)
 	}
 	snprintf(why, sizeof(why),
 	    "the checkpoint of %s (%s, line %" PRIu32 ") names another hash: "
-	    "this record, or one before it, was replaced",
-	    checkpoint.time, c->source->name, c->line);
+	    "a record from %" PRIu64 " on was replaced",
+	    checkpoint.time, c->source->name, c->line, witness_newest() + 1);
 	return why;
 }
 

@@ -27,10 +27,12 @@ restore() {
     cp -a "$BED/$1" "$BED/$LOG"
 }
 
-# The honest daemon goes on with what it finds.
+# The honest daemon goes on with what it finds, for longer than the log was.
 go_on() {
     atf_check "$regress/bed" start
-    atf_check -o ignore in_vm vm1 qvm-remote 'echo gone on'
+    # shellcheck disable=SC2016 # the VM's shell expands it
+    atf_check -o ignore in_vm vm1 sh -c \
+        'for n in 5 6 7 8 9; do qvm-remote "echo $n" || exit 1; done'
     atf_check "$regress/bed" stop
 }
 
@@ -93,8 +95,7 @@ what_is_cut_off_or_put_back_is_shown_from_outside_body() {
     shown "^cut: the checkpoint .* record $newest was" 'behind the end'
     go_on
     alone 0 'the seals hold'
-    shown '^(altered: record [0-9]*: .* names another|cut:)' \
-        'names (another hash|what is no|a record behind)'
+    shown "^altered: record $newest: .* names another hash" 'another hash'
     # The last segment.
     restore true
     rm "$(find "$BED/$LOG" -name '*.log' | sort | tail -n 1)"
@@ -107,8 +108,7 @@ what_is_cut_off_or_put_back_is_shown_from_outside_body() {
     shown "^cut: the checkpoint .* record $newest was" 'behind the end'
     go_on
     alone 0 'no closing record: a crash, or its end was replaced'
-    shown '^(altered: record [0-9]*: .* names another|cut:)' \
-        'names (another hash|what is no|a record behind)'
+    shown "^altered: record $newest: .* names another hash" 'another hash'
     # The first and one within need nothing else.
     for first in 1 $(($(cut -d' ' -f4 checkpoint.1) + 2)); do
         segment=$BED/$LOG/$(printf '%020d' "$first").log
