@@ -81,7 +81,8 @@ static void
 add_claim(const struct claim *c)
 {
 	if (claim_count == CLAIMS_MAX)
-		fail("%s: more than %u receipts and checkpoints",
+		fail("%s: more than %u receipts and checkpoints: give "
+		     "it in parts",
 		    c->source->name, CLAIMS_MAX);
 	if ((claim_count & (claim_count - 1)) == 0) {
 		claims = reallocarray(claims,
