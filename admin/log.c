@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "admin/admin.h"
+#include "admin/when.h"
 #include "wire/id.h"
 
 #define SHOW_DEFAULT 20
@@ -378,6 +379,23 @@ log_show(const struct log *log, const struct options *o)
 	}
 	show(&ring, log, o->json);
 	free(ring.list);
+}
+
+int64_t
+when_option(const char *option, const char *text)
+{
+	struct timespec now;
+	int64_t us;
+
+	if (clock_gettime(CLOCK_REALTIME, &now) == -1)
+		fail_errno("clock");
+	us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+	if (when_parse(text, us, &us) == -1)
+		usage_error("%s: `%s` is no time: as 'yesterday', '1 hour "
+			    "ago', '2026-02-18 14:30' (local), "
+			    "'2026-02-18T14:30:22Z' or @1771425022",
+		    option, text);
+	return us;
 }
 
 static size_t

@@ -68,8 +68,8 @@ policy replay work
 policy replay --with x
 policy replay --with x a b
 policy replay --unknown
-policy replay work --with x --since yesterday
-policy replay work --with x --since 2026-02-18T14:30
+policy replay work --with x --since soon
+policy replay work --with x --since 2026-02-30
 log now
 logs
 lo

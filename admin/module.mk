@@ -10,13 +10,18 @@ TESTS += $(B)/admin/mklog
 $(B)/admin/mklog: $(B)/admin/mklog.o $(B)/audit.a $(B)/crypto.a
 $(B)/admin/mklog: LDLIBS += -lbearssl
 
+TESTS += $(B)/admin/when_test
+$(B)/admin/when_test: $(B)/admin/when_test.o $(B)/admin/when.o \
+	$(B)/audit/text.o
+
 $(B)/admin/lib.sh: admin/lib.sh
 	@mkdir -p $(@D)
 	$(INSTALL) -m 0644 $< $@
 $(patsubst %.sh,$(B)/%,$(wildcard admin/*_test.sh)): $(B)/admin/lib.sh \
 	$(B)/admin/qvm-remote-dom0 $(B)/admin/mklog
 
-FUZZERS += $(B)/admin/log_fuzz
+FUZZERS += $(B)/admin/log_fuzz $(B)/admin/when_fuzz
+$(B)/admin/when_fuzz: $(B)/admin/when.fuzz.o $(B)/audit/text.fuzz.o
 $(B)/admin/log_fuzz: $(B)/regress/fuzz.fuzz.o $(B)/regress/fuzz_log.fuzz.o \
 	$(B)/admin.fuzz.a $(B)/audit.fuzz.a $(B)/policy.fuzz.a \
 	$(B)/privsep.fuzz.a $(B)/imsg.fuzz.a $(B)/wire.fuzz.a \

@@ -10,6 +10,7 @@
 
 #include "admin/admin.h"
 #include "admin/log.h"
+#include "admin/when.h"
 #include "policy/find.h"
 #include "wire/id.h"
 
@@ -287,31 +288,6 @@ print_summary(void)
 	putchar('\n');
 }
 
-/* Local time, as `log` shows it; its later parts may be left out. */
-static int64_t
-parse_time(const char *s)
-{
-	static const char *const forms[] = {"%Y-%m-%d", "%Y-%m-%d %H:%M",
-	    "%Y-%m-%d %H:%M:%S"};
-	const char *end;
-	struct tm tm;
-	time_t t;
-	size_t i;
-
-	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		memset(&tm, 0, sizeof(tm));
-		tm.tm_isdst = -1;
-		end = strptime(s, forms[i], &tm);
-		if (end == NULL || *end != '\0')
-			continue;
-		t = mktime(&tm);
-		if (t >= 0)
-			return (int64_t)t * 1000000;
-	}
-	usage_error("policy replay: --since: a local time as `log` shows it, "
-		    "YYYY-MM-DD or 'YYYY-MM-DD HH:MM:SS'");
-}
-
 static void
 parse_replay(int argc, char **argv)
 {
@@ -332,7 +308,8 @@ parse_replay(int argc, char **argv)
 			replay.file = optarg;
 			break;
 		case OPT_SINCE:
-			replay.since_us = parse_time(optarg);
+			replay.since_us =
+			    when_option("policy replay: --since", optarg);
 			break;
 		case OPT_JSON:
 			replay.json = true;
