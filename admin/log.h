@@ -45,14 +45,6 @@ off_t reader_offset(const struct reader *);
 /* Up to size bytes at an offset, 0 at the end.  Fatal on failure. */
 size_t segment_read(int fd, void *, size_t size, off_t offset);
 
-/*
- * log.c: calls fn with every record of a segment, its line, its length and its
- * place, up to the first that is none, which is warned of.
- */
-void log_each_record(const struct segment *,
-    void (*fn)(const struct line_head *, const char *, size_t, off_t, void *),
-    void *arg);
-
 /* verify.c: their exit status */
 int log_verify(const struct log *);
 /* One line to keep elsewhere, of the newest record; 1 where a record is bad. */

@@ -15,6 +15,7 @@
 #include "regress/fuzz_log.h"
 
 #define SEGMENTS_MAX 64
+#define FUZZ_TIME    1799996400000000 /* when fuzz_log begins */
 
 static int folder = -1;
 static char *shown;
@@ -86,7 +87,7 @@ open_memfd(const void *data, size_t len, char path[32])
 static void
 run(struct fuzz *in)
 {
-	struct options o = {.count = 5};
+	struct options o = {.filter = {.window = WINDOW_ALL, .count = 5}};
 	uint8_t how = fuzz_byte(in);
 	struct fuzz claims = split(in);
 	struct log log = {0};
@@ -102,7 +103,13 @@ run(struct fuzz *in)
 	case 0:
 	case 1:
 		o.json = how % 5 == 1;
-		o.vm = how < 128 ? NULL : "work";
+		o.filter.vm = how < 128 ? NULL : "work";
+		if ((how & 64) != 0)
+			o.filter.window.since_us =
+			    FUZZ_TIME + how % 7 * 1000000;
+		if ((how & 32) != 0)
+			o.filter.window.until_us =
+			    FUZZ_TIME + how % 11 * 1000000;
 		log_show(&log, &o);
 		break;
 	case 2:

@@ -59,7 +59,9 @@ static const struct command {
     {"policy replay", command_policy_replay,
 	"VM --with FILE [--since TIME] [--json]",
 	"says what another policy would make of the log's commands"},
-    {"log", command_log, "[-n N] [--vm VM] [--id ID] [--json]",
+    {"log", command_log,
+	"[-n N] [--since TIME] [--until TIME] [--vm VM] [--id ID] "
+	"[--status STATUS] [--grep REGEX] [--json] [--no-pager]",
 	"shows the last requests"},
     {"log verify", command_log_verify,
 	"[--key FILE|-]... [--since-checkpoint FILE|-]... "

@@ -78,6 +78,12 @@ log -n 0
 log -n 100001
 log -n x
 log -n -1
+log --since
+log --since soon
+log --until 2026-02-30
+log --status fine
+log --grep (
+log --grep a --grep b
 log -n +5
 log --unknown
 keys now

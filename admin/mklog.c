@@ -28,6 +28,7 @@
  *   reseal SEED        the next start announces that line, which the one after
  *                      it begins
  *   late               what follows is sealed with the key of a later step
+ *   shift SECONDS      what follows is so much later, or with a minus, earlier
  *   stop
  *   zeros N            as a segment that is not full has behind its end
  *   torn TEXT          the beginning of a line that a crash has cut
@@ -55,6 +56,7 @@ static struct {
 	struct sha256 tail_sha;
 	const char *lie;	 /* or "" */
 	uint64_t timeout, input; /* of the next intent; 0: it says none */
+	int64_t shift_us;
 	/* The seals: of the next run, and of the present step. */
 	bool sealed, unseen, announce;
 	struct seed seed;
@@ -83,7 +85,7 @@ static struct record *
 begin(const char *event, const char *vm, const char *id)
 {
 	struct record_head head = {.seq = m.seq,
-	    .time_us = TIME_0 + (int64_t)m.seq * 1000000,
+	    .time_us = TIME_0 + (int64_t)m.seq * 1000000 + m.shift_us,
 	    .run = m.run,
 	    .step = m.step,
 	    .event = event,
@@ -375,7 +377,7 @@ op_zeros(uint64_t count)
 
 /* Numbers that a log's writer would not give. */
 static bool
-run_number(const char *op)
+run_number(const char *op, const char *rest)
 {
 	if (strcmp(op, "step") == 0)
 		move_step(1);
@@ -389,6 +391,8 @@ run_number(const char *op)
 		m.seq--;
 	else if (strcmp(op, "run") == 0)
 		m.run++;
+	else if (strcmp(op, "shift") == 0 && rest != NULL)
+		m.shift_us += strtoll(rest, NULL, 10) * 1000000;
 	else
 		return false;
 	return true;
@@ -408,7 +412,7 @@ run_line(char *line)
 	char *rest = line;
 	const char *op = word(&rest);
 
-	if (run_number(op))
+	if (run_number(op, rest))
 		return;
 	if (strcmp(op, "start") == 0)
 		op_start();

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "admin/admin.h"
-#include "admin/log.h"
+#include "admin/seek.h"
 #include "admin/when.h"
 #include "policy/find.h"
 #include "wire/id.h"
@@ -44,12 +44,12 @@ static const struct {
 static struct {
 	const char *vm, *file;
 	char shown[PATH_MAX]; /* the file, printable */
-	int64_t since_us;
+	struct window window;
 	bool json, closed; /* a folder was */
 	size_t count[CHANGES];
 	struct policy policy;
 	char body[BODY_MAX + 1];
-} replay;
+} replay = {.window = WINDOW_ALL};
 
 static int
 find(void *arg, const char *name, char path[POLICY_PATH_MAX])
@@ -208,7 +208,7 @@ was_asked(const struct line_head *h, const char *line, size_t len, char was[64])
 	uint64_t intent;
 	ssize_t n;
 
-	if (strcmp(h->vm, replay.vm) != 0 || h->time_us < replay.since_us ||
+	if (strcmp(h->vm, replay.vm) != 0 ||
 	    line_str(line, len, "kind", kind, sizeof(kind)) != 3 ||
 	    memcmp(kind, "run", 3) != 0)
 		return false;
@@ -238,10 +238,11 @@ change_of(const char *was, bool run)
 	return CHANGE_NONE;
 }
 
-static void
-replay_record(const struct line_head *h, const char *line, size_t len,
-    off_t offset, void *arg)
+static bool
+replay_record(const struct line_head *h, const char *line,
+    const struct place *p, void *arg)
 {
+	size_t len = p->len;
 	static char words[POLICY_COMMAND_MAX + 1];
 	struct policy_decision d;
 	enum change change;
@@ -249,13 +250,12 @@ replay_record(const struct line_head *h, const char *line, size_t len,
 	uint64_t input;
 	ssize_t n;
 
-	(void)offset;
 	(void)arg;
 	if (!was_asked(h, line, len, was))
-		return;
+		return true;
 	n = line_str(line, len, "body", replay.body, sizeof(replay.body) - 1);
 	if (n < 0 || n > BODY_MAX)
-		return;
+		return true;
 	replay.body[n] = '\0';
 	replay.closed = false;
 	if (policy_decide(&replay.policy, &env, replay.body, (size_t)n,
@@ -269,6 +269,7 @@ replay_record(const struct line_head *h, const char *line, size_t len,
 		print_object(h, was, &d, change, line, len);
 	else
 		print_words(h, was, &d, change, (size_t)n);
+	return true;
 }
 
 static void
@@ -308,7 +309,7 @@ parse_replay(int argc, char **argv)
 			replay.file = optarg;
 			break;
 		case OPT_SINCE:
-			replay.since_us =
+			replay.window.since_us =
 			    when_option("policy replay: --since", optarg);
 			break;
 		case OPT_JSON:
@@ -329,13 +330,11 @@ int
 command_policy_replay(int argc, char **argv)
 {
 	static struct log log;
-	size_t i;
 
 	parse_replay(argc, argv);
 	read_policy();
 	log_open(&log);
-	for (i = 0; i < log.count; i++)
-		log_each_record(&log.segments[i], replay_record, NULL);
+	log_forward(&log, &replay.window, replay_record, NULL);
 	if (!replay.json)
 		print_summary();
 	finish_output();

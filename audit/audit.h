@@ -87,6 +87,12 @@ struct line_head {
  */
 int line_parse(const char *, size_t len, struct line_head *, const char **why);
 /*
+ * Of the first AUDIT_PEEK bytes of a line: seq, time, run, step and event, and
+ * nothing else: 0, or -1.
+ */
+#define AUDIT_PEEK 192
+int line_peek(const char *, size_t len, struct line_head *);
+/*
  * A field's value.  Strings are unescaped (UTF-8) or decoded from
  * <name>_b64 into out; the length, which may be more than size, or -1 when
  * there is no such field.

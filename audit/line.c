@@ -479,6 +479,16 @@ line_parse(const char *line, size_t len, struct line_head *h, const char **why)
 	return 0;
 }
 
+int
+line_peek(const char *line, size_t len, struct line_head *h)
+{
+	struct cursor c = {.p = line, .end = line + len};
+	struct seen seen = {.count = 0};
+
+	memset(h, 0, sizeof(*h));
+	return head_fields(&c, &seen, h);
+}
+
 /* Finds a field, or its _b64 form, from *at on: 0, or -1. */
 static int
 find_from(const char *line, size_t len, size_t *at, const char *name,

@@ -2,8 +2,8 @@
 # The audit log as an administrator reads it.
 . "$(atf_get_srcdir)/lib.sh"
 
-bed_test one_line_a_request_with_the_first_line_escaped
-one_line_a_request_with_the_first_line_escaped_body() {
+bed_test one_block_a_request_with_the_command_escaped
+one_block_a_request_with_the_command_escaped_body() {
     bed_up 2
     in_vm vm1 qvm-remote 'echo one
 echo two' >/dev/null || atf_fail "vm1"
@@ -11,16 +11,42 @@ echo two' >/dev/null || atf_fail "vm1"
     printf 'echo "\302\233 \360\237\230\200"\n' >script
     in_vm vm1 qvm-remote <script >/dev/null || atf_fail "vm1"
     in_dom0 qvm-remote-dom0 log >out || atf_fail "log"
-    atf_check -o inline:'3\n' grep -c . out
-    atf_check -o match:'vm1.*echo one' -o match:'vm2.*7.*exit 7' cat out
+    atf_check -o inline:'3\n' grep -c '^2' out
+    atf_check -o match:'^2.*  vm1  ' -o match:'^  CMD  *echo one$' \
+        -o match:'^  *echo two$' -o match:'^  DONE-FAIL  exited 7; took ' \
+        -o match:'^  DONE  *exited 0; took .*; output 8 bytes; error output 0 '\
+'bytes$' cat out
     atf_check -o inline:'0\n' -s exit:1 env LC_ALL=C grep -c '[^ -~]' out
     in_dom0 qvm-remote-dom0 log --vm vm2 >out || atf_fail "log --vm"
-    atf_check -o inline:'1\n' grep -c . out
+    atf_check -o inline:'1\n' grep -c '^2' out
     in_dom0 qvm-remote-dom0 log -n 1 >out || atf_fail "log -n"
-    atf_check -o inline:'1\n' grep -c . out
+    atf_check -o inline:'1\n' grep -c '^2' out
     in_dom0 qvm-remote-dom0 log --json >out || atf_fail "log --json"
     atf_check -o ignore python3 -c 'import json
 for line in open("out"): json.loads(line)'
+}
+
+# By which line, as whom, what for, and how much of its output was kept.
+bed_test a_block_says_what_the_policy_has_said
+a_block_says_what_the_policy_has_said_body() {
+    bed_up 1
+    cat >"$BED/etc/qubes/remote.d/vm1.conf" <<END
+mode = allow
+output-limit = 4K
+user = nobody
+allow = seq **
+END
+    kill -HUP "$(role_pid parent)"
+    atf_check -o ignore -e match:'19797 of them are missing' \
+        in_vm vm1 qvm-remote --note backup seq 5000
+    in_dom0 qvm-remote-dom0 log >out || atf_fail "log"
+    atf_check -o match:'^  AUTH-OK  *allowed by line 4 of its policy: '\
+'/usr/bin/seq, as nobody$' -o match:'^  INFO  *the VM claims: backup$' \
+        -o match:'^  TRUNC  *of the output, 4096 bytes were kept$' \
+        -o match:'; output 23893 bytes; ' cat out
+    in_vm vm1 qvm-remote id && atf_fail "id ran"
+    in_dom0 qvm-remote-dom0 log --status denied >out || atf_fail "denied"
+    atf_check -o match:'^  REJECT  *denied 126: ' cat out
 }
 
 bed_test the_log_verifies_while_the_daemon_runs_and_after_it

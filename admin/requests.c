@@ -1,0 +1,287 @@
+#include "admin/requests.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin/admin.h"
+#include "wire/id.h"
+
+#define PENDING_MAX 4096 /* results, before their intents are met */
+#define DAY_US	    86400000000ll
+
+struct pending {
+	uint64_t intent;
+	struct place place;
+};
+
+static struct {
+	const struct filter *filter;
+	struct requests *out;
+	size_t room, open; /* of the list; requests without a result in it */
+	struct pending pending[PENDING_MAX];
+	size_t pending_count;
+} find;
+
+uint64_t
+intent_of(const char *line, size_t len)
+{
+	uint64_t seq;
+
+	return line_u64(line, len, "intent", &seq) == -1 ? 0 : seq;
+}
+
+bool
+is_request(const struct line_head *h, const char *line, size_t len)
+{
+	if (strcmp(h->event, "result") == 0)
+		return intent_of(line, len) == 0;
+	return strcmp(h->event, "intent") == 0 ||
+	    strcmp(h->event, "refused") == 0;
+}
+
+const char *
+request_body(const char *line, size_t len, size_t *body_len)
+{
+	static char body[BODY_MAX + 1];
+	ssize_t n = line_str(line, len, "body", body, sizeof(body));
+
+	if (n < 0)
+		return NULL;
+	*body_len = (size_t)n > BODY_MAX ? BODY_MAX : (size_t)n;
+	return body;
+}
+
+bool
+filter_head(const struct filter *f, const struct line_head *h)
+{
+	return (f->vm == NULL || strcmp(f->vm, h->vm) == 0) &&
+	    (f->id == NULL || strcmp(f->id, h->id) == 0);
+}
+
+bool
+filter_command(const struct filter *f, const char *line, size_t len)
+{
+	regmatch_t m = {.rm_so = 0};
+	const char *body;
+	size_t n;
+
+	if (!f->grep)
+		return true;
+	body = request_body(line, len, &n);
+	if (body == NULL)
+		return false;
+	m.rm_eo = (regoff_t)n;
+	return regexec(&f->regex, body, 1, &m, REG_STARTEND) == 0;
+}
+
+bool
+filter_status(const struct filter *f, const char *line, size_t len)
+{
+	char status[16];
+	ssize_t n;
+
+	if (f->status == NULL)
+		return true;
+	n = line_str(line, len, "status", status, sizeof(status));
+	return n > 0 && (size_t)n < sizeof(status) &&
+	    strcmp(status, f->status) == 0;
+}
+
+/* Its intent comes later, further back; the oldest of too many is let go. */
+static void
+pending_add(uint64_t intent, const struct place *p)
+{
+	if (find.pending_count == PENDING_MAX)
+		memmove(find.pending, find.pending + 1,
+		    --find.pending_count * sizeof(find.pending[0]));
+	find.pending[find.pending_count++] =
+	    (struct pending){.intent = intent, .place = *p};
+}
+
+static void
+pending_take(uint64_t intent, struct place *p)
+{
+	size_t i;
+
+	for (i = find.pending_count; i > 0; i--) {
+		if (find.pending[i - 1].intent != intent)
+			continue;
+		*p = find.pending[i - 1].place;
+		memmove(find.pending + i - 1, find.pending + i,
+		    (find.pending_count-- - i) * sizeof(find.pending[0]));
+		return;
+	}
+}
+
+static void
+list_add(const struct request *r)
+{
+	struct requests *out = find.out;
+
+	if (out->count == find.room) {
+		find.room = find.room == 0 ? 64 : find.room * 2;
+		out->list =
+		    reallocarray(out->list, find.room, sizeof(*out->list));
+		if (out->list == NULL)
+			fail_errno("log");
+	}
+	out->list[out->count++] = *r;
+	find.open += r->result.len == 0;
+}
+
+/* What has no result in the window may get one behind it, which is seen later. */
+static bool
+may_follow(void)
+{
+	return find.filter->window.until_us != INT64_MAX;
+}
+
+static bool
+wanted_status(const struct request *r)
+{
+	if (find.filter->status == NULL || r->result.len == 0)
+		return find.filter->status == NULL || may_follow();
+	return filter_status(find.filter, line_at(&r->result), r->result.len);
+}
+
+/* Those that may still turn out not to be wanted are not counted. */
+static bool
+enough(void)
+{
+	size_t sure = find.out->count;
+
+	if (find.filter->status != NULL)
+		sure -= find.open;
+	return sure >= find.filter->count;
+}
+
+static bool
+take_backward(const struct line_head *h, const char *line,
+    const struct place *p, void *arg)
+{
+	struct request r = {.seq = h->seq, .run = h->run, .asked = *p};
+
+	(void)arg;
+	if (!filter_head(find.filter, h))
+		return true;
+	if (!is_request(h, line, p->len)) {
+		pending_add(intent_of(line, p->len), p);
+		return true;
+	}
+	if (strcmp(h->event, "intent") == 0)
+		pending_take(h->seq, &r.result);
+	else
+		r.result = *p;
+	if (filter_command(find.filter, line, p->len) && wanted_status(&r)) {
+		find.out->more = enough();
+		if (find.out->more)
+			return false;
+		list_add(&r);
+	}
+	return true;
+}
+
+/* The list is in order of seq, the highest first. */
+static struct request *
+list_find(uint64_t seq)
+{
+	size_t low = 0, high = find.out->count, middle;
+
+	while (low < high) {
+		middle = low + (high - low) / 2;
+		if (find.out->list[middle].seq == seq)
+			return &find.out->list[middle];
+		if (find.out->list[middle].seq > seq)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+static bool
+take_answer(const struct line_head *h, const char *line, const struct place *p,
+    void *arg)
+{
+	struct request *r;
+
+	(void)arg;
+	if (filter_head(find.filter, h) && strcmp(h->event, "result") == 0) {
+		r = list_find(intent_of(line, p->len));
+		if (r != NULL && r->result.len == 0) {
+			r->result = *p;
+			find.open--;
+		}
+	}
+	return find.open > 0;
+}
+
+/* Answers that came behind the window, and whether they are wanted. */
+static void
+finish(const struct log *log)
+{
+	struct window behind = {find.filter->window.until_us, INT64_MAX};
+	struct requests *out = find.out;
+	size_t i, kept = 0;
+
+	if (find.open > 0 && may_follow())
+		log_forward(log, &behind, take_answer, NULL);
+	for (i = 0; i < out->count; i++) {
+		if (find.filter->status != NULL &&
+		    (out->list[i].result.len == 0 ||
+			!wanted_status(&out->list[i])))
+			continue;
+		out->list[kept++] = out->list[i];
+	}
+	out->more |= kept > find.filter->count;
+	out->count = kept > find.filter->count ? find.filter->count : kept;
+}
+
+static void
+find_in(const struct log *log, const struct filter *f, struct requests *out)
+{
+	find.filter = f;
+	find.out = out;
+	find.room = find.open = find.pending_count = 0;
+	memset(out, 0, sizeof(*out));
+	log_backward(log, &f->window, take_backward, NULL);
+	finish(log);
+}
+
+/* When an honest client's id says that it was made, by its VM's clock. */
+static bool
+id_says(const char *id, int64_t *us)
+{
+	struct tm tm;
+	time_t t;
+
+	if (!id_valid(id, strlen(id)))
+		return false;
+	id_time(id, &tm);
+	t = mktime(&tm);
+	*us = (int64_t)t * 1000000;
+	return t >= 0;
+}
+
+void
+requests_find(const struct log *log, const struct filter *f,
+    struct requests *out)
+{
+	static const int64_t around[] = {DAY_US / 144, DAY_US};
+	struct filter near = *f;
+	int64_t us;
+	size_t i;
+
+	for (i = 0; i < 2 && f->id != NULL && id_says(f->id, &us); i++) {
+		if (f->window.since_us > us - around[i] ||
+		    f->window.until_us < us + around[i])
+			break;
+		near.window.since_us = us - around[i];
+		near.window.until_us = us + around[i];
+		find_in(log, &near, out);
+		if (out->count > 0)
+			return;
+		free(out->list);
+	}
+	find_in(log, f, out);
+}

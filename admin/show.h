@@ -1,0 +1,30 @@
+#ifndef ADMIN_SHOW_H
+#define ADMIN_SHOW_H
+
+#include <stdbool.h>
+
+#include "admin/requests.h"
+
+/* Of a request without a result: it runs, or nobody knows its outcome. */
+enum fate {
+	FATE_RUNS,
+	FATE_UNKNOWN
+};
+
+/* One request as a block; the colours are ours, and all else is ASCII. */
+void show_request(const struct request *, enum fate);
+
+/* pager.c */
+/*
+ * Where standard output is a terminal: colours, unless NO_COLOR says no, and
+ * $PAGER, which runs as whom this process is now.
+ */
+void pager_start(bool wanted);
+/* As finish_output(), and the person has left the pager. */
+void pager_end(void);
+/* Nobody reads any more. */
+bool pager_gone(void);
+/* The escape sequence, or "" where there are no colours. */
+const char *colour(const char *sequence);
+
+#endif
