@@ -419,3 +419,89 @@ the_log_is_read_as_its_own_user_body() {
             -o match:"setresuid\\($uid, $uid, $uid\\) += 0" cat trace
     done
 }
+
+# at_terminal [NAME=VALUE]... WORD...: what `log` shows there, into `shown`.
+at_terminal() {
+    [ -e terminal.py ] || cat >terminal.py <<'END'
+import os, pty, signal, sys
+signal.alarm(60)
+pid, fd = pty.fork()
+if pid == 0:
+    os.execvp("env", ["env"] + sys.argv[1:])
+shown = b""
+try:
+    while data := os.read(fd, 65536):
+        shown += data
+except OSError:
+    pass
+sys.stdout.buffer.write(shown.replace(b"\r\n", b"\n"))
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+END
+    python3 terminal.py -u NO_COLOR -u PAGER TERM=xterm "$@" >shown ||
+        atf_fail "$*"
+}
+
+# Escape sequences, controls of direction, what is no UTF-8, and 1 MiB in a line.
+root_test a_hostile_command_leaves_only_our_colours
+a_hostile_command_leaves_only_our_colours_body() {
+    python3 -c 'import sys
+bodies = [b"\x1b[2J\x1b]0;owned\x07\x1b[31mred", b"\x9b31m\x90\x9c", b"\r\x08\x08\x7f",
+          "\u202egnp.exe\u2066\u200b\u2028\ufeff\u061c".encode(),
+          b"\xff\xfe\xc0\x80\xed\xa0\x80", b"a" * 1048576,
+          b"\x1b[31m" * 200000, b"\x0c\x0b\x00x"]
+print("start")
+for body in bodies:
+    text = "".join("\\x%02x" % c for c in body)
+    print("intent work '$A'", text)
+    print("denied work '$B' policy", text)' >script
+    make_log <script
+    for pager in cat 'exec cat'; do
+        at_terminal PAGER="$pager" dom0 log
+        # Our own: bold, six colours of the classic log, and their end.
+        sed 's/\x1b\[\(1\|32\|33\|31\|36\|1;31\|0\)m//g' shown >plain
+        atf_check -s exit:1 env LC_ALL=C grep -an '[^ -~]' plain
+        atf_check -o inline:'16\n' grep -c '^  CMD' plain
+        atf_check -o inline:'16\n' grep -ac '\[33mCMD' shown
+        # 8 rows and what else a block has: nobody floods the screen.
+        [ "$(wc -l <plain)" -lt 300 ] || atf_fail "$(wc -l <plain) lines"
+    done
+    atf_check -o ignore grep -F '\xe2\x80\xae' plain
+}
+
+root_test colours_are_for_terminals_that_want_them
+colours_are_for_terminals_that_want_them_body() {
+    make_log <<END
+start
+intent work $A one
+END
+    for words in NO_COLOR=1 TERM=dumb; do
+        at_terminal PAGER=cat $words dom0 log
+        atf_check -s exit:1 grep -a "$(printf '\033')" shown
+    done
+    at_terminal NO_COLOR= dom0 log --no-pager
+    atf_check -o match:'\[33mCMD  *one' cat -v shown
+    PAGER='echo paged; cat' atf_check -o not-match:paged \
+        -o not-match:'\[33m' dom0 log
+}
+
+# It gets what is shown, and nothing of root's.
+root_test the_pager_is_nobody_in_particular
+the_pager_is_nobody_in_particular_body() {
+    make_log <<END
+start
+intent work $A one
+END
+    # shellcheck disable=SC2016 # the pager's shell expands it
+    at_terminal PAGER='id -un; id -Gn; echo "secure $LESSSECURE"
+        grep NoNewPrivs /proc/self/status; readlink /proc/self/fd/*; cat' \
+        dom0 log
+    atf_check -o match:"^qvm-remote-log$" -o not-match:'^root' \
+        -o match:'^secure 1' -o match:'NoNewPrivs:.1' -o not-match:var/log \
+        -o match:'^pipe:' -o match:'CMD  *one' cat shown
+    at_terminal PAGER='echo paged; cat' dom0 log --no-pager
+    atf_check -o not-match:paged cat shown
+    # One that ends early is no error, and a short text stays on the screen.
+    at_terminal PAGER='head -n 1' dom0 log
+    at_terminal dom0 log
+    atf_check -o match:'CMD  *one' cat -v shown
+}

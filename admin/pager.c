@@ -16,19 +16,20 @@ static const char less[] = "command -v less >/dev/null || exec cat\n"
 static pid_t pager; /* 0: none */
 static bool coloured;
 
-static bool
-env_set(const char *name)
+/* "" where it is not set. */
+static const char *
+env(const char *name)
 {
 	const char *value = getenv(name);
 
-	return value != NULL && value[0] != '\0';
+	return value != NULL ? value : "";
 }
 
 static bool
 on_terminal(void)
 {
-	return isatty(STDOUT_FILENO) == 1 && env_set("TERM") &&
-	    strcmp(getenv("TERM"), "dumb") != 0;
+	return isatty(STDOUT_FILENO) == 1 && env("TERM")[0] != '\0' &&
+	    strcmp(env("TERM"), "dumb") != 0;
 }
 
 const char *
@@ -40,7 +41,7 @@ colour(const char *sequence)
 /* It gets no more than the terminal and what is written to it. */
 static void __attribute__((noreturn)) run_pager(const int pipe_ends[2])
 {
-	const char *command = env_set("PAGER") ? getenv("PAGER") : less;
+	const char *command = env("PAGER")[0] != '\0' ? env("PAGER") : less;
 
 	if (dup2(pipe_ends[0], STDIN_FILENO) == -1 ||
 	    close(pipe_ends[0]) == -1 || close(pipe_ends[1]) == -1 ||
@@ -55,9 +56,8 @@ pager_start(bool wanted)
 {
 	int ends[2];
 
-	coloured = on_terminal() && !env_set("NO_COLOR");
-	if (!wanted || !on_terminal() ||
-	    (env_set("PAGER") && strcmp(getenv("PAGER"), "cat") == 0))
+	coloured = on_terminal() && env("NO_COLOR")[0] == '\0';
+	if (!wanted || !on_terminal() || strcmp(env("PAGER"), "cat") == 0)
 		return;
 	if (pipe(ends) == -1 || (pager = fork()) == -1)
 		fail_errno("the pager");
