@@ -136,7 +136,19 @@ for line in sys.stdin:
         print(round((r["to"] - r["from"]) / 1e6 / 10) * 10)' "$1"
 }
 
+# Behind its snapshot no segment has a time that goes back.
+times_go_up() {
+    for _segment in "$BED"/var/log/qvm-remote/*.log; do
+        tr -d '\000' <"$_segment" | python3 -c 'import json, sys
+records = [json.loads(line) for line in sys.stdin]
+times = [r["time"] for r in records if r["event"] not in ("start", "segment")
+         and not r["event"].startswith("snapshot")]
+sys.exit(times != sorted(times))' || atf_fail "$_segment: a time goes back"
+    done
+}
+
 log_is_whole() {
+    times_go_up
     atf_check "$regress/bed" stop
     atf_check -o match:'^whole' in_dom0 qvm-remote-dom0 log verify
 }

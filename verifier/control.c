@@ -50,12 +50,15 @@ closed(struct channel *ch, const char *why)
 	end(why);
 }
 
-/* Not without a record. */
+/*
+ * Not without a record.  It stands behind a new segment's snapshot, so that no
+ * segment has times that go back: they can be looked for by bisection.
+ */
 static void
 accept_clock(void)
 {
 	clock_now.from_us = journal_now_us();
-	clock_now.accepted = journal_room(JOURNAL_RESULT);
+	clock_now.accepted = journal_rotate();
 	if (clock_now.accepted)
 		journal_clock_accept();
 	clock_now.to_us = journal_now_us();

@@ -230,8 +230,8 @@ add_boot(struct record *r)
 	journal_add_booted(r);
 }
 
-static bool
-segment_rotate(void)
+bool
+journal_rotate(void)
 {
 	uint8_t previous_hash[32];
 	uint64_t previous = j.first;
@@ -267,7 +267,7 @@ journal_room(uint64_t bytes)
 	need = bytes + ((uint64_t)j.reserved + 2) * JOURNAL_RESULT;
 	if ((uint64_t)j.end + need <= JOURNAL_SEGMENT)
 		return (true);
-	return (segment_rotate());
+	return (journal_rotate());
 }
 
 void

@@ -39,6 +39,8 @@ void journal_start(void (*snapshot)(void));
  * present one is too full.  False: the disk is full.
  */
 bool journal_room(uint64_t bytes);
+/* Opens it in any case. */
+bool journal_rotate(void);
 /* Sets aside, or gives back, the room for one result record. */
 void journal_reserve(void);
 void journal_release(void);
