@@ -2,31 +2,16 @@
 #include "admin/log.h"
 #include "admin/seals.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "admin/admin.h"
-#include "admin/requests.h"
+#include "admin/keeper.h"
+#include "admin/options.h"
 #include "admin/show.h"
-#include "admin/when.h"
-#include "wire/id.h"
-
-#define SHOW_DEFAULT 20
-#define SHOW_MAX     100000
-
-static const char *const statuses[] = {"exited", "signaled", "timeout",
-    "cancelled", "checked", "dry-run", "rejected", "denied", "expired",
-    "replayed", "interrupted"};
-
-struct options {
-	struct filter filter;
-	bool json, no_pager;
-};
 
 /* The run of the newest record: each segment is of one. */
 static uint64_t
@@ -49,8 +34,8 @@ print_record(const struct place *p)
 		fail_errno("standard output");
 }
 
-static void
-print_records(const struct request *r)
+void
+show_records(const struct request *r)
 {
 	print_record(&r->asked);
 	if (r->result.len > 0 &&
@@ -60,7 +45,7 @@ print_records(const struct request *r)
 }
 
 static void
-log_show(const struct log *log, const struct options *o)
+log_show(const struct log *log, const struct log_options *o)
 {
 	bool runs = lock_holder(log->lock) != 0;
 	uint64_t run = newest_run(log);
@@ -74,7 +59,7 @@ log_show(const struct log *log, const struct options *o)
 	for (i = found.count; i > 0 && !pager_gone(); i--) {
 		r = &found.list[i - 1];
 		if (o->json)
-			print_records(r);
+			show_records(r);
 		else {
 			if (i < found.count)
 				putchar('\n');
@@ -84,147 +69,6 @@ log_show(const struct log *log, const struct options *o)
 	}
 	pager_end();
 	free(found.list);
-}
-
-int64_t
-when_option(const char *option, const char *text)
-{
-	struct timespec now;
-	int64_t us;
-
-	if (clock_gettime(CLOCK_REALTIME, &now) == -1)
-		fail_errno("clock");
-	us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-	if (when_parse(text, us, &us) == -1)
-		usage_error("%s: `%s` is no time: as 'yesterday', '1 hour "
-			    "ago', '2026-02-18 14:30' (local), "
-			    "'2026-02-18T14:30:22Z' or @1771425022",
-		    option, text);
-	return us;
-}
-
-static size_t
-parse_count(const char *s)
-{
-	unsigned long n;
-	char *end;
-
-	errno = 0;
-	n = strtoul(s, &end, 10);
-	if (s[0] < '0' || s[0] > '9' || *end != '\0' || errno != 0 || n < 1 ||
-	    n > SHOW_MAX)
-		usage_error("log: -n: a number from 1 to %d", SHOW_MAX);
-	return n;
-}
-
-static const char *
-parse_status(const char *s)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
-		if (strcmp(s, statuses[i]) == 0)
-			return statuses[i];
-	}
-	usage_error("log: --status: %s is none: exited, signaled, timeout, "
-		    "cancelled, checked, dry-run, rejected, denied, expired, "
-		    "replayed or interrupted",
-	    s);
-}
-
-static void
-parse_grep(struct filter *f, const char *pattern)
-{
-	char why[256];
-	int error;
-
-	if (f->grep)
-		usage_error("log: --grep: one pattern");
-	error = regcomp(&f->regex, pattern, REG_EXTENDED | REG_NEWLINE);
-	if (error != 0) {
-		regerror(error, &f->regex, why, sizeof(why));
-		usage_error("log: --grep: `%s` is no pattern: %s", pattern,
-		    why);
-	}
-	f->grep = true;
-}
-
-static void
-parse_vm(struct filter *f, const char *vm)
-{
-	if (!vm_name_valid(vm, strlen(vm)))
-		usage_error("log: --vm: no VM has the name %s", vm);
-	f->vm = vm;
-}
-
-static void
-parse_id(struct filter *f, const char *id)
-{
-	if (!id_valid(id, strlen(id)) && !id_valid_v1_ping(id, strlen(id)))
-		usage_error("log: --id: %s is no request's id", id);
-	f->id = id;
-}
-
-static void
-parse_options(int argc, char **argv, struct options *o)
-{
-	enum {
-		OPT_VM = 256,
-		OPT_ID,
-		OPT_STATUS,
-		OPT_GREP,
-		OPT_SINCE,
-		OPT_UNTIL,
-		OPT_JSON,
-		OPT_NO_PAGER
-	};
-	static const struct option options[] = {
-	    {"vm", required_argument, NULL, OPT_VM},
-	    {"id", required_argument, NULL, OPT_ID},
-	    {"status", required_argument, NULL, OPT_STATUS},
-	    {"grep", required_argument, NULL, OPT_GREP},
-	    {"since", required_argument, NULL, OPT_SINCE},
-	    {"until", required_argument, NULL, OPT_UNTIL},
-	    {"json", no_argument, NULL, OPT_JSON},
-	    {"no-pager", no_argument, NULL, OPT_NO_PAGER}, {NULL, 0, NULL, 0}};
-	struct filter *f = &o->filter;
-	int c;
-
-	while ((c = getopt_long(argc, argv, "n:", options, NULL)) != -1) {
-		switch (c) {
-		case 'n':
-			f->count = parse_count(optarg);
-			break;
-		case OPT_VM:
-			parse_vm(f, optarg);
-			break;
-		case OPT_ID:
-			parse_id(f, optarg);
-			break;
-		case OPT_STATUS:
-			f->status = parse_status(optarg);
-			break;
-		case OPT_GREP:
-			parse_grep(f, optarg);
-			break;
-		case OPT_SINCE:
-			f->window.since_us =
-			    when_option("log: --since", optarg);
-			break;
-		case OPT_UNTIL:
-			f->window.until_us =
-			    when_option("log: --until", optarg);
-			break;
-		case OPT_JSON:
-			o->json = true;
-			break;
-		case OPT_NO_PAGER:
-			o->no_pager = true;
-			break;
-		default:
-			option_error(argv);
-		}
-	}
 }
 
 static void
@@ -280,17 +124,16 @@ command_log_checkpoint(int argc, char **argv)
 int
 command_log(int argc, char **argv)
 {
-	struct options o = {.filter.window = WINDOW_ALL};
+	struct log_options o = {.json = false};
 	static struct log log;
 
-	parse_options(argc, argv, &o);
-	if (optind < argc)
-		usage_error("log: too many words");
-	if (o.filter.count == 0)
-		o.filter.count = o.filter.window.since_us == INT64_MIN
-		    ? SHOW_DEFAULT
-		    : SHOW_MAX;
+	log_options(LOG_SHOW, argc, argv, &o);
+	if (o.cursor != NULL)
+		keeper_start(o.cursor, false);
 	log_open(&log);
-	log_show(&log, &o);
+	if (o.cursor != NULL)
+		show_answers(&log, &o);
+	else
+		log_show(&log, &o);
 	return 0;
 }

@@ -25,6 +25,9 @@ struct log {
  * that may read nothing else.  Fatal on failure.
  */
 void log_open(struct log *);
+/* Those in the folder that begin behind that seq.  Fatal on failure. */
+void segments_open(struct log *, int folder, uint64_t behind);
+void segment_add(struct log *, uint64_t first, int fd);
 
 /* A segment's lines.  Zeroed before its first use; its buffer is kept. */
 struct reader {

@@ -61,8 +61,17 @@ static const struct command {
 	"says what another policy would make of the log's commands"},
     {"log", command_log,
 	"[-n N] [--since TIME] [--until TIME] [--vm VM] [--id ID] "
-	"[--status STATUS] [--grep REGEX] [--json] [--no-pager]",
+	"[--status STATUS] [--grep REGEX] [--cursor FILE] [--json] "
+	"[--no-pager]",
 	"shows the last requests"},
+    {"log follow", command_log_follow, "[--vm VM] [--cursor FILE]",
+	"shows requests as they are answered"},
+    {"log export", command_log_export,
+	"--format json|csv [--since TIME] [--until TIME] [--vm VM] "
+	"[--cursor FILE]",
+	"prints answered requests for other programs"},
+    {"log stat", command_log_stat, "[--since TIME] [--until TIME]",
+	"counts each VM's requests"},
     {"log verify", command_log_verify,
 	"[--key FILE|-]... [--since-checkpoint FILE|-]... "
 	"[--witness FILE|-]...",

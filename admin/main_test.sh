@@ -84,6 +84,16 @@ log --until 2026-02-30
 log --status fine
 log --grep (
 log --grep a --grep b
+log --cursor
+log --cursor at -n 3
+log --format json
+log follow now
+log follow --json
+log export
+log export --format xml
+log export --format json now
+log stat now
+log stat --vm work
 log -n +5
 log --unknown
 keys now

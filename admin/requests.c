@@ -165,7 +165,8 @@ take_backward(const struct line_head *h, const char *line,
 	if (!filter_head(find.filter, h))
 		return true;
 	if (!is_request(h, line, p->len)) {
-		pending_add(intent_of(line, p->len), p);
+		if (strcmp(h->event, "result") == 0)
+			pending_add(intent_of(line, p->len), p);
 		return true;
 	}
 	if (strcmp(h->event, "intent") == 0)
@@ -220,7 +221,7 @@ take_answer(const struct line_head *h, const char *line, const struct place *p,
 static void
 finish(const struct log *log)
 {
-	struct window behind = {find.filter->window.until_us, INT64_MAX};
+	struct window behind = {find.filter->window.until_us, INT64_MAX, 0};
 	struct requests *out = find.out;
 	size_t i, kept = 0;
 

@@ -124,7 +124,7 @@ reached_seq(const struct line_head *h, const struct target *t)
 	return h->seq >= t->seq;
 }
 
-off_t
+static off_t
 segment_seq(const struct segment *s, uint64_t seq, off_t end)
 {
 	struct target t = {.reached = reached_seq, .seq = seq};
@@ -248,7 +248,10 @@ segment_range(const struct segment *s, const struct window *w)
 	struct range r = {.from = 0, .to = segment_end(s)};
 	struct target t = {.reached = reached_time};
 	int64_t last;
+	off_t since;
 
+	if (w->seq > s->first)
+		r.from = segment_seq(s, w->seq, r.to);
 	if (w->until_us == INT64_MAX && w->since_us == INT64_MIN)
 		return r;
 	last = last_time(s, r.to);
@@ -260,7 +263,8 @@ segment_range(const struct segment *s, const struct window *w)
 	}
 	if (r.from < r.to && w->since_us != INT64_MIN) {
 		t.time_us = w->since_us;
-		r.from = bisect(s->fd, r.to, &t);
+		since = bisect(s->fd, r.to, &t);
+		r.from = since > r.from ? since : r.from;
 	}
 	return r;
 }
@@ -277,7 +281,8 @@ take(const struct segment *s, const char *line, const struct place *p,
 
 	if (line_peek(line, p->len, h) == 0 &&
 	    strcmp(h->event, "intent") != 0 &&
-	    strcmp(h->event, "result") != 0 && strcmp(h->event, "refused") != 0)
+	    strcmp(h->event, "result") != 0 &&
+	    strncmp(h->event, "refused", 7) != 0)
 		return false;
 	if (line_parse(line, p->len, h, &why) == 0)
 		return true;
@@ -345,8 +350,30 @@ log_forward(const struct log *log, const struct window *w, each_fn *fn,
 {
 	size_t i = 0;
 
+	while (i + 1 < log->count && log->segments[i + 1].first <= w->seq)
+		i++;
 	while (i < log->count && segment_forward(&log->segments[i], w, fn, arg))
 		i++;
+}
+
+uint64_t
+log_newest(const struct log *log)
+{
+	struct range all = {.from = 0};
+	struct line_head h;
+	struct place p;
+	const char *line;
+	size_t i;
+
+	for (i = log->count; i > 0; i--) {
+		all.to = segment_end(&log->segments[i - 1]);
+		back_start(log->segments[i - 1].fd, &all);
+		while (back_line(&line, &p)) {
+			if (line_peek(line, p.len, &h) == 0)
+				return h.seq;
+		}
+	}
+	return 0;
 }
 
 const char *

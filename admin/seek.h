@@ -23,9 +23,10 @@ struct place {
 	size_t len;
 };
 
-/* Times of records, both included. */
+/* Times of records, both included, and the least seq. */
 struct window {
 	int64_t since_us, until_us;
+	uint64_t seq;
 };
 #define WINDOW_ALL                                           \
 	{                                                    \
@@ -34,12 +35,12 @@ struct window {
 
 /* Behind the last whole line, as far as the file is written. */
 off_t segment_end(const struct segment *);
-/* The first record whose seq is not below this one's, or where it will be. */
-off_t segment_seq(const struct segment *, uint64_t seq, off_t end);
+/* The seq of the log's newest record; 0: there is none. */
+uint64_t log_newest(const struct log *);
 
 /*
  * Calls fn with the records of requests (their events begin with one of
- * intent, result and refused) in the window, newest first or oldest first,
+ * intent, result and refused; refused-summary is one) in the window, newest first or oldest first,
  * until it returns false.  Lines that are no records are warned of.
  */
 typedef bool each_fn(const struct line_head *, const char *line,

@@ -38,11 +38,10 @@ compare(const void *a, const void *b)
 	return x->first < y->first ? -1 : x->first > y->first;
 }
 
-static void
-add_segment(struct log *log, int folder, const char *name, uint64_t first)
+void
+segment_add(struct log *log, uint64_t first, int fd)
 {
 	struct segment *s;
-	struct stat st;
 
 	if (log->count % 64 == 0) {
 		s = reallocarray(log->segments, log->count + 64, sizeof(*s));
@@ -50,39 +49,61 @@ add_segment(struct log *log, int folder, const char *name, uint64_t first)
 			fail_errno("log");
 		log->segments = s;
 	}
-	s = &log->segments[log->count++];
-	s->first = first;
-	s->fd = openat(folder, name,
+	log->segments[log->count++] = (struct segment){first, fd};
+}
+
+static int
+open_segment(int folder, const char *name)
+{
+	struct stat st;
+	int fd;
+
+	fd = openat(folder, name,
 	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (s->fd == -1 || fstat(s->fd, &st) == -1)
+	if (fd == -1 || fstat(fd, &st) == -1)
 		fail_errno("log segment %s", name);
 	if (!S_ISREG(st.st_mode))
 		fail("log segment %s: not a regular file", name);
+	return fd;
 }
 
-static void
-open_segments(struct log *log)
+void
+segments_open(struct log *log, int folder, uint64_t behind)
 {
-	char path[PATH_MAX];
 	struct dirent *e;
 	uint64_t first;
 	DIR *d;
-	int folder;
 
-	at_root(path, PATH_LOG);
-	folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	raise_limit();
+	folder = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (folder == -1 || (d = fdopendir(folder)) == NULL)
-		fail_errno("%s", path);
+		fail_errno("the log's folder");
 	while ((errno = 0, e = readdir(d)) != NULL) {
-		if (segment_name_parse(e->d_name, &first) == 0)
-			add_segment(log, folder, e->d_name, first);
+		if (segment_name_parse(e->d_name, &first) == 0 &&
+		    first > behind)
+			segment_add(log, first,
+			    open_segment(folder, e->d_name));
 	}
 	if (errno != 0)
-		fail_errno("%s", path);
+		fail_errno("the log's folder");
 	closedir(d);
 	if (log->count > 0)
 		qsort(log->segments, log->count, sizeof(*log->segments),
 		    compare);
+}
+
+static void
+open_all(struct log *log)
+{
+	char path[PATH_MAX];
+	int folder;
+
+	at_root(path, PATH_LOG);
+	folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (folder == -1)
+		fail_errno("%s", path);
+	segments_open(log, folder, 0);
+	close(folder);
 }
 
 /* Each step is read back: what parses the log is nobody in particular. */
@@ -114,9 +135,8 @@ log_open(struct log *log)
 {
 	memset(log, 0, sizeof(*log));
 	tzset();
-	raise_limit();
 	log->lock = lock_open();
-	open_segments(log);
+	open_all(log);
 	/* A copy of the log, which its owner verifies. */
 	if (geteuid() == 0)
 		become_nobody();

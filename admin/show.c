@@ -291,6 +291,21 @@ print_end(const char *line, size_t len, bool refused)
 	print_cut(line, len, "err", "error output");
 }
 
+static void
+print_without_end(enum fate fate)
+{
+	begin_row(fate == FATE_RUNS ? INFO : ERROR);
+	printf("%s", fate == FATE_RUNS ? "running" : "its end is unknown");
+	end_row();
+}
+
+void
+show_announced(const struct request *r)
+{
+	print_head(line_at(&r->asked), r->asked.len);
+	print_without_end(FATE_RUNS);
+}
+
 void
 show_request(const struct request *r, enum fate fate)
 {
@@ -305,10 +320,7 @@ show_request(const struct request *r, enum fate fate)
 	if (ran)
 		print_verdict(line, r->asked.len);
 	if (r->result.len == 0) {
-		begin_row(fate == FATE_RUNS ? INFO : ERROR);
-		printf("%s",
-		    fate == FATE_RUNS ? "running" : "its end is unknown");
-		end_row();
+		print_without_end(fate);
 		return;
 	}
 	line = line_at(&r->result);

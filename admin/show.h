@@ -14,6 +14,14 @@ enum fate {
 /* One request as a block; the colours are ours, and all else is ASCII. */
 void show_request(const struct request *, enum fate);
 
+/* That it runs, and no more. */
+void show_announced(const struct request *);
+/* log.c: its records as they are. */
+void show_records(const struct request *);
+/* follow.c: what is new since the cursor. */
+struct log_options;
+void show_answers(const struct log *, const struct log_options *);
+
 /* pager.c */
 /*
  * Where standard output is a terminal: colours, unless NO_COLOR says no, and

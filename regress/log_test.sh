@@ -49,6 +49,56 @@ END
     atf_check -o match:'^  REJECT  *denied 126: ' cat out
 }
 
+# A new segment, and a new run; each block once, and no timer in between.
+bed_test requests_are_followed_across_segments_and_runs
+requests_are_followed_across_segments_and_runs_body() {
+    bed_up 1
+    in_vm vm1 qvm-remote 'echo before' >/dev/null || atf_fail "before"
+    in_dom0 qvm-remote-dom0 log follow >out 2>err &
+    keeper=$!
+    # Where it waits: two descriptors, and for ever (poll, -1).
+    waits() {
+        reader=$(cat "/proc/$keeper/task/$keeper/children") &&
+            [ "$(awk '{ print $1, $3, $4 }' "/proc/${reader% }/syscall")" = \
+                '7 0x2 0xffffffff' ]
+    }
+    wait_for waits
+    in_vm vm1 qvm-remote "until [ -e $BED/go ]; do sleep 0.05; done" &
+    wait_for 'grep -q "INFO       running" out'
+    atf_check -o inline:'1\n' grep -c '^2' out
+    : >"$BED/go"
+    wait_for 'grep -q "DONE       exited 0" out'
+    atf_check -o ignore in_dom0 qvm-remote-dom0 clock accept
+    in_vm vm1 qvm-remote 'exit 3'
+    wait_for 'grep -q "DONE-FAIL  exited 3" out'
+    atf_check "$regress/bed" stop
+    atf_check "$regress/bed" start
+    in_vm vm1 qvm-remote 'exit 4'
+    wait_for 'grep -q "DONE-FAIL  exited 4" out'
+    wait_for waits
+    kill "$keeper"
+    wait "$keeper"
+    # Each was announced, and then shown: nothing from before.
+    atf_check -o inline:'6\n' grep -c '^2' out
+    atf_check -o inline:'3\n' grep -c running out
+    atf_check -o not-match:before -o match:'exit 3$' cat out
+    atf_check cat err
+}
+
+# By hand or by the hour: what was shown is not shown again.
+bed_test a_cursor_goes_on_while_the_daemon_runs
+a_cursor_goes_on_while_the_daemon_runs_body() {
+    bed_up 1
+    for i in 1 2 3; do
+        in_vm vm1 qvm-remote "echo number-$i" >/dev/null || atf_fail "$i"
+        [ $i != 2 ] || atf_check -o ignore in_dom0 qvm-remote-dom0 clock accept
+        in_dom0 qvm-remote-dom0 log --cursor "$PWD/at" >out || atf_fail "log"
+        atf_check -o inline:"number-$i\n" grep -o 'number-[0-9]' out
+    done
+    in_dom0 qvm-remote-dom0 log stat >out || atf_fail "stat"
+    atf_check -o match:'^vm1  *3  *0 ' cat out
+}
+
 bed_test the_log_verifies_while_the_daemon_runs_and_after_it
 the_log_verifies_while_the_daemon_runs_and_after_it_body() {
     bed_up 1

@@ -1,0 +1,37 @@
+#ifndef ADMIN_KEEPER_H
+#define ADMIN_KEEPER_H
+
+#include <stdint.h>
+
+#include "admin/log.h"
+#include "crypto/crypto.h"
+
+/*
+ * keeper: what stays root while another process reads the log.
+ * Fed by:  the reader (cursors); inotify
+ * Feeds:   the reader (descriptors of new segments); the cursor's file
+ * May:     open segments, replace that file      May not: read a segment
+ */
+
+/* The newest record that was read; seq 0: none. */
+struct cursor {
+	uint64_t seq;
+	uint8_t hash[SHA256_LEN];
+};
+
+/*
+ * Returns in the process that is to read, before it opens the log; the other
+ * stays, and ends as this one does.  path, or NULL: the cursor's file.  With
+ * follow, new segments are handed on.
+ */
+void keeper_start(const char *path, bool follow);
+
+/* What the file said. */
+extern struct cursor keeper_cursor;
+/* Has the file replaced, where there is one. */
+void keeper_save(const struct cursor *);
+
+/* Waits until something has been written; new segments are in the log then. */
+void keeper_wait(struct log *);
+
+#endif

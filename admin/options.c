@@ -1,0 +1,228 @@
+#include "admin/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "admin/admin.h"
+#include "admin/when.h"
+#include "wire/id.h"
+
+#define SHOW_DEFAULT 20
+#define SHOW_MAX     100000
+
+static const char *const statuses[] = {"exited", "signaled", "timeout",
+    "cancelled", "checked", "dry-run", "rejected", "denied", "expired",
+    "replayed", "interrupted"};
+
+int64_t
+when_option(const char *option, const char *text)
+{
+	struct timespec now;
+	int64_t us;
+
+	if (clock_gettime(CLOCK_REALTIME, &now) == -1)
+		fail_errno("clock");
+	us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+	if (when_parse(text, us, &us) == -1)
+		usage_error("%s: `%s` is no time: as 'yesterday', '1 hour "
+			    "ago', '2026-02-18 14:30' (local), "
+			    "'2026-02-18T14:30:22Z' or @1771425022",
+		    option, text);
+	return us;
+}
+
+static size_t
+parse_count(const char *s)
+{
+	unsigned long n;
+	char *end;
+
+	errno = 0;
+	n = strtoul(s, &end, 10);
+	if (s[0] < '0' || s[0] > '9' || *end != '\0' || errno != 0 || n < 1 ||
+	    n > SHOW_MAX)
+		usage_error("log: -n: a number from 1 to %d", SHOW_MAX);
+	return n;
+}
+
+static const char *
+parse_status(const char *s)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+		if (strcmp(s, statuses[i]) == 0)
+			return statuses[i];
+	}
+	usage_error("log: --status: %s is none: exited, signaled, timeout, "
+		    "cancelled, checked, dry-run, rejected, denied, expired, "
+		    "replayed or interrupted",
+	    s);
+}
+
+static void
+parse_grep(struct filter *f, const char *pattern)
+{
+	char why[256];
+	int error;
+
+	if (f->grep)
+		usage_error("log: --grep: one pattern");
+	error = regcomp(&f->regex, pattern, REG_EXTENDED | REG_NEWLINE);
+	if (error != 0) {
+		regerror(error, &f->regex, why, sizeof(why));
+		usage_error("log: --grep: `%s` is no pattern: %s", pattern,
+		    why);
+	}
+	f->grep = true;
+}
+
+static void
+parse_vm(struct filter *f, const char *vm)
+{
+	if (!vm_name_valid(vm, strlen(vm)))
+		usage_error("log: --vm: no VM has the name %s", vm);
+	f->vm = vm;
+}
+
+static void
+parse_id(struct filter *f, const char *id)
+{
+	if (!id_valid(id, strlen(id)) && !id_valid_v1_ping(id, strlen(id)))
+		usage_error("log: --id: %s is no request's id", id);
+	f->id = id;
+}
+
+enum {
+	OPT_SINCE = 256,
+	OPT_UNTIL,
+	OPT_VM,
+	OPT_ID,
+	OPT_STATUS,
+	OPT_GREP,
+	OPT_CURSOR,
+	OPT_FORMAT,
+	OPT_JSON,
+	OPT_NO_PAGER
+};
+
+/* Which command takes which. */
+static const struct {
+	struct option option;
+	unsigned commands;
+} table[] = {
+    {{"since", required_argument, NULL, OPT_SINCE},
+	LOG_SHOW | LOG_EXPORT | LOG_STAT},
+    {{"until", required_argument, NULL, OPT_UNTIL},
+	LOG_SHOW | LOG_EXPORT | LOG_STAT},
+    {{"vm", required_argument, NULL, OPT_VM},
+	LOG_SHOW | LOG_FOLLOW | LOG_EXPORT},
+    {{"id", required_argument, NULL, OPT_ID}, LOG_SHOW},
+    {{"status", required_argument, NULL, OPT_STATUS}, LOG_SHOW},
+    {{"grep", required_argument, NULL, OPT_GREP}, LOG_SHOW},
+    {{"cursor", required_argument, NULL, OPT_CURSOR},
+	LOG_SHOW | LOG_FOLLOW | LOG_EXPORT},
+    {{"format", required_argument, NULL, OPT_FORMAT}, LOG_EXPORT},
+    {{"json", no_argument, NULL, OPT_JSON}, LOG_SHOW},
+    {{"no-pager", no_argument, NULL, OPT_NO_PAGER}, LOG_SHOW},
+};
+#define OPTIONS (sizeof(table) / sizeof(table[0]))
+
+static void
+parse_format(struct log_options *o, const char *s)
+{
+	o->json = strcmp(s, "json") == 0;
+	o->csv = strcmp(s, "csv") == 0;
+	if (!o->json && !o->csv)
+		usage_error("log export: --format: %s is none: json or csv", s);
+}
+
+static void
+take_filter(int c, struct filter *f)
+{
+	switch (c) {
+	case 'n':
+		f->count = parse_count(optarg);
+		break;
+	case OPT_SINCE:
+		f->window.since_us = when_option("log: --since", optarg);
+		break;
+	case OPT_UNTIL:
+		f->window.until_us = when_option("log: --until", optarg);
+		break;
+	case OPT_VM:
+		parse_vm(f, optarg);
+		break;
+	case OPT_ID:
+		parse_id(f, optarg);
+		break;
+	case OPT_STATUS:
+		f->status = parse_status(optarg);
+		break;
+	default:
+		parse_grep(f, optarg);
+	}
+}
+
+static void
+take(int c, char **argv, struct log_options *o)
+{
+	switch (c) {
+	case '?':
+		option_error(argv);
+	case OPT_CURSOR:
+		o->cursor = optarg;
+		break;
+	case OPT_FORMAT:
+		parse_format(o, optarg);
+		break;
+	case OPT_JSON:
+		o->json = true;
+		break;
+	case OPT_NO_PAGER:
+		o->no_pager = true;
+		break;
+	default:
+		take_filter(c, &o->filter);
+	}
+}
+
+/* What does not go together, and what is left out. */
+static void
+complete(enum log_command command, struct log_options *o)
+{
+	struct filter *f = &o->filter;
+
+	if (o->cursor != NULL && f->count != 0)
+		usage_error("log: -n does not go with --cursor, which shows "
+			    "all that is new");
+	if (command == LOG_EXPORT && !o->json && !o->csv)
+		usage_error("log export: --format json, or --format csv");
+	if (f->count == 0)
+		f->count =
+		    f->window.since_us == INT64_MIN ? SHOW_DEFAULT : SHOW_MAX;
+}
+
+void
+log_options(enum log_command command, int argc, char **argv,
+    struct log_options *o)
+{
+	struct option options[OPTIONS + 1] = {0};
+	size_t i, count = 0;
+	int c;
+
+	o->filter.window = (struct window)WINDOW_ALL;
+	for (i = 0; i < OPTIONS; i++) {
+		if ((table[i].commands & command) != 0)
+			options[count++] = table[i].option;
+	}
+	while ((c = getopt_long(argc, argv, command == LOG_SHOW ? "n:" : "",
+		    options, NULL)) != -1)
+		take(c, argv, o);
+	if (optind < argc)
+		usage_error("log: too many words");
+	complete(command, o);
+}

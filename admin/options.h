@@ -1,0 +1,26 @@
+#ifndef ADMIN_OPTIONS_H
+#define ADMIN_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "admin/requests.h"
+
+/* What `log` and its commands that show requests are told. */
+
+enum log_command {
+	LOG_SHOW = 1,
+	LOG_FOLLOW = 2,
+	LOG_EXPORT = 4,
+	LOG_STAT = 8
+};
+
+struct log_options {
+	struct filter filter;
+	const char *cursor; /* a file; NULL: none */
+	bool json, csv, no_pager;
+};
+
+/* Each takes its own; fatal where one is wrong. */
+void log_options(enum log_command, int argc, char **argv, struct log_options *);
+
+#endif
