@@ -28,7 +28,8 @@ def request(n, words="x"):
             say(f"result {seq} vm{(seq - 1) % 3} {a} exited 0 1")
 def head(first):
     say(first)
-    say("event snapshot-vm")
+    for i in range(40):
+        say("event snapshot-vm")
     say("event snapshot")
 def accept(seconds):
     head("segment")

@@ -13,6 +13,7 @@
  *   used VM BYTES      the VM's records have taken up so many
  *   seal SEED          it is sealed with this first seed, 64 hex digits
  *   expired            all tokens have, long ago; and no key has room
+ *   every MICROSECONDS so far apart the requests were, and their ids say so
  */
 #include <err.h>
 #include <fcntl.h>
@@ -33,7 +34,8 @@
 
 static unsigned all = MEMORY_ENTRIES; /* entries of a segment's snapshot */
 static unsigned room = 3;
-static int64_t left = 3600; /* seconds, of each token */
+static int64_t left = 3600;	/* seconds, of each token */
+static int64_t every, start_us; /* of requests; of the first one */
 
 static char keys[MEMORY_KEYS][FINGERPRINT_HEX + 1];
 static unsigned key_count;
@@ -140,7 +142,13 @@ owner(unsigned request)
 static void
 request_id(unsigned request, char id[ID_MAX + 1], uint8_t digest[SHA256_LEN])
 {
-	snprintf(id, ID_MAX + 1, "20260218-143022-1234-%08x", request);
+	time_t t = (time_t)((start_us + request * every) / 1000000);
+	char date[32] = "20260218-143022";
+	struct tm tm;
+
+	if (every > 0 && localtime_r(&t, &tm) != NULL)
+		strftime(date, sizeof(date), "%Y%m%d-%H%M%S", &tm);
+	snprintf(id, ID_MAX + 1, "%.15s-1234-%08x", date, request);
 	sha256(id, strlen(id), digest);
 }
 
@@ -305,6 +313,8 @@ add_request(void)
 	uint64_t intent, result;
 	struct record *r;
 
+	if (every > 0)
+		m.time_us = start_us + n * every;
 	snprintf(vm, sizeof(vm), "vm%u", owner(n) + 1);
 	request_id(n, id, digest);
 	intent = m.seq;
@@ -370,7 +380,9 @@ read_what(void)
 		else if (strcmp(word, "used") == 0) {
 			snprintf(used_vm, sizeof(used_vm), "%.31s", first);
 			used_bytes = strtoull(second, NULL, 10);
-		} else if (strcmp(word, "expired") == 0) {
+		} else if (strcmp(word, "every") == 0)
+			every = strtoll(first, NULL, 10);
+		else if (strcmp(word, "expired") == 0) {
 			left = -2 * MEMORY_KEEP;
 			room = 0;
 		} else
@@ -392,8 +404,10 @@ main(int argc, char **argv)
 	m.folder = open(argv[1], O_RDONLY | O_DIRECTORY);
 	if (m.folder == -1)
 		err(1, "%s", argv[1]);
-	m.time_us = (seconds(CLOCK_REALTIME) - 60) * 1000000;
 	read_what();
+	start_us = (seconds(CLOCK_REALTIME) - 60) * 1000000 -
+	    (int64_t)(records / 3) * every;
+	m.time_us = start_us;
 	open_segment();
 	while (m.seq <= records) {
 		if (m.size > JOURNAL_SEGMENT - 16384)
