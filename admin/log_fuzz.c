@@ -87,7 +87,7 @@ open_memfd(const void *data, size_t len, char path[32])
 static void
 run(struct fuzz *in)
 {
-	struct options o = {.filter = {.window = WINDOW_ALL, .count = 5}};
+	struct log_options o = {.filter = {.window = WINDOW_ALL, .count = 5}};
 	uint8_t how = fuzz_byte(in);
 	struct fuzz claims = split(in);
 	struct log log = {0};
@@ -110,7 +110,10 @@ run(struct fuzz *in)
 		if ((how & 32) != 0)
 			o.filter.window.until_us =
 			    FUZZ_TIME + how % 11 * 1000000;
-		log_show(&log, &o);
+		if ((how & 16) != 0)
+			show_answers(&log, &o);
+		else
+			log_show(&log, &o);
 		break;
 	case 2:
 		open_memfd(fuzz_log_seed, strlen(fuzz_log_seed), path);

@@ -86,11 +86,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const char *const names[] = {"body", "x", "note", "reason",
 	    "input", "out_head"};
 	const char *line = (const char *)data, *why;
-	struct line_head h;
+	struct line_head h, peek;
 	uint64_t n;
 	size_t i;
 
+	/* What is a line has its head in its beginning. */
+	if (line_peek(line, size < AUDIT_PEEK ? size : AUDIT_PEEK, &peek) == -1)
+		assert(line_parse(line, size, &h, &why) == -1);
 	if (line_parse(line, size, &h, &why) == 0) {
+		assert(h.seq == peek.seq && h.time_us == peek.time_us);
 		check_ends(line, size, &h);
 		for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 			check_field(line, size, &h, names[i]);

@@ -34,6 +34,31 @@ ATF_TC_BODY(the_head_is_read, tc)
 	ATF_CHECK_EQ(0x22, h.mac[31]);
 }
 
+/* Of the longest numbers and event, its first bytes are enough. */
+ATF_TC_WITHOUT_HEAD(a_lines_beginning_has_its_head);
+ATF_TC_BODY(a_lines_beginning_has_its_head, tc)
+{
+	static const char line[] =
+	    "{\"seq\":18446744073709551615,"
+	    "\"time\":\"2026-02-18T14:30:22.514000Z\","
+	    "\"run\":18446744073709551614,\"step\":18446744073709551613,"
+	    "\"event\":\"abcdefghijklmnopqrstuvwxyzabcde\",\"body\":\"x\"";
+	const size_t needed = strlen(line) - strlen(",\"body\":\"x\"");
+	struct line_head h;
+	size_t i;
+
+	ATF_REQUIRE(needed < AUDIT_PEEK);
+	ATF_REQUIRE_EQ(0, line_peek(line, strlen(line), &h));
+	ATF_CHECK_EQ(UINT64_MAX, h.seq);
+	ATF_CHECK_EQ(UINT64_MAX - 1, h.run);
+	ATF_CHECK_EQ(UINT64_MAX - 2, h.step);
+	ATF_CHECK_EQ(1771425022514000, h.time_us);
+	ATF_CHECK_STREQ("abcdefghijklmnopqrstuvwxyzabcde", h.event);
+	for (i = 0; i <= strlen(line); i++)
+		ATF_CHECK_EQ(i < needed ? -1 : 0, line_peek(line, i, &h));
+	ATF_CHECK_EQ(-1, line_peek("x" MEMORY_HEAD, 100, &h));
+}
+
 #define HEAD_5                                                           \
 	"{\"seq\":7,\"time\":\"2026-02-18T14:30:22.514000Z\",\"run\":1," \
 	"\"step\":3,\"event\":\"start\""
@@ -390,6 +415,7 @@ ATF_TC_BODY(what_is_read_is_what_would_be_written, tc)
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, the_head_is_read);
+	ATF_TP_ADD_TC(tp, a_lines_beginning_has_its_head);
 	ATF_TP_ADD_TC(tp, vm_id_and_mac_may_be_absent);
 	ATF_TP_ADD_TC(tp, values_as_the_writer_makes_them);
 	ATF_TP_ADD_TC(tp, other_values_are_refused);
