@@ -306,11 +306,11 @@ join(int count, char **words)
 static void
 print_verdict(const char *vm, const char *when, const struct policy_decision *d)
 {
-	printf("%s%s: %s/%s.conf:%u: %s\n", when, d->run ? "run" : "deny",
-	    folder, vm, d->line, d->reason);
+	printf("%s%s: %s/%s.conf:%u: %s\n", when, policy_verdict(d), folder, vm,
+	    d->line, d->reason);
 }
 
-/* Mode allow's words, in quotes where they are not plain. */
+/* The words that a line allows, in quotes. */
 static void
 print_words(const struct policy_decision *d, const char *word)
 {
@@ -390,11 +390,11 @@ explain_words(const char *vm, const struct policy *p, const char *body,
 	print_verdict(vm, "", &e->without);
 	if (e->with.run != e->without.run)
 		print_verdict(vm, "with input: ", &e->with);
-	if (!e->without.run) {
-		if (p->mode == POLICY_ALLOW)
-			note_absent(body, strlen(body));
+	if (!e->without.run && p->mode != POLICY_SHELL &&
+	    p->mode != POLICY_DENY)
+		note_absent(body, strlen(body));
+	if (!e->without.run && !e->without.ask)
 		return;
-	}
 	if (e->without.argc > 0)
 		print_words(&e->without, e->words);
 	else
@@ -410,13 +410,13 @@ explain_json(const char *vm, const struct policy *p, const struct explained *e)
 	const char *word = e->words;
 	int i;
 
-	printf("{\"vm\":\"%s\",\"run\":%s,\"run_with_input\":%s,\"line\":%u,"
-	       "\"reason\":",
+	printf("{\"vm\":\"%s\",\"run\":%s,\"run_with_input\":%s,\"ask\":%s,"
+	       "\"line\":%u,\"reason\":",
 	    vm, d->run ? "true" : "false", e->with.run ? "true" : "false",
-	    d->line);
+	    d->ask ? "true" : "false", d->line);
 	print_json(d->reason);
 	printf(",\"executes\":[");
-	if (d->run)
+	if (d->run || d->ask)
 		print_json(d->argc > 0 ? d->path : "bash");
 	for (i = 1; d->run && i < d->argc; i++) {
 		word += strlen(word) + 1;
@@ -446,7 +446,7 @@ explain(const char *vm, struct policy *p, const char *body, bool json)
 		explain_json(vm, p, &e);
 	else
 		explain_words(vm, p, body, &e);
-	return e.without.run;
+	return e.without.run || e.without.ask;
 }
 
 int

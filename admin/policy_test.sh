@@ -301,6 +301,35 @@ explain_shell_and_deny_body() {
         dom0 policy explain ../work true
 }
 
+root_test explain_ask
+explain_ask_body() {
+    make_root
+    printf '# some\nmode = ask\nallow = ls\ndeny = ls -a\nuser = nobody\n' |
+        make_policy work
+    echo "$KEY" >"$keys/work.key"
+    atf_check -o match:'^ask: .*work.conf:2: a person in dom0 is asked$' \
+        -o match:'^executes: bash$' -o match:'^as: nobody$' \
+        -o not-match:'with input' dom0 policy explain work 'ls; id'
+    atf_check -o match:'^run: .*work.conf:3: ' -o match:'^executes: /.*/ls$' \
+        -o match:'^with input: deny: .*work.conf:3: ' \
+        dom0 policy explain work ls
+    atf_check -s exit:126 -o match:'^deny: .*work.conf:4: ' \
+        -o not-match:executes dom0 policy explain work 'ls -a'
+    dom0 policy explain --json work no-such-command >out || atf_fail json
+    atf_check python3 - <<'END'
+import json
+r = json.load(open("out"))
+assert r["ask"] and not r["run"] and not r["run_with_input"], r
+assert r["line"] == 2 and r["executes"] == ["bash"], r
+END
+    dom0 policy explain --json work ls >out || atf_fail json
+    atf_check python3 -c 'import json
+r = json.load(open("out"))
+assert r["run"] and not r["ask"], r'
+    atf_check -o match:'^work: mode ask: what 2 lines allow runs, .* nobody' \
+        dom0 policy check
+}
+
 root_test behind_the_vm_options_are_the_command_s
 behind_the_vm_options_are_the_command_s_body() {
     make_root

@@ -27,6 +27,7 @@ enum change {
 	CHANGE_NONE,
 	CHANGE_DENIED, /* it ran, and would not */
 	CHANGE_RUN,    /* it was denied, and would run */
+	CHANGE_ASK,
 	CHANGE_UNKNOWN,
 	CHANGES
 };
@@ -37,6 +38,7 @@ static const struct {
     [CHANGE_NONE] = {' ', "none", "as before"},
     [CHANGE_DENIED] = {'-', "denied", "ran, and would be denied"},
     [CHANGE_RUN] = {'+', "run", "denied, and would run"},
+    [CHANGE_ASK] = {'=', "ask", "would wait for a person"},
     [CHANGE_UNKNOWN] = {'?', "unknown",
 	"in a folder that only root can look into"},
 };
@@ -168,11 +170,10 @@ print_words(const struct line_head *h, const char *was,
 		fail("a time that is none");
 	printf("%c %s  %-9s  ", changes[change].mark, text, was);
 	if (d->line > 0)
-		printf("%s %s:%u  ", d->run ? "run " : "deny", replay.shown,
+		printf("%-4s %s:%u  ", policy_verdict(d), replay.shown,
 		    d->line);
 	else
-		printf("%s default of %s  ", d->run ? "run " : "deny",
-		    replay.shown);
+		printf("%-4s default of %s  ", policy_verdict(d), replay.shown);
 	print_command(len);
 	if (!d->run)
 		printf("  (%s)", d->reason);
@@ -188,7 +189,8 @@ print_object(const struct line_head *h, const char *was,
 	print_json(h->id);
 	printf(",\"was\":");
 	print_json(was);
-	printf(",\"run\":%s,\"line\":", d->run ? "true" : "false");
+	printf(",\"run\":%s,\"ask\":%s,\"line\":", d->run ? "true" : "false",
+	    d->ask ? "true" : "false");
 	if (d->line > 0)
 		printf("%u", d->line);
 	else
@@ -227,13 +229,15 @@ was_asked(const struct line_head *h, const char *line, size_t len, char was[64])
 }
 
 static enum change
-change_of(const char *was, bool run)
+change_of(const char *was, const struct policy_decision *d)
 {
-	if (!run && replay.closed)
+	if (!d->run && replay.closed)
 		return CHANGE_UNKNOWN;
-	if (!run && strcmp(was, "ran") == 0)
+	if (d->ask)
+		return CHANGE_ASK;
+	if (!d->run && strcmp(was, "ran") == 0)
 		return CHANGE_DENIED;
-	if (run && strcmp(was, "denied") == 0)
+	if (d->run && strcmp(was, "denied") == 0)
 		return CHANGE_RUN;
 	return CHANGE_NONE;
 }
@@ -258,12 +262,12 @@ replay_record(const struct line_head *h, const char *line,
 		return true;
 	replay.body[n] = '\0';
 	replay.closed = false;
-	if (policy_decide(&replay.policy, &env, replay.body, (size_t)n,
-		line_u64(line, len, "input_length", &input) == 0, words,
-		sizeof(words), &d) &&
-	    !within_limits(line, len, &d))
-		d.run = false;
-	change = change_of(was, d.run);
+	policy_decide(&replay.policy, &env, replay.body, (size_t)n,
+	    line_u64(line, len, "input_length", &input) == 0, words,
+	    sizeof(words), &d);
+	if ((d.run || d.ask) && !within_limits(line, len, &d))
+		d.run = d.ask = false;
+	change = change_of(was, &d);
 	replay.count[change]++;
 	if (replay.json)
 		print_object(h, was, &d, change, line, len);

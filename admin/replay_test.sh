@@ -57,6 +57,43 @@ END
     atf_check test ! -e "$keys"
 }
 
+root_test what_a_person_would_be_asked_about_is_marked
+what_a_person_would_be_asked_about_is_marked_body() {
+    draft <<END
+mode = ask
+allow = ls -l *
+deny = rm **
+timeout = 300
+END
+    make_log <<END
+start
+intent work $A ls -l x
+asking 2 0
+intent work $A ls -l x; id
+denied work $A policy ls
+denied work $A policy rm -rf /
+intent work $A rm x
+END
+    cat >want <<'END'
+  2026-02-18 17:30:24  ran        run  draft:2  ls -l x
+= 2026-02-18 17:30:25  ran        ask  draft:1  ls -l x; id  (a person in dom0 is asked)
+= 2026-02-18 17:30:26  denied     ask  draft:1  ls  (a person in dom0 is asked)
+  2026-02-18 17:30:27  denied     deny draft:3  rm -rf /  (line 3 of its policy denies it)
+- 2026-02-18 17:30:28  ran        deny draft:3  rm x  (line 3 of its policy denies it)
+5 commands; 2 as before; 1 ran, and would be denied; 2 would wait for a person
+END
+    atf_check -o file:want dom0 policy replay work --with draft
+    # No person is asked about what is over a limit.
+    sed -i 's/^timeout.*/timeout = 1/' draft
+    atf_check -o match:'^- .*ran +deny draft:4  ls -l x; id  \(its timeout' \
+        dom0 policy replay work --with draft
+    atf_check -o save:out dom0 policy replay work --with draft --json
+    atf_check -o inline:'True False False False False\n' python3 -c 'import json
+rows = [json.loads(line) for line in open("out")]
+print(*(r["run"] for r in rows))
+assert [r["ask"] for r in rows] == [False, False, True, False, False], rows'
+}
+
 root_test from_a_time_on
 from_a_time_on_body() {
     echo 'mode = shell' | draft

@@ -185,7 +185,7 @@ policies_read(const char *path, int fd, struct policy *p, char *err,
 		env.warn = NULL;
 	if (policy_load(path, text, (size_t)n, &env, p, err, errsize) == -1)
 		return -1;
-	table.used |= p->mode == POLICY_ALLOW;
+	table.used |= p->mode == POLICY_ALLOW || p->mode == POLICY_ASK;
 	if (table.f != NULL)
 		return 0;
 	if (policy_enforceable(path, p, cgroup_controls, err, errsize) == -1)

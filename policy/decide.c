@@ -48,7 +48,7 @@ by_line(const struct policy_line *line, bool has_input,
 	return true;
 }
 
-/* Mode allow: the first line that matches decides. */
+/* The first line that matches decides. */
 static bool
 by_lines(const struct policy *p, const struct policy_env *env, bool has_input,
     const char *words, struct policy_decision *d)
@@ -108,6 +108,10 @@ policy_decide(const struct policy *p, const struct policy_env *env,
 		return true;
 	case POLICY_ALLOW:
 		return by_words(p, env, body, len, has_input, words, size, d);
+	case POLICY_ASK:
+		by_words(p, env, body, len, has_input, words, size, d);
+		d->ask = d->line == p->key_line[POLICY_KEY_MODE];
+		return d->ask ? deny(d, "a person in dom0 is asked") : d->run;
 	case POLICY_DENY:
 		return deny(d, "its policy allows no command");
 	case POLICY_UNSET:

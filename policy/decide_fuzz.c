@@ -60,9 +60,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (i = 0; d.reason[i] != '\0'; i++)
 		assert(d.reason[i] >= 0x20 && d.reason[i] <= 0x7e);
 	assert(d.run == (p.mode == POLICY_SHELL || d.argc > 0));
+	assert(!d.ask || (p.mode == POLICY_ASK && !d.run));
 	if (d.argc == 0)
 		return 0;
-	assert(p.mode == POLICY_ALLOW && d.path[0] == '/');
+	assert(p.mode == POLICY_ALLOW || p.mode == POLICY_ASK);
+	assert(d.path[0] == '/');
 	check_words(&d, body, len);
 	for (i = 0; i < p.lines; i++)
 		p.line[i].allow = false;

@@ -59,6 +59,64 @@ ATF_TC_BODY(mode_shell_runs_all_and_mode_deny_none, tc)
 	ATF_CHECK(!decide("qvm-ls", false));
 }
 
+static void
+asked(const char *body)
+{
+	ATF_CHECK_MSG(!decide(body, false), "%s: %s", body, d.reason);
+	ATF_CHECK_MSG(d.ask && d.line == 1, "%s: %s", body, d.reason);
+	ATF_CHECK_MSG(d.argc == 0 && d.path[0] == '\0', "%s", body);
+	ATF_CHECK_STREQ("a person in dom0 is asked", d.reason);
+	ATF_CHECK_STREQ("ask", policy_verdict(&d));
+}
+
+ATF_TC_WITHOUT_HEAD(mode_ask_asks_about_what_no_line_decides);
+ATF_TC_BODY(mode_ask_asks_about_what_no_line_decides, tc)
+{
+	char body[POLICY_COMMAND_MAX + 1];
+
+	load("mode = ask\n"
+	     "deny = qvm-start dom0\n"
+	     "allow = qvm-start *\n"
+	     "example = qvm-start work -> run\n"
+	     "example = qvm-start dom0 -> deny\n"
+	     "example = qvm-ls; id -> ask\n");
+	runs("qvm-start work\n", 3);
+	ATF_CHECK(!d.ask);
+	denied("qvm-start dom0", 2);
+	ATF_CHECK(!d.ask);
+	/* A line decides, also about what it allows without input only. */
+	ATF_CHECK(!decide("qvm-start work", true) && !d.ask && d.line == 3);
+	asked("qvm-start a b");
+	asked("no-such-command");
+	asked("qvm-start work; rm -rf /");
+	asked("if true\nthen qvm-ls; fi\n");
+	asked("/../x");
+	/* One byte too long to be words. */
+	memset(body, 'a', sizeof(body));
+	ATF_CHECK(!policy_decide(&p, &env, body, sizeof(body), false, words,
+	    sizeof(words), &d));
+	ATF_CHECK(d.ask);
+	load("mode = ask\n");
+	asked("qvm-ls");
+	load("mode = ask\nhide = yes\ndeny = qvm-ls\n");
+	asked("qvm-start");
+	denied("qvm-ls", 3);
+	ATF_CHECK(!d.ask);
+}
+
+/* Without the commands that its lines name, none of them allows anything. */
+ATF_TC_WITHOUT_HEAD(what_was_only_parsed_runs_nothing_unasked);
+ATF_TC_BODY(what_was_only_parsed_runs_nothing_unasked, tc)
+{
+	static const char text[] = "mode = ask\nallow = qvm-ls\n";
+	char err[256] = "";
+
+	ATF_REQUIRE_EQ(0,
+	    policy_parse("work.conf", text, strlen(text), &p, err,
+		sizeof(err)));
+	asked("qvm-ls");
+}
+
 ATF_TC_WITHOUT_HEAD(the_first_line_that_matches_decides);
 ATF_TC_BODY(the_first_line_that_matches_decides, tc)
 {
@@ -378,6 +436,8 @@ ATF_TC_BODY(two_policies_hold_apart, tc)
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, mode_shell_runs_all_and_mode_deny_none);
+	ATF_TP_ADD_TC(tp, mode_ask_asks_about_what_no_line_decides);
+	ATF_TP_ADD_TC(tp, what_was_only_parsed_runs_nothing_unasked);
 	ATF_TP_ADD_TC(tp, the_first_line_that_matches_decides);
 	ATF_TP_ADD_TC(tp, what_runs_is_the_path_that_was_matched_and_the_words);
 	ATF_TP_ADD_TC(tp, a_wildcard_takes_no_slash_and_no_leading_dash);

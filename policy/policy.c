@@ -43,6 +43,7 @@ policy_mode_name(enum policy_mode mode)
 {
 	static const char *const names[] = {[POLICY_SHELL] = "shell",
 	    [POLICY_ALLOW] = "allow",
+	    [POLICY_ASK] = "ask",
 	    [POLICY_DENY] = "deny"};
 
 	return mode >= POLICY_SHELL && mode <= POLICY_DENY ? names[mode] : "?";
@@ -61,8 +62,7 @@ set_mode(struct reader *r, const struct key *key, const char *value)
 		return 0;
 	}
 	return text_complain(&r->t,
-	    "mode `%.40s`: %smust be shell, allow or deny", value,
-	    strcmp(value, "ask") == 0 ? "this version has no approval: " : "");
+	    "mode `%.40s`: must be shell, allow, ask or deny", value);
 }
 
 static int
@@ -175,28 +175,44 @@ take_end(const char *s, size_t *len, const char *end)
 	return true;
 }
 
+const char *
+policy_verdict(const struct policy_decision *d)
+{
+	if (d->run)
+		return "run";
+	return d->ask ? "ask" : "deny";
+}
+
 /* The command is the value's first len bytes. */
 static int
-example_split(struct text *t, const char *value, size_t *len, bool *run)
+example_split(struct text *t, const char *value, size_t *len,
+    const char **verdict)
 {
+	static const char *const verdicts[] = {"run", "ask", "deny"};
+	size_t i;
+
 	*len = strlen(value);
-	*run = take_end(value, len, "run");
-	if ((*run || take_end(value, len, "deny")) &&
+	for (i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++) {
+		*verdict = verdicts[i];
+		if (take_end(value, len, *verdict))
+			break;
+	}
+	if (i < sizeof(verdicts) / sizeof(verdicts[0]) &&
 	    (take_end(value, len, "->") || take_end(value, len, ARROW)) &&
 	    *len > 0 && memchr(value, ARROW[0], *len) == NULL)
 		return 0;
 	return text_complain(t,
-	    "an example must be COMMAND -> run or COMMAND -> deny");
+	    "an example must be COMMAND -> run, ask or deny");
 }
 
 static int
 set_example(struct reader *r, const struct key *key, const char *value)
 {
+	const char *verdict;
 	size_t len;
-	bool run;
 
 	(void)key;
-	return example_split(&r->t, value, &len, &run);
+	return example_split(&r->t, value, &len, &verdict);
 }
 
 #define AT(field) .at = offsetof(struct policy, field)
@@ -286,13 +302,14 @@ check_whole(struct reader *r)
 	if (p->mode == POLICY_UNSET) {
 		r->t.line = r->t.line > 0 ? r->t.line : 1;
 		return text_complain(&r->t,
-		    "no mode: must say `mode = ` and shell, allow or deny");
+		    "no mode: must say `mode = ` and shell, allow, ask or "
+		    "deny");
 	}
-	if (p->mode != POLICY_ALLOW && p->lines > 0) {
+	if (p->mode != POLICY_ALLOW && p->mode != POLICY_ASK && p->lines > 0) {
 		r->t.line = p->line[0].line;
 		return text_complain(&r->t,
-		    "allow and deny lines need `mode = allow`: line %u has "
-		    "another",
+		    "allow and deny lines need `mode = allow` or `mode = ask`: "
+		    "line %u has another",
 		    p->key_line[POLICY_KEY_MODE]);
 	}
 	return 0;
@@ -301,19 +318,19 @@ check_whole(struct reader *r)
 static int
 try_example(struct reader *r, const char *value)
 {
-	static const char *const verdict[] = {"deny", "run"};
 	struct policy_decision d;
 	char words[TEXT_VALUE_MAX + 1];
+	const char *verdict;
 	size_t len;
-	bool run;
 
-	if (example_split(&r->t, value, &len, &run) == -1)
+	if (example_split(&r->t, value, &len, &verdict) == -1)
 		return -1;
-	if (policy_decide(r->p, r->env, value, len, false, words, sizeof(words),
-		&d) == run)
+	policy_decide(r->p, r->env, value, len, false, words, sizeof(words),
+	    &d);
+	if (strcmp(verdict, policy_verdict(&d)) == 0)
 		return 0;
 	return text_complain(&r->t, "this example is not `%s` but `%s`: %s",
-	    verdict[run], verdict[!run], d.reason);
+	    verdict, policy_verdict(&d), d.reason);
 }
 
 static int
@@ -406,6 +423,12 @@ describe_mode(const struct policy *p, char *out, size_t size)
 		return snprintf(out, size,
 		    "mode allow: what %u lines allow runs, without a shell, as "
 		    "%s, for at most %" PRIu64 " s\n",
+		    p->lines, user, p->timeout);
+	case POLICY_ASK:
+		return snprintf(out, size,
+		    "mode ask: what %u lines allow runs, what they deny does "
+		    "not, and a person in dom0 is asked about the rest, as %s, "
+		    "for at most %" PRIu64 " s\n",
 		    p->lines, user, p->timeout);
 	default:
 		return snprintf(out, size, "mode deny: no command runs\n");

@@ -25,6 +25,7 @@ enum policy_mode {
 	POLICY_UNSET,
 	POLICY_SHELL,
 	POLICY_ALLOW,
+	POLICY_ASK,
 	POLICY_DENY
 };
 
@@ -111,7 +112,7 @@ struct policy_env {
  * -1 with "NAME:LINE: what is wrong and what is allowed" in err, printable
  * ASCII.  Unknown and doubled keys, bad values and a missing mode are errors.
  * name is what err shows for the file.  No command is looked up and no example
- * tried: policy_decide runs nothing under a mode allow that was read so.
+ * tried: policy_decide runs nothing by the lines of one that was read so.
  */
 int policy_parse(const char *name, const char *, size_t len, struct policy *,
     char *err, size_t errsize);
@@ -129,6 +130,7 @@ int policy_load(const char *name, const char *, size_t len,
 
 struct policy_decision {
 	bool run;
+	bool ask;      /* not without a person's word, and then in bash */
 	uint32_t line; /* of the file: what decided */
 	/* To be executed as it is, without a shell: NUL-terminated words, the
 	 * first as the client wrote it.  argc 0: the body runs in bash. */
@@ -139,12 +141,14 @@ struct policy_decision {
 /*
  * What becomes of a body.  words, of size bytes, gets those of a body under
  * mode allow; len + 1 bytes are enough, and so are POLICY_COMMAND_MAX + 1 for
- * any body that runs.  Under another mode neither body nor words is looked at.
- * Returns d->run.
+ * any body that runs; so it is under mode ask.  Under another mode neither body
+ * nor words is looked at.  Returns d->run.
  */
 bool policy_decide(const struct policy *, const struct policy_env *,
     const char *body, size_t len, bool has_input, char *words, size_t size,
     struct policy_decision *d);
+/* run, ask or deny. */
+const char *policy_verdict(const struct policy_decision *);
 /*
  * The words of a body as mode allow wants it, unquoted, each with a NUL: their
  * number, or -1 with the reason in why.

@@ -33,7 +33,8 @@ check_policy(const struct policy *p)
 	assert(p->mode != POLICY_UNSET && p->key_line[POLICY_KEY_MODE] != 0);
 	assert(p->uuid[0] == '\0' || uuid_valid(p->uuid, strlen(p->uuid)));
 	assert(p->lines <= POLICY_LINES_MAX && p->used <= sizeof(p->text));
-	assert(p->lines == 0 || p->mode == POLICY_ALLOW);
+	assert(
+	    p->lines == 0 || p->mode == POLICY_ALLOW || p->mode == POLICY_ASK);
 	assert(p->timeout >= 1 && p->timeout <= TIMEOUT_MAX);
 	assert(p->jobs >= 1 && p->jobs <= JOBS_MAX && p->nice <= 19);
 	assert(2 * p->output_limit <= 256 * 1024 * 1024);

@@ -184,7 +184,7 @@ ATF_TC_BODY(what_is_wrong_is_named_with_its_line, tc)
 	    {"mode = shell\nmode = shell\n", "work.conf:2: ", "line 1"},
 	    {"uuid = " UUID "\nmode = shell\n\nuuid = " UUID "\n",
 		"work.conf:4: ", "line 1"},
-	    {"mode = ask\n", "work.conf:1: ", "no approval"},
+	    {"mode = Ask\n", "work.conf:1: ", "shell, allow, ask or deny"},
 	    {"mode = Shell\n", "work.conf:1: ", "shell"},
 	    {"mode = shell x\n", "work.conf:1: ", "shell"},
 	    {"mode = \"shell\"\n", "work.conf:1: ", "shell"},
@@ -339,8 +339,8 @@ ATF_TC_BODY(a_bad_pattern_is_an_error, tc)
 	}
 }
 
-ATF_TC_WITHOUT_HEAD(lines_without_mode_allow_are_an_error);
-ATF_TC_BODY(lines_without_mode_allow_are_an_error, tc)
+ATF_TC_WITHOUT_HEAD(lines_without_mode_allow_or_ask_are_an_error);
+ATF_TC_BODY(lines_without_mode_allow_or_ask_are_an_error, tc)
 {
 	static const char *const modes[] = {"shell", "deny"};
 	static const char *const keys[] = {"allow", "allow-input", "deny"};
@@ -352,9 +352,10 @@ ATF_TC_BODY(lines_without_mode_allow_are_an_error, tc)
 			snprintf(text, sizeof(text),
 			    "\n%s = qvm-ls\nmode = %s\n", keys[k], modes[i]);
 			ATF_CHECK_EQ(-1, load(text));
-			ATF_CHECK_STREQ("work.conf:2: allow and deny lines "
-					"need `mode = allow`: line 3 has "
-					"another",
+			ATF_CHECK_STREQ(
+			    "work.conf:2: allow and deny lines "
+			    "need `mode = allow` or `mode = ask`: line 3 has "
+			    "another",
 			    err);
 		}
 	}
@@ -529,7 +530,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, a_policy_is_described_in_its_own_words);
 	ATF_TP_ADD_TC(tp, a_bad_value_is_an_error_that_says_what_may_be);
 	ATF_TP_ADD_TC(tp, a_bad_pattern_is_an_error);
-	ATF_TP_ADD_TC(tp, lines_without_mode_allow_are_an_error);
+	ATF_TP_ADD_TC(tp, lines_without_mode_allow_or_ask_are_an_error);
 	ATF_TP_ADD_TC(tp, a_wrong_example_is_an_error);
 	ATF_TP_ADD_TC(tp, so_many_lines_and_bytes_and_no_more);
 	ATF_TP_ADD_TC(tp, what_allows_more_than_it_seems_gets_a_warning);

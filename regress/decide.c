@@ -7,9 +7,9 @@
 
 /*
  * decide FILE: reads a policy, then bodies on standard input, and prints what
- * becomes of each: a line of `deny LINE`, or `run LINE PATH` and the words in
- * hex, each behind a dot.  A body stands behind a `+` if it has input and a
- * `-` if not, its length in decimal, and an LF.
+ * becomes of each: a line of `deny LINE` or `ask LINE`, or `run LINE PATH` and
+ * the words in hex, each behind a dot.  A body stands behind a `+` if it has
+ * input and a `-` if not, its length in decimal, and an LF.
  */
 
 static const struct policy_env env = {.find = dom0_find};
@@ -42,7 +42,7 @@ print(const struct policy_decision *d, const char *word)
 {
 	int i;
 
-	printf("%s %u", d->run ? "run" : "deny", d->line);
+	printf("%s %u", policy_verdict(d), d->line);
 	if (d->run)
 		printf(" %s", d->path);
 	for (i = 0; i < d->argc; i++, word++) {

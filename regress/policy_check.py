@@ -105,12 +105,13 @@ class Line:
 
 def decide(mode, lines, body, has_input):
     """As the driver prints it; the mode is the first line."""
-    if mode != 'allow':
+    if mode not in ('allow', 'ask'):
         return {'shell': 'run 1 ', 'deny': 'deny 1'}[mode]
+    nothing = 'ask 1' if mode == 'ask' else 'deny 1'
     words = split(body)
     path = find(words[0]) if words else None
     if path is None:
-        return 'deny 1'
+        return nothing
     for number, line in enumerate(lines, 2):
         if not line.matches(path, words[1:]):
             continue
@@ -118,7 +119,7 @@ def decide(mode, lines, body, has_input):
             return 'deny %d' % number
         return ' '.join(['run', str(number), path] +
                         ['.' + w.hex() for w in words])
-    return 'deny 1'
+    return nothing
 
 
 PLACES = ['', '/usr/bin/', '/bin/', '/usr/sbin/', '/sbin/', '/opt/x/']
@@ -204,12 +205,13 @@ def make_body(rng, lines):
 def make_policy(rng, number):
     """Mode, lines, text: some lines mostly, but many too, one or none, and
     now and then a mode that has none."""
-    mode = {3: 'shell', 7: 'deny'}.get(number, 'allow')
+    mode = {3: 'shell', 7: 'deny'}.get(
+        number, 'ask' if number % 4 == 2 else 'allow')
     most = {11: 0, 13: 1, 17: 256}.get(number, 12)
     lines = [make_line(rng) for _ in range(rng.randint(most // 4, most))]
     rest = rng.choice(['', '', 'hide = yes\n', '\n# allow = rm **\n'])
     return mode, lines, 'mode = %s\n%s%s' % (mode, ''.join(
-        '%s\n' % x for x in lines if mode == 'allow'), rest)
+        '%s\n' % x for x in lines if mode in ('allow', 'ask')), rest)
 
 
 def ask(program, policy, bodies):
@@ -249,19 +251,20 @@ def main():
             if said != expected:
                 sys.exit('%r, input %s, under\n%sis %s, must be %s' % (
                     body, has_input, policy, said, expected))
-            if mode != 'allow':
+            if mode not in ('allow', 'ask'):
                 continue
             words = split(body)
             seen['words' if words else 'no words'] += 1
             seen['run' if said[0] == 'r' else 'denied by mode'
-                 if said == 'deny 1' else 'denied by line'] += 1
+                 if said == 'deny 1' else 'asked'
+                 if said[0] == 'a' else 'denied by line'] += 1
             if said[0] == 'r' and number % 10 == 0:
                 ran.append(body)
     for body, words in zip(ran, bash_words(ran), strict=True):
         if words != split(body):
             sys.exit('%r is %s to bash' % (body, words))
     print(', '.join('%s %d' % x for x in sorted(seen.items())))
-    if len(seen) < 5 or min(seen.values()) < count // 20:
+    if len(seen) < 6 or min(seen.values()) < count // 20:
         sys.exit('too few of one kind: the grammar shows nothing')
 
 
