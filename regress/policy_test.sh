@@ -5,7 +5,7 @@
 
 atf_test_case two_readings_of_the_manual_decide_alike
 two_readings_of_the_manual_decide_alike_body() {
-    atf_check -o match:'^denied by line [0-9]{5}.* run [0-9]{6}' \
+    atf_check -o match:'^asked [0-9]{5}.* denied by line [0-9]{5}.* run [0-9]{6}' \
         "$regress/policy_check.py" "$BUILD/regress/decide"
 }
 
