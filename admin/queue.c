@@ -113,6 +113,7 @@ static const struct {
 	const char *name, *before, *after;
 } states[] = {
     [ROW_WAITS] = {"waiting", "waits, for at most ", " more"},
+    [ROW_ASKED] = {"asked", "waits for approval, for at most ", " more"},
     [ROW_RUNS] = {"running", "runs since ", ""},
     [ROW_ENDS] = {"ending", "is being killed; runs since ", ""},
     [ROW_OWED] = {"owed", "has an answer that the VM is owed, for ", " more"},

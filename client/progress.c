@@ -44,7 +44,7 @@ show(const struct progress *p, int64_t seconds)
 	else if (p->state == STATE_QUEUED)
 		say_progress("queued behind %" PRIu64, p->before);
 	else if (p->state == STATE_ASKED)
-		say_progress("a person in dom0 is asked");
+		say_progress("waiting for approval in dom0");
 	else if (seconds == 0)
 		say_progress("running");
 	else

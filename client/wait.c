@@ -64,7 +64,7 @@ show_state(struct wait *w, struct state *s, const struct frame *f)
 		say_detail("queued, %llu before it", (unsigned long long)f->n);
 		break;
 	case STATE_ASKED:
-		say_detail("a person in dom0 is asked");
+		say_detail("waiting for approval in dom0");
 		break;
 	case STATE_RUNNING:
 		report_running(&w->report, f->id);

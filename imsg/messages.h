@@ -401,6 +401,7 @@ struct msg_count {
 
 enum row_state {
 	ROW_WAITS,
+	ROW_ASKED, /* for a person */
 	ROW_RUNS,
 	ROW_ENDS,
 	ROW_OWED

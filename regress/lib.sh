@@ -189,6 +189,17 @@ count_log() {
     cat_log | grep -c -- "$1"
 }
 
+# policy VM LINE...: its policy from now on; the daemon has read it.
+policy() {
+    _conf=$BED/etc/qubes/remote.d/$1.conf
+    shift
+    printf '%s\n' "$@" >"$_conf.new"
+    mv "$_conf.new" "$_conf"
+    _read=$(grep -c 'configuration read again' "$BED/daemon.log")
+    kill -HUP "$(role_pid parent)"
+    wait_for '[ "$(grep -c "configuration read again" "$BED/daemon.log")" -gt '"$_read"' ]'
+}
+
 # forge VM ARG...: see regress/forge.
 forge() {
     _vm=$1

@@ -3,19 +3,6 @@
 # within what limits.
 . "$(atf_get_srcdir)/lib.sh"
 
-DOM0=etc/qubes/remote.d
-
-# policy VM LINE...: its policy from now on; the daemon has read it.
-policy() {
-    _vm=$1
-    shift
-    printf '%s\n' "$@" >"$BED/$DOM0/.$_vm.new"
-    mv "$BED/$DOM0/.$_vm.new" "$BED/$DOM0/$_vm.conf"
-    _read=$(grep -c 'configuration read again' "$BED/daemon.log")
-    kill -HUP "$(role_pid parent)"
-    wait_for '[ "$(grep -c "configuration read again" "$BED/daemon.log")" -gt '"$_read"' ]'
-}
-
 # runs STATUS WORD...: in vm1; what it printed is in out and err.  Not behind a
 # `|`: it could not fail there.
 runs() {

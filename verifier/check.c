@@ -194,8 +194,7 @@ judge(struct request *r)
 		request_refuse(r, RECEIPT_CANCELLED, "cancelled by the client");
 		return;
 	}
-	rule = decide(r);
-	if (rule != NULL) {
+	if (decide(r, &rule) == VERDICT_DENY) {
 		request_refuse(r, RECEIPT_DENIED, rule);
 		return;
 	}
@@ -206,8 +205,11 @@ judge(struct request *r)
 		return;
 	}
 	(void)decide_rate(r->vm, now_boottime_ms(), true);
-	r->state = REQUEST_WAITING;
 	session_tell(r, TELL_TAKE);
+	if (r->verdict == VERDICT_ASK)
+		ask(r);
+	else
+		r->state = REQUEST_WAITING;
 }
 
 /* The same id is known.  One token has one answer. */

@@ -205,6 +205,7 @@ start_serving(struct vm *vm)
 	free(vm->policy);
 	vm->policy = vm->next_policy;
 	vm->next_policy = NULL;
+	ask_again(vm);
 	if (keys_take(vm) == -1)
 		return;
 	if (!serves_on_record(vm)) {

@@ -160,7 +160,7 @@ count_requests(const struct vm *vm, struct msg_status_vm *s)
 	const struct request *r;
 
 	TAILQ_FOREACH (r, &vm->requests, entry) {
-		if (r->state == REQUEST_WAITING)
+		if (request_waits(r))
 			s->waiting++;
 		else if (r->state == REQUEST_ANSWERED ||
 		    r->state == REQUEST_FINISHED)

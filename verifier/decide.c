@@ -23,8 +23,8 @@ decide_timeout(const struct request *r)
 		: (uint64_t)r->token.timeout));
 }
 
-static const char *
-decide_body(struct request *r)
+static enum verdict
+decide_body(struct request *r, const char **why)
 {
 	static char body[POLICY_COMMAND_MAX + 1], words[POLICY_COMMAND_MAX + 1];
 	static struct policy_decision d;
@@ -33,7 +33,7 @@ decide_body(struct request *r)
 	ssize_t n = 0;
 
 	/* More than may be is enough to see that it is more. */
-	if (p->mode == POLICY_ALLOW &&
+	if ((p->mode == POLICY_ALLOW || p->mode == POLICY_ASK) &&
 	    (n = pread(r->body_fd, body, sizeof(body), 0)) == -1)
 		fatal("a body cannot be read");
 	memset(&d, 0, sizeof(d));
@@ -41,19 +41,19 @@ decide_body(struct request *r)
 	    sizeof(words), &d);
 	r->policy_line = d.line;
 	memcpy(r->path, d.path, sizeof(r->path));
+	*why = p->hide ? HIDDEN : d.reason;
 	if (d.run)
-		return (NULL);
-	return (p->hide ? HIDDEN : d.reason);
+		return (VERDICT_RUN);
+	return (d.ask ? VERDICT_ASK : VERDICT_DENY);
 }
 
-const char *
-decide(struct request *r)
+/* What it asks for, beside its body. */
+static const char *
+over_limit(const struct request *r)
 {
 	static char reason[REASON_MAX + 1];
 	const struct policy *p = r->vm->policy;
 
-	r->path[0] = '\0';
-	r->policy_line = 0;
 	if (r->token.timeout != TOKEN_TIMEOUT_POLICY &&
 	    (uint64_t)r->token.timeout > p->timeout) {
 		snprintf(reason, sizeof(reason),
@@ -68,7 +68,22 @@ decide(struct request *r)
 		    (unsigned long long)p->input_limit);
 		return (p->hide ? HIDDEN : reason);
 	}
-	return (r->token.kind == TOKEN_PING ? NULL : decide_body(r));
+	return (NULL);
+}
+
+enum verdict
+decide(struct request *r, const char **why)
+{
+	r->path[0] = '\0';
+	r->policy_line = 0;
+	*why = over_limit(r);
+	if (*why != NULL)
+		r->verdict = VERDICT_DENY;
+	else if (r->token.kind == TOKEN_PING)
+		r->verdict = VERDICT_RUN;
+	else
+		r->verdict = decide_body(r, why);
+	return (r->verdict);
 }
 
 int
@@ -87,7 +102,13 @@ decide_describe(const struct request *r, char *text, size_t size)
 		    VERSION, r->vm->name, words));
 	}
 	if (p->hide)
-		return (snprintf(text, size, "would run\n"));
+		return (snprintf(text, size, "would %s\n",
+		    r->verdict == VERDICT_ASK ? "ask" : "run"));
+	if (r->verdict == VERDICT_ASK)
+		return (snprintf(text, size,
+		    "would ask a person in dom0: then in bash, as %s, for at "
+		    "most %u s\n",
+		    user, decide_timeout(r)));
 	if (r->path[0] == '\0')
 		return (snprintf(text, size,
 		    "would run: mode shell: in bash, as %s, for at most %u s\n",

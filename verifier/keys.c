@@ -201,7 +201,7 @@ end_requests(struct vm *vm, const struct vm_key *k, bool drain, const char *why)
 	TAILQ_FOREACH (r, &vm->requests, entry) {
 		if (strcmp(r->token.key, k->derived.fingerprint) != 0)
 			continue;
-		if (r->state == REQUEST_WAITING)
+		if (request_waits(r))
 			request_refuse(r, RECEIPT_REJECTED, why);
 		else if (!drain)
 			request_cancel(r, why);

@@ -91,7 +91,7 @@ clean(struct vm *vm)
 	unsigned n = 0;
 
 	TAILQ_FOREACH (r, &vm->requests, entry) {
-		if (r->state != REQUEST_WAITING)
+		if (!request_waits(r))
 			continue;
 		request_refuse(r, RECEIPT_REJECTED,
 		    "taken out of the queue in dom0");
@@ -124,8 +124,8 @@ set_row(struct msg_row *row, const struct request *r)
 	memcpy(row->vm, r->vm->name, sizeof(r->vm->name));
 	memcpy(row->id, r->answer.id, sizeof(r->answer.id));
 	memcpy(row->key, r->token.key, sizeof(r->token.key));
-	if (r->state == REQUEST_WAITING) {
-		row->state = ROW_WAITS;
+	if (request_waits(r)) {
+		row->state = r->state == REQUEST_ASKED ? ROW_ASKED : ROW_WAITS;
 		ms = r->deadline_ms - now;
 	} else if (is_over(r)) {
 		row->state = ROW_OWED;

@@ -93,6 +93,21 @@ record_intent(struct request *r)
 	return (true);
 }
 
+bool
+record_asked(const struct request *r)
+{
+	uint8_t hash[SHA256_LEN];
+	struct record *rec;
+
+	if (!journal_room(JOURNAL_RESULT))
+		return (false);
+	rec = journal_begin("asked", r->vm->name, r->answer.id);
+	add_token(rec, r);
+	record_end_of(r->vm->name, hash);
+	copy_event(r->vm, "asked", r->answer.id);
+	return (true);
+}
+
 static void
 add_stream(struct record *rec, const char *name, const struct receipt_stream *s,
     const char *head, size_t head_len)

@@ -271,10 +271,17 @@ request_lapsed(struct request *r)
 }
 
 bool
+request_waits(const struct request *r)
+{
+	return (r->state == REQUEST_WAITING || r->state == REQUEST_ASKED);
+}
+
+bool
 request_cancel(struct request *r, const char *why)
 {
 	switch (r->state) {
 	case REQUEST_WAITING:
+	case REQUEST_ASKED:
 		request_refuse(r, RECEIPT_CANCELLED, why);
 		return (true);
 	case REQUEST_RECORDED:
@@ -330,16 +337,18 @@ request_deadlines(int64_t now_ms)
 			continue;
 		for (r = TAILQ_FIRST(&vm->requests); r != NULL; r = next) {
 			next = TAILQ_NEXT(r, entry);
-			if (r->state == REQUEST_WAITING &&
-			    r->deadline_ms <= now_ms)
+			if (request_waits(r) && r->deadline_ms <= now_ms)
 				request_refuse(r, RECEIPT_EXPIRED,
-				    "expired before its turn came");
+				    r->state == REQUEST_ASKED
+					? "expired before a person in dom0 "
+					  "had approved it"
+					: "expired before its turn came");
 			else if (r->state == REQUEST_FINISHED &&
 			    r->deadline_ms <= now_ms) {
 				request_lapsed(r);
 				continue;
 			}
-			if ((r->state == REQUEST_WAITING ||
+			if ((request_waits(r) ||
 				r->state == REQUEST_FINISHED) &&
 			    (first == -1 || r->deadline_ms < first))
 				first = r->deadline_ms;

@@ -26,14 +26,14 @@ common_running(void)
 }
 
 static bool
-may_run(const struct vm *vm, const struct request *r)
+may_run(const struct vm *vm, const struct request *r, bool queue_held)
 {
 	unsigned attached = vm->running - vm->running_queue;
 
 	/* Who is served no more has none that wait. */
 	if (r->state != REQUEST_WAITING || vm->policy == NULL)
 		return (false);
-	if (r->token.queue ? vm->running_queue > 0
+	if (r->token.queue ? queue_held || vm->running_queue > 0
 			   : attached >= vm->policy->jobs)
 		return (false);
 	return (vm->spool_bytes + 2 * vm->policy->output_limit <= SPOOL_BYTES);
@@ -42,7 +42,8 @@ may_run(const struct vm *vm, const struct request *r)
 /*
  * Its turn has come: everything that may have changed since it was checked
  * is checked again (its expiry by request_deadlines, just before; a cancel
- * took it out of WAITING), then the intent is appended.
+ * took it out of WAITING), then the intent is appended.  Where its policy asks
+ * a person now, it waits for one.
  */
 static bool
 start(struct vm *vm, struct request *r)
@@ -58,10 +59,15 @@ start(struct vm *vm, struct request *r)
 		    "its policy has no `auth = v1` any more");
 		return (false);
 	}
-	why = decide(r);
-	if (why != NULL) {
+	switch (decide(r, &why)) {
+	case VERDICT_DENY:
 		request_refuse(r, RECEIPT_DENIED, why);
 		return (false);
+	case VERDICT_ASK:
+		ask(r);
+		return (false);
+	case VERDICT_RUN:
+		break;
 	}
 	r->timeout = decide_timeout(r);
 	if (!record_intent(r)) {
@@ -79,17 +85,22 @@ start(struct vm *vm, struct request *r)
 	return (true);
 }
 
-/* Starts at most one of the VM's requests. */
+/*
+ * Starts at most one of the VM's requests.  Behind a queued one that waits for
+ * a person, queued ones wait, too: each may count on what came before it.
+ */
 static bool
 start_one(struct vm *vm)
 {
+	bool queue_held = false;
 	struct request *r;
 
 	if (vm->running > 0 && common_running() >= COMMON_RUNNING)
 		return (false);
 	TAILQ_FOREACH (r, &vm->requests, entry) {
-		if (may_run(vm, r) && start(vm, r))
+		if (may_run(vm, r, queue_held) && start(vm, r))
 			return (true);
+		queue_held |= r->state == REQUEST_ASKED && r->token.queue;
 	}
 	return (false);
 }
@@ -108,17 +119,19 @@ tell_place(struct request *r, enum frame_state state, uint32_t n)
 
 /*
  * Tells who waits how many of its kind come first, those that run among them,
- * and who runs that he runs.
+ * who is asked about, how many of those, and who runs that he runs.
  */
 static void
 tell_places(struct vm *vm)
 {
-	uint32_t attached = 0, queued = 0, *before;
+	uint32_t attached = 0, queued = 0, asked = 0, *before;
 	struct request *r;
 
 	TAILQ_FOREACH (r, &vm->requests, entry) {
 		if (r->state > REQUEST_RUNNING)
 			continue;
+		if (r->state == REQUEST_ASKED)
+			tell_place(r, STATE_ASKED, asked++);
 		before = r->token.queue ? &queued : &attached;
 		if (r->state == REQUEST_WAITING)
 			tell_place(r, STATE_QUEUED, *before);

@@ -168,7 +168,7 @@ vm_owes(const struct vm *vm)
 	const struct request *r;
 
 	TAILQ_FOREACH (r, &vm->requests, entry) {
-		if (r->state != REQUEST_WAITING && r->state != REQUEST_GONE)
+		if (!request_waits(r) && r->state != REQUEST_GONE)
 			return (true);
 	}
 	return (false);

@@ -149,7 +149,7 @@ stop(int64_t now_ms)
 
 	for (vm = vms; vm < vms + VM_TABLE; vm++) {
 		TAILQ_FOREACH (r, &vm->requests, entry) {
-			if (r->state != REQUEST_WAITING)
+			if (!request_waits(r))
 				request_cancel(r, "the daemon was stopped");
 		}
 		running |= vm->running > 0;

@@ -62,12 +62,20 @@ struct vm_key {
  */
 enum request_state {
 	REQUEST_WAITING,  /* for its turn */
+	REQUEST_ASKED,	  /* a person's word comes first */
 	REQUEST_RECORDED, /* intent appended */
 	REQUEST_STARTING, /* intent on disk, GO not sent yet */
 	REQUEST_RUNNING,
 	REQUEST_ANSWERED, /* result appended */
 	REQUEST_FINISHED, /* result on disk (or unsigned): to deliver */
 	REQUEST_GONE	  /* kept: its spool is still to be removed */
+};
+
+/* What a VM's policy says of a request. */
+enum verdict {
+	VERDICT_DENY,
+	VERDICT_ASK,
+	VERDICT_RUN
 };
 
 /* What the poller has to be told. */
@@ -95,9 +103,10 @@ struct request {
 	bool v1;		    /* asked for by version 1 */
 	struct receipt answer;	    /* id and request digest from the start */
 	char path[POLICY_PATH_MAX]; /* runs it without a shell; or "" */
-	uint32_t policy_line;	    /* that decided, where mode = allow */
-	uint32_t timeout;	    /* seconds, once it has begun */
-	int memory;		    /* entry, or -1: not remembered */
+	uint32_t policy_line;	    /* that decided, where there are lines */
+	enum verdict verdict;
+	uint32_t timeout; /* seconds, once it has begun */
+	int memory;	  /* entry, or -1: not remembered */
 	int body_fd, input_fd;
 	int64_t deadline_ms;  /* boottime: WAITING expires, FINISHED goes */
 	uint64_t seq;	      /* of the intent record, 0: none */
@@ -302,6 +311,8 @@ void request_text(struct request *, const char *, size_t len);
 void request_drop_body(struct request *);
 /* Its answer is in the log, or cannot be: what follows. */
 void request_answered(struct request *);
+/* Nothing of it has begun: it waits for its turn, or for a person. */
+bool request_waits(const struct request *);
 /* True when there was something to cancel. */
 bool request_cancel(struct request *, const char *why);
 /* What has reached the disk becomes true. */
@@ -313,14 +324,20 @@ int64_t request_deadlines(int64_t now_ms);
 size_t request_receipt(const struct request *, char[RECEIPT_MAX]);
 
 /* decide.c: what a VM's policy says of a request */
-/* NULL where it may run (and then path says how), or why not. */
-const char *decide(struct request *);
+/* Where it may run, path says how; where it is denied, why says so. */
+enum verdict decide(struct request *, const char **why);
 /* How long it may run, in seconds. */
 uint32_t decide_timeout(const struct request *);
 /* What it says of itself, for `ping`; of a request, for `check`. */
 int decide_describe(const struct request *, char *text, size_t size);
 /* A token of the bucket: how long until there is one, in ms; 0: now. */
 int64_t decide_rate(struct vm *, int64_t now_ms, bool take);
+
+/* ask.c: what waits for a person in dom0 */
+/* From now on it does; or it is refused, where that cannot be recorded. */
+void ask(struct request *);
+/* The VM has another policy: it decides about what waits for a person. */
+void ask_again(struct vm *);
 
 /* check.c: DESIGN.md, A request's life, step 4 */
 void check_request(struct vm *, const struct msg_request *,
@@ -358,6 +375,7 @@ size_t v1_meta(const struct request *, char[RECEIPT_MAX]);
 
 /* record.c: what is appended */
 bool record_intent(struct request *);
+bool record_asked(const struct request *);
 void record_result(struct request *, const struct msg_ended *);
 /* The fields of an answer; of output the beginning, where ended has it. */
 void record_answer(struct record *, const struct request *,
