@@ -29,6 +29,7 @@ int command_log_checkpoint(int argc, char **argv);
 int command_log_init(int argc, char **argv);
 int command_status(int argc, char **argv);
 int command_kill(int argc, char **argv);
+int command_deny(int argc, char **argv);
 int command_queue(int argc, char **argv);
 int command_queue_clean(int argc, char **argv);
 int command_queue_recover(int argc, char **argv);

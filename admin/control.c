@@ -147,6 +147,16 @@ control_absent(void)
 	return EXIT_NO_DAEMON;
 }
 
+int
+control_or_end(void)
+{
+	int fd = control_connect();
+
+	if (fd == -1)
+		exit(control_absent());
+	return fd;
+}
+
 void
 control_print_time(int64_t us)
 {

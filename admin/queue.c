@@ -61,32 +61,38 @@ say_killed(const char *id)
 	return 1;
 }
 
+void
+queue_which(const char *words, struct msg_which *which)
+{
+	const char *id = words, *colon = strchr(words, ':');
+
+	memset(which, 0, sizeof(*which));
+	if (colon != NULL) {
+		take_vm(which->vm, words, (size_t)(colon - words));
+		id = colon + 1;
+	}
+	if (!id_valid(id, strlen(id)) && !id_valid_v1_ping(id, strlen(id)))
+		fail("`%s` is no request's id", id);
+	memcpy(which->id, id, strlen(id));
+}
+
 int
 command_kill(int argc, char **argv)
 {
 	static const struct option none[] = {{NULL, 0, NULL, 0}};
-	struct msg_which which = {.vm = ""};
-	const char *id, *colon;
+	struct msg_which which;
 	int fd;
 
 	if (getopt_long(argc, argv, "", none, NULL) != -1)
 		option_error(argv);
 	if (argc - optind != 1)
 		usage_error("kill: one request, [VM:]ID");
-	id = argv[optind];
-	colon = strchr(id, ':');
-	if (colon != NULL) {
-		take_vm(which.vm, id, (size_t)(colon - id));
-		id = colon + 1;
-	}
-	if (!id_valid(id, strlen(id)) && !id_valid_v1_ping(id, strlen(id)))
-		fail("`%s` is no request's id", id);
-	memcpy(which.id, id, strlen(id));
+	queue_which(argv[optind], &which);
 	fd = control_connect();
 	if (fd == -1)
 		return control_absent();
 	control_ask(fd, IMSG_REQUEST_KILL, &which, sizeof(which), note_count);
-	return say_killed(id);
+	return say_killed(which.id);
 }
 
 void
@@ -138,31 +144,29 @@ print_row(const struct msg_row *r)
 	    states[r->state].name, r->seconds);
 }
 
+bool
+queue_row(struct imsg *m, struct msg_row *r)
+{
+	if (m->hdr.type != IMSG_ROW)
+		return false;
+	control_payload(m, r, sizeof(*r));
+	if (!imsg_text_ok(r->vm, sizeof(r->vm)) ||
+	    !imsg_text_ok(r->id, sizeof(r->id)) ||
+	    !imsg_text_ok(r->key, sizeof(r->key)) ||
+	    r->state >= sizeof(states) / sizeof(states[0]))
+		fail("the daemon's answer is none");
+	return true;
+}
+
 static void
 show_row(struct imsg *m)
 {
 	struct msg_row r;
 
-	if (m->hdr.type != IMSG_ROW)
+	if (!queue_row(m, &r))
 		return;
-	control_payload(m, &r, sizeof(r));
-	if (!imsg_text_ok(r.vm, sizeof(r.vm)) ||
-	    !imsg_text_ok(r.id, sizeof(r.id)) ||
-	    !imsg_text_ok(r.key, sizeof(r.key)) ||
-	    r.state >= sizeof(states) / sizeof(states[0]))
-		fail("the daemon's answer is none");
 	print_row(&r);
 	rows++;
-}
-
-static int
-connect_or_end(void)
-{
-	int fd = control_connect();
-
-	if (fd == -1)
-		exit(control_absent());
-	return fd;
 }
 
 /* One that was revoked keeps its policy. */
@@ -211,7 +215,7 @@ queue_words(int argc, char **argv)
 static void
 show_queue(const struct msg_vm *vm)
 {
-	control_ask(connect_or_end(), IMSG_QUEUE, vm, sizeof(*vm), show_row);
+	control_ask(control_or_end(), IMSG_QUEUE, vm, sizeof(*vm), show_row);
 	if (rows == 0 && !json)
 		printf("Nothing waits, runs or is owed.\n");
 }
@@ -232,7 +236,7 @@ command_queue_clean(int argc, char **argv)
 	struct msg_vm vm = queue_words(argc, argv);
 	size_t i;
 
-	control_ask(connect_or_end(), IMSG_QUEUE_CLEAN, &vm, sizeof(vm),
+	control_ask(control_or_end(), IMSG_QUEUE_CLEAN, &vm, sizeof(vm),
 	    note_count);
 	for (i = 0; i < count && json; i++)
 		printf("{\"vm\":\"%s\",\"refused\":%u}\n", counts[i].vm,

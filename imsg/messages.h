@@ -138,6 +138,11 @@ enum role {
 	X(QUEUE, CTL, VER, ST_SERVING, msg_vm, NOFD)                      \
 	X(ROW, VER, CTL, ST_SERVING, msg_row, NOFD)                       \
 	X(REVOKE, CTL, VER, ST_SERVING, msg_revoke, NOFD)                 \
+	X(SHOW, CTL, VER, ST_SERVING, msg_show, NOFD)                     \
+	X(SHOWN, VER, CTL, ST_SERVING, msg_shown, FD)                     \
+	X(SHOWN_INPUT, VER, CTL, ST_SERVING, msg_none, FD)                \
+	X(ANSWER, CTL, VER, ST_SERVING, msg_answer, NOFD)                 \
+	X(ANSWERED, VER, CTL, ST_SERVING, msg_answered, NOFD)             \
 	X(CONTROL_END, VER, CTL, ST_SERVING, msg_none, NOFD)
 
 enum imsg_type {
@@ -409,9 +414,64 @@ enum row_state {
 struct msg_row {
 	char vm[VM_NAME_MAX + 1];
 	char id[ID_MAX + 8];
-	char key[24];	  /* its fingerprint; "" without a valid token */
-	uint64_t seconds; /* that it runs; or until it is given up */
-	uint64_t state;	  /* enum row_state */
+	char key[24];	     /* its fingerprint; "" without a valid token */
+	uint8_t request[32]; /* its token's digest */
+	uint64_t number;     /* goes up in the order of arrival */
+	uint64_t seconds;    /* that it runs; or until it is given up */
+	uint64_t state;	     /* enum row_state */
+};
+
+/* One that waits for a person, by its token's digest, or (0) by its id. */
+struct msg_show {
+	char vm[VM_NAME_MAX + 1]; /* "" : whichever VM's */
+	char id[ID_MAX + 8];
+	uint8_t request[32];
+};
+
+/* What a person is to know of it; SHOWN has its body, SHOWN_INPUT its input. */
+struct msg_shown {
+	char vm[VM_NAME_MAX + 1];
+	char id[ID_MAX + 8];
+	char key[24];
+	char user[VM_NAME_MAX + 1]; /* who it will run as */
+	char note[NOTE_MAX + 8];
+	uint8_t request[32], body_sha256[32], input_sha256[32];
+	uint64_t body_len, input_len, has_input;
+	uint64_t seconds; /* that are left */
+	/* 0 where the policy has no such limit */
+	uint64_t memory, file_size, output_limit; /* bytes */
+	uint64_t timeout;			  /* seconds */
+	uint64_t tasks, files, nice;
+};
+
+/*
+ * What a person says of what was shown.  The digests are of the bytes that
+ * were, and user and timeout as they were: one that is another by now is not
+ * meant.
+ */
+enum answer {
+	ANSWER_DENY,
+	ANSWER_APPROVE
+};
+struct msg_answer {
+	char vm[VM_NAME_MAX + 1];
+	char id[ID_MAX + 8];
+	uint8_t request[32], body_sha256[32]; /* the latter to approve */
+	char user[VM_NAME_MAX + 1];
+	char who[VM_NAME_MAX + 1], tty[VM_NAME_MAX + 1]; /* for the log */
+	uint64_t timeout;
+	uint64_t answer; /* enum answer */
+};
+
+enum answered {
+	OUTCOME_DONE,
+	OUTCOME_OVER,	 /* it does not wait any more; text says since what */
+	OUTCOME_CHANGED, /* it is not what was shown */
+	OUTCOME_NO_ROOM	 /* for its record: it waits on */
+};
+struct msg_answered {
+	char text[REASON_MAX + 1 + 55];
+	uint64_t outcome; /* enum answered */
 };
 
 /* The newest record on disk. */

@@ -114,6 +114,20 @@ another_policy_decides_about_what_waits_body() {
     atf_check_equal 1 "$(count_witness)"
 }
 
+# approver CASE...: see regress/approver.
+approver() {
+    for _case; do
+        "$regress/approver" "$BED" "$_case" || atf_fail "$_case"
+    done
+}
+
+bed_test a_person_answers_what_was_shown
+a_person_answers_what_was_shown_body() {
+    ask_up 2
+    policy vm2 'mode = ask'
+    approver denied one_id_of_two what_was_shown
+}
+
 # What waits for its turn under a policy that does not ask, and comes to it
 # under one that does.
 bed_test what_has_not_begun_is_asked_about

@@ -66,12 +66,13 @@ bed_test qvm_remote_dom0_ends_with_each_status_of_its_manual
 qvm_remote_dom0_ends_with_each_status_of_its_manual_body() {
     bed_up 2
     bed_seed
-    { listed qvm-remote-dom0.8; printf '%s\n' 0 1 2 3 126; } >wanted
+    { listed qvm-remote-dom0.8; printf '%s\n' 0 1 2 3 4 126; } >wanted
     dom0="in_dom0 qvm-remote-dom0"
     ends 0 $dom0 status
     ends 2 $dom0 status --no-such-option
     ends 2 $dom0 no-such-command
     ends 1 $dom0 revoke nosuchvm
+    ends 4 $dom0 deny 20260218-143022-1234-a1b2c3d4
     ends 1 $dom0 enable </dev/null
     ends 0 $dom0 policy explain vm1 id
     echo 'mode = deny' >"$BED/etc/qubes/remote.d/vm1.conf"

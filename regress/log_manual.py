@@ -8,7 +8,7 @@ import sys
 LITERAL = re.compile(r'"([a-z0-9_-]+)"')
 # Who hands an event's name on, and perhaps a field's: which of its literals.
 CALLS = {'record_event': ('event', 'field'), 'record_clock': ('event',),
-         'record_owed_no_more': ('event',)}
+         'record_owed_no_more': ('event',), 'record_person': ('event',)}
 STREAM = ['written', 'kept', 'sha256', 'head']
 FIELD = re.compile(r'\brecord_(?:str|[ui]64|bool|hex|bytes|bytes_fd)'
                    r'\(\s*\w+,\s*"(\w+)"')

@@ -24,6 +24,8 @@ static char meant[VM_NAME_MAX + 1]; /* by queue; "": all */
 static struct queue_place place;
 static struct msg_count counts[VM_TABLE];
 static unsigned count, counts_sent;
+static struct msg_show show;
+static struct msg_answered answered;
 
 static void
 end(const char *why)
@@ -113,6 +115,31 @@ revoke(struct imsg *m)
 	return (true);
 }
 
+static bool
+take_show(struct imsg *m)
+{
+	return (imsg_payload(m, &show, sizeof(show)) == 0 &&
+	    imsg_text_ok(show.vm, sizeof(show.vm)) &&
+	    imsg_text_ok(show.id, sizeof(show.id)));
+}
+
+static bool
+answer(struct imsg *m)
+{
+	struct msg_answer a;
+
+	if (imsg_payload(m, &a, sizeof(a)) == -1 ||
+	    !imsg_text_ok(a.vm, sizeof(a.vm)) ||
+	    !imsg_text_ok(a.id, sizeof(a.id)) ||
+	    !imsg_text_ok(a.user, sizeof(a.user)) ||
+	    !imsg_text_ok(a.who, sizeof(a.who)) || a.who[0] == '\0' ||
+	    !imsg_text_ok(a.tty, sizeof(a.tty)) || a.tty[0] == '\0' ||
+	    a.answer > ANSWER_APPROVE)
+		return (false);
+	ask_answer(&a, &answered);
+	return (true);
+}
+
 /* What it says is done; false: it says nonsense. */
 static bool
 obey(struct imsg *m)
@@ -127,6 +154,10 @@ obey(struct imsg *m)
 		return (take_vm(m));
 	case IMSG_REVOKE:
 		return (revoke(m));
+	case IMSG_SHOW:
+		return (take_show(m));
+	case IMSG_ANSWER:
+		return (answer(m));
 	case IMSG_QUEUE_CLEAN:
 		if (!take_vm(m))
 			return (false);
@@ -270,6 +301,30 @@ send_rows(void)
 }
 
 static int
+send_answered(void)
+{
+	return (channel_send(&control, IMSG_ANSWERED, 0, &answered,
+	    sizeof(answered), -1));
+}
+
+/* It is looked for again where the channel was full: it may have gone. */
+static int
+send_shown(void)
+{
+	struct msg_shown shown;
+	int fd[2];
+
+	if (!ask_show(&show, &shown, fd, &answered))
+		return (send_answered());
+	if (channel_send(&control, IMSG_SHOWN, 0, &shown, sizeof(shown),
+		fd[0]) == -1)
+		return (-1);
+	return (fd[1] == -1
+		? 0
+		: channel_send(&control, IMSG_SHOWN_INPUT, 0, NULL, 0, fd[1]));
+}
+
+static int
 send_answer(void)
 {
 	struct msg_status_log log;
@@ -286,6 +341,10 @@ send_answer(void)
 		return (send_counts());
 	case IMSG_QUEUE:
 		return (send_rows());
+	case IMSG_SHOW:
+		return (send_shown());
+	case IMSG_ANSWER:
+		return (send_answered());
 	case IMSG_CLOCK_ACCEPT:
 		return (channel_send(&control, IMSG_CLOCK, 0, &clock_now,
 		    sizeof(clock_now), -1));

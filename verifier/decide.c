@@ -42,7 +42,7 @@ decide_body(struct request *r, const char **why)
 	r->policy_line = d.line;
 	memcpy(r->path, d.path, sizeof(r->path));
 	*why = p->hide ? HIDDEN : d.reason;
-	if (d.run)
+	if (d.run || (d.ask && ask_is_approved(r)))
 		return (VERDICT_RUN);
 	return (d.ask ? VERDICT_ASK : VERDICT_DENY);
 }

@@ -124,6 +124,8 @@ set_row(struct msg_row *row, const struct request *r)
 	memcpy(row->vm, r->vm->name, sizeof(r->vm->name));
 	memcpy(row->id, r->answer.id, sizeof(r->answer.id));
 	memcpy(row->key, r->token.key, sizeof(r->token.key));
+	memcpy(row->request, r->answer.request, sizeof(row->request));
+	row->number = r->serial;
 	if (request_waits(r)) {
 		row->state = r->state == REQUEST_ASKED ? ROW_ASKED : ROW_WAITS;
 		ms = r->deadline_ms - now;

@@ -62,6 +62,8 @@ add_policy(struct record *rec, const struct request *r)
 	}
 	if (p->user[0] != '\0')
 		record_str(rec, "user", p->user);
+	if (r->approved != 0)
+		record_u64(rec, "approved", r->approved);
 }
 
 bool
@@ -106,6 +108,26 @@ record_asked(const struct request *r)
 	record_end_of(r->vm->name, hash);
 	copy_event(r->vm, "asked", r->answer.id);
 	return (true);
+}
+
+uint64_t
+record_person(const struct request *r, const char *event,
+    const struct msg_answer *a)
+{
+	uint8_t hash[SHA256_LEN];
+	struct record *rec;
+
+	if (!journal_room(JOURNAL_RESULT))
+		return (0);
+	rec = journal_begin(event, r->vm->name, r->answer.id);
+	record_hex(rec, "request", r->answer.request, SHA256_LEN);
+	record_hex(rec, "body_sha256", r->token.body_sha256, SHA256_LEN);
+	record_str(rec, "user", a->user);
+	record_u64(rec, "timeout", a->timeout);
+	record_str(rec, "who", a->who);
+	record_str(rec, "tty", a->tty);
+	copy_event(r->vm, event, r->answer.id);
+	return (record_end_of(r->vm->name, hash));
 }
 
 static void

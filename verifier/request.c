@@ -208,6 +208,8 @@ request_refuse(struct request *r, enum receipt_status status,
 	r->answer.exit = receipt_status_exit(status, 0);
 	v1_exit(r);
 	snprintf(r->answer.reason, sizeof(r->answer.reason), "%s", reason);
+	if (r->state == REQUEST_ASKED)
+		ask_over(r, reason);
 	/* What has an intent has a result, whatever is remembered of it. */
 	if (r->memory != -1 || r->seq != 0)
 		record_result(r, NULL);

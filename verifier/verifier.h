@@ -105,6 +105,9 @@ struct request {
 	char path[POLICY_PATH_MAX]; /* runs it without a shell; or "" */
 	uint32_t policy_line;	    /* that decided, where there are lines */
 	enum verdict verdict;
+	uint64_t approved; /* the record of it, or 0: nobody has */
+	char approved_user[VM_NAME_MAX + 1]; /* who may run it, as was shown */
+	uint32_t approved_timeout;
 	uint32_t timeout; /* seconds, once it has begun */
 	int memory;	  /* entry, or -1: not remembered */
 	int body_fd, input_fd;
@@ -338,6 +341,18 @@ int64_t decide_rate(struct vm *, int64_t now_ms, bool take);
 void ask(struct request *);
 /* The VM has another policy: it decides about what waits for a person. */
 void ask_again(struct vm *);
+/* A person has approved it as it would run now. */
+bool ask_is_approved(const struct request *);
+/* It waits for a person no more: how so is kept for who answers too late. */
+void ask_over(const struct request *, const char *how);
+/*
+ * What a person has to see, and the descriptors of its body and input (or -1),
+ * which stay its own; or false, and why not.
+ */
+bool ask_show(const struct msg_show *, struct msg_shown *, int fd[2],
+    struct msg_answered *);
+/* Whoever asks has checked that its texts are texts. */
+void ask_answer(const struct msg_answer *, struct msg_answered *);
 
 /* check.c: DESIGN.md, A request's life, step 4 */
 void check_request(struct vm *, const struct msg_request *,
@@ -376,6 +391,9 @@ size_t v1_meta(const struct request *, char[RECEIPT_MAX]);
 /* record.c: what is appended */
 bool record_intent(struct request *);
 bool record_asked(const struct request *);
+/* A person's word on it: its sequence number, or 0: there is no room. */
+uint64_t record_person(const struct request *, const char *event,
+    const struct msg_answer *);
 void record_result(struct request *, const struct msg_ended *);
 /* The fields of an answer; of output the beginning, where ended has it. */
 void record_answer(struct record *, const struct request *,
