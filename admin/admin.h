@@ -29,6 +29,7 @@ int command_log_checkpoint(int argc, char **argv);
 int command_log_init(int argc, char **argv);
 int command_status(int argc, char **argv);
 int command_kill(int argc, char **argv);
+int command_approve(int argc, char **argv);
 int command_deny(int argc, char **argv);
 int command_queue(int argc, char **argv);
 int command_queue_clean(int argc, char **argv);
@@ -133,8 +134,12 @@ bool control_checkpoint(void);
 /* queue.c: the running daemon serves it no more; what runs on is said. */
 void queue_revoke(const char *vm, bool drain);
 
-/* uuid.c: the VM's UUID, of the running one or from qvm-prefs. */
+/* uuid.c */
+/* The VM's UUID, of the running one or from qvm-prefs. */
 bool vm_uuid(const char *vm, char uuid[UUID_LEN + 1]);
+#define LABEL_MAX 31
+/* The name of its label, where there is a qvm-prefs that says it. */
+bool vm_label(const char *vm, char label[LABEL_MAX + 1]);
 
 /* daemon.c */
 /* The lock file, or -1 where there is none; fatal on failure. */

@@ -32,6 +32,8 @@ static const struct command {
     {"status", command_status, "[--json]",
 	"shows the daemon's processes, log and VMs"},
     {"kill", command_kill, "[VM:]ID", "ends a request that runs or waits"},
+    {"approve", command_approve, "[[VM:]ID]",
+	"shows what waits for approval, and asks whether it may run"},
     {"deny", command_deny, "[VM:]ID",
 	"denies a request that waits for approval"},
     {"queue", command_queue, "[--json] [VM]",

@@ -71,17 +71,18 @@ uuid_of_running(const char *vm, char uuid[UUID_LEN + 1])
 }
 
 static void __attribute__((noreturn))
-exec_prefs(const char *path, const char *vm, int out)
+exec_prefs(const char *path, const char *vm, const char *property, int out)
 {
-	static char program[] = "qvm-prefs", property[] = "uuid";
+	static char program[] = "qvm-prefs";
 	static char search[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
 	static char locale[] = "LC_ALL=C";
 	char *const env[] = {search, locale, NULL};
-	char name[VM_NAME_MAX + 1];
-	char *const argv[] = {program, name, property, NULL};
+	char name[VM_NAME_MAX + 1], what[16];
+	char *const argv[] = {program, name, what, NULL};
 	int null;
 
 	snprintf(name, sizeof(name), "%s", vm);
+	snprintf(what, sizeof(what), "%s", property);
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null != -1 && dup2(null, 0) == 0 && dup2(out, 1) == 1 &&
 	    dup2(null, 2) == 2)
@@ -122,7 +123,7 @@ read_answer(int fd, char *buf, size_t size)
 }
 
 static size_t
-run_prefs(const char *vm, char *buf, size_t size)
+run_prefs(const char *vm, const char *property, char *buf, size_t size)
 {
 	char path[PATH_MAX];
 	int status, fds[2];
@@ -135,7 +136,7 @@ run_prefs(const char *vm, char *buf, size_t size)
 	if (pipe2(fds, O_CLOEXEC) == -1 || (pid = fork()) == -1)
 		fail_errno("%s", path);
 	if (pid == 0)
-		exec_prefs(path, vm, fds[1]);
+		exec_prefs(path, vm, property, fds[1]);
 	close(fds[1]);
 	used = read_answer(fds[0], buf, size);
 	close(fds[0]);
@@ -158,12 +159,31 @@ vm_uuid(const char *vm, char uuid[UUID_LEN + 1])
 		return true;
 	/* What was found and did not count. */
 	uuid[0] = '\0';
-	len = run_prefs(vm, answer, sizeof(answer));
+	len = run_prefs(vm, "uuid", answer, sizeof(answer));
 	if (len == UUID_LEN + 1 && answer[UUID_LEN] == '\n')
 		len--;
 	if (len != UUID_LEN || !uuid_valid(answer, len))
 		return false;
 	memcpy(uuid, answer, UUID_LEN);
 	uuid[UUID_LEN] = '\0';
+	return true;
+}
+
+bool
+vm_label(const char *vm, char label[LABEL_MAX + 1])
+{
+	char answer[LABEL_MAX + 1];
+	size_t i, len = run_prefs(vm, "label", answer, sizeof(answer));
+
+	if (len < 2 || answer[len - 1] != '\n')
+		return false;
+	answer[--len] = '\0';
+	for (i = 0; i < len; i++) {
+		if (!(answer[i] >= 'a' && answer[i] <= 'z') &&
+		    !(answer[i] >= '0' && answer[i] <= '9') &&
+		    answer[i] != '-' && answer[i] != '_')
+			return false;
+	}
+	memcpy(label, answer, len + 1);
 	return true;
 }

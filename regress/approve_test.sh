@@ -53,27 +53,6 @@ what_no_line_decides_waits_body() {
 '"request":"[0-9a-f]{64}","kind":"run",.*"body_sha256":' cat_log
 }
 
-bed_test its_client_takes_it_back
-its_client_takes_it_back_body() {
-    ask_up
-    in_vm vm1 sh -c 'env --default-signal=INT qvm-remote -v "$1" 2>said &
-        until grep -q "waiting for approval" said; do sleep 0.05; done
-        kill -INT $!; wait $!' sh "$(witness)"
-    atf_check_equal 130 $?
-    wait_for "cat_log | grep -q '\"status\":\"cancelled\"'"
-    no_witness
-    atf_check -o match:'^Nothing waits' dom0 queue
-}
-
-bed_test it_expires_as_what_is_queued_does
-it_expires_as_what_is_queued_does_body() {
-    ask_up
-    asks --wait=2 "$(witness)"
-    ends 255 'expired before a person in dom0 had approved it'
-    no_witness
-    atf_check -o match:'"status":"expired","exit":255' cat_log
-}
-
 bed_test after_a_restart_it_is_looked_at_anew
 after_a_restart_it_is_looked_at_anew_body() {
     ask_up
@@ -126,6 +105,14 @@ a_person_answers_what_was_shown_body() {
     ask_up 2
     policy vm2 'mode = ask'
     approver denied one_id_of_two what_was_shown
+}
+
+bed_test a_person_approves_what_was_read
+a_person_approves_what_was_read_body() {
+    ask_up 2
+    policy vm2 'mode = ask'
+    echo red >"$BED/vms/vm1/label"
+    approver approved too_early too_late hostile in_turn changed
 }
 
 # What waits for its turn under a policy that does not ask, and comes to it
