@@ -11,6 +11,7 @@
 #include "admin/page.h"
 #include "policy/text.h"
 #include "policy/value.h"
+#include "wire/id.h"
 
 /*
  * A person's word on what waits for it.  What is shown is fetched first, and
@@ -23,6 +24,7 @@
 static struct msg_row *asked;
 static size_t asked_count;
 static struct msg_answered answered;
+static unsigned revoked;
 
 static void
 note_asked(struct imsg *m)
@@ -78,7 +80,7 @@ find_asked(const char *command, const struct msg_which *w)
 
 /* Who is at this terminal, for the log: not a proof, root may say anything. */
 static void
-put_person(struct msg_answer *a)
+put_person(char whose[VM_NAME_MAX + 1], char where[VM_NAME_MAX + 1])
 {
 	char login[LOGIN_NAME_MAX], tty[PATH_MAX];
 	const char *who = getenv("SUDO_USER");
@@ -87,11 +89,11 @@ put_person(struct msg_answer *a)
 		who = login;
 	if (who == NULL || !user_name_valid(who))
 		who = "root";
-	snprintf(a->who, sizeof(a->who), "%.*s", VM_NAME_MAX, who);
+	snprintf(whose, VM_NAME_MAX + 1, "%.*s", VM_NAME_MAX, who);
 	if (ttyname_r(STDIN_FILENO, tty, sizeof(tty)) != 0 ||
-	    strlen(tty) >= sizeof(a->tty) || !imsg_text_ok(tty, sizeof(tty)))
+	    strlen(tty) > VM_NAME_MAX || !imsg_text_ok(tty, sizeof(tty)))
 		memcpy(tty, "-", 2);
-	snprintf(a->tty, sizeof(a->tty), "%.*s", VM_NAME_MAX, tty);
+	snprintf(where, VM_NAME_MAX + 1, "%.*s", VM_NAME_MAX, tty);
 }
 
 static void
@@ -110,6 +112,10 @@ say_not_done(const char *id)
 {
 	if (answered.outcome == OUTCOME_NO_ROOM)
 		fail("%s waits on: the log has no room for the record of it",
+		    id);
+	if (answered.outcome == OUTCOME_NO_PLACE)
+		fail("%s waits on: as many commands as may be are approved for "
+		     "longer: `approve --revoke VM` takes them back",
 		    id);
 	if (answered.outcome == OUTCOME_CHANGED)
 		fprintf(stderr,
@@ -320,27 +326,48 @@ show_all(void)
 
 /* What the daemon is told: that it was this which was shown. */
 static int
-send_word(enum answer word)
+send_word(enum answer word, uint64_t minutes)
 {
-	struct msg_answer a = {.answer = word, .timeout = shown.s.timeout};
+	struct msg_answer a = {.answer = word,
+	    .timeout = shown.s.timeout,
+	    .minutes = minutes};
 
 	memcpy(a.vm, shown.s.vm, sizeof(a.vm));
 	memcpy(a.id, shown.s.id, sizeof(a.id));
 	memcpy(a.request, shown.s.request, sizeof(a.request));
 	memcpy(a.body_sha256, shown.body_sha256, sizeof(a.body_sha256));
 	memcpy(a.user, shown.s.user, sizeof(a.user));
-	put_person(&a);
+	put_person(a.who, a.tty);
 	memset(&answered, 0, sizeof(answered));
 	control_ask(control_or_end(), IMSG_ANSWER, &a, sizeof(a),
 	    take_answered);
 	if (answered.outcome != OUTCOME_DONE)
 		return say_not_done(shown.s.id);
-	printf("%s of %s is %s.\n", shown.s.id, shown.s.vm,
+	printf("%s of %s is %s", shown.s.id, shown.s.vm,
 	    word == ANSWER_DENY ? "denied" : "approved");
+	if (word == ANSWER_ALWAYS)
+		printf(", and so is this command for %" PRIu64 " minutes",
+		    minutes);
+	printf(".\n");
 	return 0;
 }
 
 #define LEFT (-1) /* whoever reads wants no more */
+
+/* `always MINUTES`, of what has no input: the minutes, or 0. */
+static uint64_t
+minutes_of(const char *word)
+{
+	static const char always[] = "always ";
+	const char *end;
+	uint64_t n;
+
+	if (shown.input != NULL || strncmp(word, always, strlen(always)) != 0 ||
+	    value_number(word + strlen(always), MINUTES_MAX, &n, &end) == -1 ||
+	    *end != '\0')
+		return 0;
+	return n;
+}
 
 /* One that was fetched: the exit status, or LEFT. */
 static int
@@ -350,15 +377,19 @@ ask_person(void)
 
 	page_open();
 	show_all();
-	if (!page_question("Run it? yes, deny, or [no]: ", word,
-		sizeof(word))) {
+	if (!page_question(shown.input != NULL
+		    ? "Run it? yes, deny, or [no]: "
+		    : "Run it? yes, always MINUTES, deny, or [no]: ",
+		word, sizeof(word))) {
 		printf("\nNot approved: it waits on.\n");
 		return LEFT;
 	}
 	if (strcmp(word, "yes") == 0)
-		return send_word(ANSWER_APPROVE);
+		return send_word(ANSWER_APPROVE, 0);
+	if (minutes_of(word) != 0)
+		return send_word(ANSWER_ALWAYS, minutes_of(word));
 	if (strcmp(word, "deny") == 0)
-		return send_word(ANSWER_DENY);
+		return send_word(ANSWER_DENY, 0);
 	printf("Not approved: it waits on.\n");
 	return 1;
 }
@@ -376,7 +407,7 @@ approve_one(const char *words)
 	memcpy(show.vm, which.vm, sizeof(show.vm));
 	memcpy(show.id, which.id, sizeof(show.id));
 	if (row != NULL)
-		memcpy(show.request, row->request, sizeof(show.request));
+		memcpy(show.request, row->digest, sizeof(show.request));
 	if (!fetch_shown(&show))
 		return say_not_done(which.id);
 	status = ask_person();
@@ -398,7 +429,7 @@ times_seen(const struct msg_row *r)
 	size_t i;
 
 	for (i = 0; i < seen_count; i++) {
-		if (memcmp(seen[i].request, r->request, SHA256_LEN) == 0)
+		if (memcmp(seen[i].request, r->digest, SHA256_LEN) == 0)
 			return -1;
 		times += strcmp(seen[i].vm, r->vm) == 0;
 	}
@@ -439,10 +470,10 @@ approve_each(void)
 
 	while ((row = next_asked()) != NULL) {
 		memcpy(seen[seen_count].vm, row->vm, sizeof(row->vm));
-		memcpy(seen[seen_count++].request, row->request, SHA256_LEN);
+		memcpy(seen[seen_count++].request, row->digest, SHA256_LEN);
 		memcpy(show.vm, row->vm, sizeof(show.vm));
 		memcpy(show.id, row->id, sizeof(show.id));
-		memcpy(show.request, row->request, sizeof(show.request));
+		memcpy(show.request, row->digest, sizeof(show.request));
 		/* What went meanwhile is no matter of who has not seen it. */
 		if (fetch_shown(&show) && ask_person() == LEFT)
 			return 0;
@@ -452,21 +483,64 @@ approve_each(void)
 	return 0;
 }
 
-int
-command_approve(int argc, char **argv)
+static void
+take_count(struct imsg *m)
 {
-	static const struct option none[] = {{NULL, 0, NULL, 0}};
+	struct msg_count c;
+
+	if (m->hdr.type != IMSG_COUNTED)
+		return;
+	control_payload(m, &c, sizeof(c));
+	revoked = c.n;
+}
+
+static int
+revoke_approvals(const char *vm)
+{
+	struct msg_person p = {.vm = ""};
+
+	if (!vm_name_valid(vm, strlen(vm)))
+		fail("`%s` is no VM's name", vm);
+	memcpy(p.vm, vm, strlen(vm));
+	put_person(p.who, p.tty);
+	control_ask(control_or_end(), IMSG_APPROVAL_REVOKE, &p, sizeof(p),
+	    take_count);
+	if (revoked == 0)
+		fail("no command of %s is approved for longer", vm);
+	printf("%s: %u commands are asked about again.\n", vm, revoked);
+	return 0;
+}
+
+static int
+approve(const char *words)
+{
 	int status;
 
-	if (getopt_long(argc, argv, "", none, NULL) != -1)
-		option_error(argv);
-	if (argc - optind > 1)
-		usage_error("approve: at most one request, [VM:]ID");
 	if (isatty(STDIN_FILENO) != 1 || isatty(STDOUT_FILENO) != 1)
 		fail("approve: a person answers, at a terminal: input and "
 		     "output must be one");
-	status = optind < argc ? approve_one(argv[optind]) : approve_each();
+	status = words != NULL ? approve_one(words) : approve_each();
 	forget_shown();
+	return status;
+}
+
+int
+command_approve(int argc, char **argv)
+{
+	static const struct option options[] = {
+	    {"revoke", required_argument, NULL, 'r'}, {NULL, 0, NULL, 0}};
+	const char *vm = NULL;
+	int c, status;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c != 'r')
+			option_error(argv);
+		vm = optarg;
+	}
+	if (argc - optind > (vm == NULL))
+		usage_error("approve: at most one request, [VM:]ID, or "
+			    "--revoke VM alone");
+	status = vm != NULL ? revoke_approvals(vm) : approve(argv[optind]);
 	finish_output();
 	return status;
 }
@@ -488,8 +562,8 @@ command_deny(int argc, char **argv)
 	memcpy(a.vm, which.vm, sizeof(a.vm));
 	memcpy(a.id, which.id, sizeof(a.id));
 	if (row != NULL)
-		memcpy(a.request, row->request, sizeof(a.request));
-	put_person(&a);
+		memcpy(a.request, row->digest, sizeof(a.request));
+	put_person(a.who, a.tty);
 	control_ask(control_or_end(), IMSG_ANSWER, &a, sizeof(a),
 	    take_answered);
 	if (answered.outcome != OUTCOME_DONE)

@@ -32,7 +32,7 @@ static const struct command {
     {"status", command_status, "[--json]",
 	"shows the daemon's processes, log and VMs"},
     {"kill", command_kill, "[VM:]ID", "ends a request that runs or waits"},
-    {"approve", command_approve, "[[VM:]ID]",
+    {"approve", command_approve, "[[VM:]ID | --revoke VM]",
 	"shows what waits for approval, and asks whether it may run"},
     {"deny", command_deny, "[VM:]ID",
 	"denies a request that waits for approval"},

@@ -122,14 +122,21 @@ static const struct {
     [ROW_ASKED] = {"asked", "waits for approval, for at most ", " more"},
     [ROW_RUNS] = {"running", "runs since ", ""},
     [ROW_ENDS] = {"ending", "is being killed; runs since ", ""},
+    [ROW_APPROVAL] = {"approval", "runs without being asked about, for ",
+	" more"},
     [ROW_OWED] = {"owed", "has an answer that the VM is owed, for ", " more"},
 };
 
 static void
 print_row(const struct msg_row *r)
 {
+	char hex[SHA256_HEX + 1] = "";
+
+	if (r->state == ROW_APPROVAL)
+		hex_print(hex, r->digest, SHA256_LEN);
+	hex[SHA256_HEX] = '\0';
 	if (!json) {
-		printf("%-16s  %s  %s%" PRIu64 " s%s\n", r->vm, r->id,
+		printf("%-16s  %s%s  %s%" PRIu64 " s%s\n", r->vm, r->id, hex,
 		    states[r->state].before, r->seconds,
 		    states[r->state].after);
 		return;
@@ -140,8 +147,11 @@ print_row(const struct msg_row *r)
 	print_json(r->id);
 	printf(",\"key\":");
 	print_json(r->key);
-	printf(",\"state\":\"%s\",\"seconds\":%" PRIu64 "}\n",
-	    states[r->state].name, r->seconds);
+	printf(",\"state\":\"%s\",\"seconds\":%" PRIu64, states[r->state].name,
+	    r->seconds);
+	if (hex[0] != '\0')
+		printf(",\"body_sha256\":\"%s\"", hex);
+	printf("}\n");
 }
 
 bool

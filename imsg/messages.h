@@ -143,6 +143,7 @@ enum role {
 	X(SHOWN_INPUT, VER, CTL, ST_SERVING, msg_none, FD)                \
 	X(ANSWER, CTL, VER, ST_SERVING, msg_answer, NOFD)                 \
 	X(ANSWERED, VER, CTL, ST_SERVING, msg_answered, NOFD)             \
+	X(APPROVAL_REVOKE, CTL, VER, ST_SERVING, msg_person, NOFD)        \
 	X(CONTROL_END, VER, CTL, ST_SERVING, msg_none, NOFD)
 
 enum imsg_type {
@@ -409,16 +410,17 @@ enum row_state {
 	ROW_ASKED, /* for a person */
 	ROW_RUNS,
 	ROW_ENDS,
-	ROW_OWED
+	ROW_OWED,
+	ROW_APPROVAL /* none: a command that need not wait */
 };
 struct msg_row {
 	char vm[VM_NAME_MAX + 1];
 	char id[ID_MAX + 8];
-	char key[24];	     /* its fingerprint; "" without a valid token */
-	uint8_t request[32]; /* its token's digest */
-	uint64_t number;     /* goes up in the order of arrival */
-	uint64_t seconds;    /* that it runs; or until it is given up */
-	uint64_t state;	     /* enum row_state */
+	char key[24];	    /* its fingerprint; "" without a valid token */
+	uint8_t digest[32]; /* its token's; of an approval, its command's */
+	uint64_t number;    /* goes up in the order of arrival */
+	uint64_t seconds;   /* that it runs; or until it is given up */
+	uint64_t state;	    /* enum row_state */
 };
 
 /* One that waits for a person, by its token's digest, or (0) by its id. */
@@ -451,8 +453,10 @@ struct msg_shown {
  */
 enum answer {
 	ANSWER_DENY,
-	ANSWER_APPROVE
+	ANSWER_APPROVE,
+	ANSWER_ALWAYS /* and this command again, for some minutes */
 };
+#define MINUTES_MAX 1440
 struct msg_answer {
 	char vm[VM_NAME_MAX + 1];
 	char id[ID_MAX + 8];
@@ -460,14 +464,22 @@ struct msg_answer {
 	char user[VM_NAME_MAX + 1];
 	char who[VM_NAME_MAX + 1], tty[VM_NAME_MAX + 1]; /* for the log */
 	uint64_t timeout;
-	uint64_t answer; /* enum answer */
+	uint64_t answer;  /* enum answer */
+	uint64_t minutes; /* for ANSWER_ALWAYS; else 0 */
+};
+
+/* Who takes back the VM's approvals. */
+struct msg_person {
+	char vm[VM_NAME_MAX + 1];
+	char who[VM_NAME_MAX + 1], tty[VM_NAME_MAX + 1];
 };
 
 enum answered {
 	OUTCOME_DONE,
 	OUTCOME_OVER,	 /* it does not wait any more; text says since what */
 	OUTCOME_CHANGED, /* it is not what was shown */
-	OUTCOME_NO_ROOM	 /* for its record: it waits on */
+	OUTCOME_NO_ROOM, /* for its record: it waits on */
+	OUTCOME_NO_PLACE /* it cannot be approved for longer: it waits on */
 };
 struct msg_answered {
 	char text[REASON_MAX + 1 + 55];

@@ -115,6 +115,25 @@ a_person_approves_what_was_read_body() {
     approver approved too_early too_late hostile in_turn changed
 }
 
+# Its end is told by CLOCK_BOOTTIME.
+bed_test a_command_is_approved_for_some_time
+a_command_is_approved_for_some_time_body() {
+    ask_up
+    atf_check "$regress/bed" stop
+    echo '0 0' >"$BED/clock"
+    atf_check env BED_CLOCK="$BED/clock" "$regress/bed" start
+    approver always
+    echo '121000000 121000000' >"$BED/.clock"
+    mv "$BED/.clock" "$BED/clock"
+    approver is_asked taken_back kept_for_a_day
+    atf_check "$regress/bed" stop
+    atf_check "$regress/bed" start
+    approver is_asked kept_for_a_day
+    policy vm1 'mode = shell'
+    policy vm1 'mode = ask'
+    approver is_asked
+}
+
 # What waits for its turn under a policy that does not ask, and comes to it
 # under one that does.
 bed_test what_has_not_begun_is_asked_about

@@ -31,8 +31,8 @@ ask(struct request *r)
 		    "dom0's log has no room: nothing runs");
 }
 
-static const char *
-user_of(const struct request *r)
+const char *
+ask_user(const struct request *r)
 {
 	const char *user = r->vm->policy->user;
 
@@ -40,10 +40,15 @@ user_of(const struct request *r)
 }
 
 bool
-ask_is_approved(const struct request *r)
+ask_is_approved(struct request *r)
 {
-	return (r->approved != 0 && strcmp(r->approved_user, user_of(r)) == 0 &&
-	    r->approved_timeout == decide_timeout(r));
+	if (r->approved != 0 && strcmp(r->approved_user, ask_user(r)) == 0 &&
+	    r->approved_timeout == decide_timeout(r))
+		return (true);
+	/* That may end before its turn comes: it has no terms of its own. */
+	r->approved_user[0] = '\0';
+	r->approved = approval_of(r);
+	return (r->approved != 0);
 }
 
 void
@@ -65,6 +70,8 @@ ask_again(struct vm *vm)
 	struct request *r;
 	const char *why;
 
+	if (vm->policy->mode != POLICY_ASK)
+		(void)approval_revoke(vm->name, NULL);
 	TAILQ_FOREACH (r, &vm->requests, entry) {
 		if (r->state != REQUEST_ASKED)
 			continue;
@@ -157,7 +164,7 @@ ask_show(const struct msg_show *s, struct msg_shown *out, int fd[2],
 	memcpy(out->vm, r->vm->name, sizeof(r->vm->name));
 	memcpy(out->id, r->answer.id, sizeof(r->answer.id));
 	memcpy(out->key, r->token.key, sizeof(r->token.key));
-	snprintf(out->user, sizeof(out->user), "%s", user_of(r));
+	snprintf(out->user, sizeof(out->user), "%s", ask_user(r));
 	memcpy(out->note, r->token.note, sizeof(r->token.note));
 	memcpy(out->request, r->answer.request, SHA256_LEN);
 	memcpy(out->body_sha256, r->token.body_sha256, SHA256_LEN);
@@ -185,19 +192,26 @@ deny(struct request *r, const struct msg_answer *a)
 static enum answered
 approve(struct request *r, const struct msg_answer *a)
 {
+	enum answered why = OUTCOME_NO_ROOM;
 	char how[REASON_MAX + 1];
+	uint64_t seq;
 
 	if (memcmp(a->body_sha256, r->token.body_sha256, SHA256_LEN) != 0 ||
-	    strcmp(a->user, user_of(r)) != 0 || a->timeout != decide_timeout(r))
+	    strcmp(a->user, ask_user(r)) != 0 ||
+	    a->timeout != decide_timeout(r))
 		return (OUTCOME_CHANGED);
-	r->approved = record_person(r, "approved", a);
-	if (r->approved == 0)
-		return (OUTCOME_NO_ROOM);
+	seq = a->answer == ANSWER_ALWAYS ? approval_add(r, a, &why)
+					 : record_person(r, "approved", a);
+	if (seq == 0)
+		return (why);
+	r->approved = seq;
 	memcpy(r->approved_user, a->user, sizeof(r->approved_user));
 	r->approved_timeout = (uint32_t)a->timeout;
 	snprintf(how, sizeof(how), "approved by a person in dom0: %s", a->who);
 	ask_over(r, how);
 	r->state = REQUEST_WAITING;
+	if (a->answer == ANSWER_ALWAYS)
+		ask_again(r->vm);
 	return (OUTCOME_DONE);
 }
 
@@ -216,5 +230,5 @@ ask_answer(const struct msg_answer *a, struct msg_answered *out)
 		return;
 	}
 	memset(out, 0, sizeof(*out));
-	out->outcome = a->answer == ANSWER_APPROVE ? approve(r, a) : deny(r, a);
+	out->outcome = a->answer == ANSWER_DENY ? deny(r, a) : approve(r, a);
 }

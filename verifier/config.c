@@ -160,6 +160,7 @@ stop_serving(struct vm *vm, const char *why)
 
 	record_unserved(vm, why);
 	vm->served = false;
+	(void)approval_revoke(vm->name, NULL);
 	vm->retire_ms = now_ms + RETIRE_MS;
 	keys_go(vm, now_ms < vm->drain_ms, why);
 }

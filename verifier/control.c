@@ -134,9 +134,29 @@ answer(struct imsg *m)
 	    !imsg_text_ok(a.user, sizeof(a.user)) ||
 	    !imsg_text_ok(a.who, sizeof(a.who)) || a.who[0] == '\0' ||
 	    !imsg_text_ok(a.tty, sizeof(a.tty)) || a.tty[0] == '\0' ||
-	    a.answer > ANSWER_APPROVE)
+	    a.answer > ANSWER_ALWAYS ||
+	    (a.answer == ANSWER_ALWAYS) != (a.minutes > 0) ||
+	    a.minutes > MINUTES_MAX)
 		return (false);
 	ask_answer(&a, &answered);
+	return (true);
+}
+
+static bool
+revoke_approvals(struct imsg *m)
+{
+	struct msg_person p;
+
+	if (imsg_payload(m, &p, sizeof(p)) == -1 ||
+	    !imsg_text_ok(p.vm, sizeof(p.vm)) || p.vm[0] == '\0' ||
+	    !imsg_text_ok(p.who, sizeof(p.who)) || p.who[0] == '\0' ||
+	    !imsg_text_ok(p.tty, sizeof(p.tty)) || p.tty[0] == '\0')
+		return (false);
+	memset(&counts[0], 0, sizeof(counts[0]));
+	memcpy(counts[0].vm, p.vm, sizeof(p.vm));
+	counts[0].n = approval_revoke(p.vm, &p);
+	counts[0].done = 1;
+	count = 1;
 	return (true);
 }
 
@@ -158,6 +178,8 @@ obey(struct imsg *m)
 		return (take_show(m));
 	case IMSG_ANSWER:
 		return (answer(m));
+	case IMSG_APPROVAL_REVOKE:
+		return (revoke_approvals(m));
 	case IMSG_QUEUE_CLEAN:
 		if (!take_vm(m))
 			return (false);
@@ -293,10 +315,13 @@ send_rows(void)
 {
 	struct msg_row row;
 
-	for (; queue_row(meant, &place, &row); place.serial = place.next_serial)
+	while (queue_row(meant, &place, &row)) {
 		if (channel_send(&control, IMSG_ROW, 0, &row, sizeof(row),
 			-1) == -1)
 			return (-1);
+		place.serial = place.next_serial;
+		place.approval += row.state == ROW_APPROVAL;
+	}
 	return (0);
 }
 
@@ -338,6 +363,7 @@ send_answer(void)
 	case IMSG_REQUEST_KILL:
 	case IMSG_QUEUE_CLEAN:
 	case IMSG_REVOKE:
+	case IMSG_APPROVAL_REVOKE:
 		return (send_counts());
 	case IMSG_QUEUE:
 		return (send_rows());

@@ -124,7 +124,7 @@ set_row(struct msg_row *row, const struct request *r)
 	memcpy(row->vm, r->vm->name, sizeof(r->vm->name));
 	memcpy(row->id, r->answer.id, sizeof(r->answer.id));
 	memcpy(row->key, r->token.key, sizeof(r->token.key));
-	memcpy(row->request, r->answer.request, sizeof(row->request));
+	memcpy(row->digest, r->answer.request, sizeof(row->digest));
 	row->number = r->serial;
 	if (request_waits(r)) {
 		row->state = r->state == REQUEST_ASKED ? ROW_ASKED : ROW_WAITS;
@@ -169,5 +169,5 @@ queue_row(const char *name, struct queue_place *at, struct msg_row *row)
 		at->next_serial = r->serial;
 		return (true);
 	}
-	return (false);
+	return (approval_row(name, at->approval, row));
 }

@@ -126,8 +126,28 @@ record_person(const struct request *r, const char *event,
 	record_u64(rec, "timeout", a->timeout);
 	record_str(rec, "who", a->who);
 	record_str(rec, "tty", a->tty);
+	if (a->answer == ANSWER_ALWAYS) {
+		record_str(rec, "key", r->token.key);
+		record_i64(rec, "until",
+		    now_realtime_us() / 1000000 + (int64_t)a->minutes * 60);
+	}
 	copy_event(r->vm, event, r->answer.id);
 	return (record_end_of(r->vm->name, hash));
+}
+
+void
+record_approval_revoke(const struct msg_person *p, unsigned count)
+{
+	uint8_t hash[SHA256_LEN];
+	struct record *rec;
+
+	if (!journal_room(JOURNAL_RESULT))
+		return;
+	rec = journal_begin("approval-revoke", p->vm, NULL);
+	record_u64(rec, "count", count);
+	record_str(rec, "who", p->who);
+	record_str(rec, "tty", p->tty);
+	record_end_of(p->vm, hash);
 }
 
 static void

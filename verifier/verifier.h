@@ -341,8 +341,10 @@ int64_t decide_rate(struct vm *, int64_t now_ms, bool take);
 void ask(struct request *);
 /* The VM has another policy: it decides about what waits for a person. */
 void ask_again(struct vm *);
-/* A person has approved it as it would run now. */
-bool ask_is_approved(const struct request *);
+/* A person has approved it as it would run now, or what it asks for. */
+bool ask_is_approved(struct request *);
+/* Who it will run as. */
+const char *ask_user(const struct request *);
 /* It waits for a person no more: how so is kept for who answers too late. */
 void ask_over(const struct request *, const char *how);
 /*
@@ -353,6 +355,18 @@ bool ask_show(const struct msg_show *, struct msg_shown *, int fd[2],
     struct msg_answered *);
 /* Whoever asks has checked that its texts are texts. */
 void ask_answer(const struct msg_answer *, struct msg_answered *);
+
+/* approval.c: commands that a person has allowed for some time */
+/* The record of one that a request falls under, or 0. */
+uint64_t approval_of(const struct request *);
+/* From now on: its record, or 0 and why not. */
+uint64_t approval_add(const struct request *, const struct msg_answer *,
+    enum answered *why);
+/* Those of the VM that are in force, recorded where a person does it: how many
+ * there were. */
+unsigned approval_revoke(const char *vm, const struct msg_person *);
+/* The nth of the VM, or ("") of all. */
+bool approval_row(const char *vm, unsigned n, struct msg_row *);
 
 /* check.c: DESIGN.md, A request's life, step 4 */
 void check_request(struct vm *, const struct msg_request *,
@@ -394,6 +408,7 @@ bool record_asked(const struct request *);
 /* A person's word on it: its sequence number, or 0: there is no room. */
 uint64_t record_person(const struct request *, const char *event,
     const struct msg_answer *);
+void record_approval_revoke(const struct msg_person *, unsigned count);
 void record_result(struct request *, const struct msg_ended *);
 /* The fields of an answer; of output the beginning, where ended has it. */
 void record_answer(struct record *, const struct request *,
@@ -490,6 +505,7 @@ unsigned queue_clean(const char *vm, struct msg_count *);
 struct queue_place {
 	unsigned vm;
 	uint32_t serial, next_serial; /* told; and of the row that is now */
+	unsigned approval;
 };
 bool queue_row(const char *vm, struct queue_place *at, struct msg_row *);
 
