@@ -112,7 +112,7 @@ a_person_approves_what_was_read_body() {
     ask_up 2
     policy vm2 'mode = ask'
     echo red >"$BED/vms/vm1/label"
-    approver approved too_early too_late hostile in_turn changed
+    approver approved old too_early too_late hostile in_turn changed
 }
 
 # Its end is told by CLOCK_BOOTTIME.

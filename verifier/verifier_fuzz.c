@@ -35,6 +35,7 @@ static const char *const policies[] = {
     "mode = deny\n",
     "mode = shell\noutput-limit = 128M\nlog-limit = 1M\ninput-limit = 16M\n",
     "mode = nonsense\n",
+    "mode = ask\nallow = qvm-ls **\n",
 };
 static const char commands[] = "\nqvm-ls\t/usr/bin/qvm-ls\nwc\t/usr/bin/wc\n";
 static const char *const bodies[BODIES] = {"qvm-ls", "echo hello\nid\n",
@@ -48,6 +49,7 @@ static struct asked {
 	bool asked, ran;
 	int body; /* -1: any, in version 1 */
 } asked[KEYS][IDS];
+static struct msg_shown shown; /* last, to a person */
 static uint64_t seqs[SEQS];
 static unsigned seq_count;
 
@@ -220,6 +222,34 @@ fill_vm(const struct fuzz_peer *p, enum imsg_type type, uint8_t arg,
 	(void)p;
 }
 
+/* A person, who may have been shown another. */
+static void
+fill_person(enum imsg_type type, uint8_t arg, void *payload)
+{
+	struct msg_person *p = payload;
+	struct msg_answer *a = payload;
+
+	if (type == IMSG_SHOW) {
+		id_of(((struct msg_show *)payload)->id, arg % KEYS,
+		    arg / KEYS % IDS);
+		return;
+	}
+	if (type == IMSG_APPROVAL_REVOKE) {
+		memcpy(p->vm, names[arg % 3], strlen(names[arg % 3]));
+		p->who[0] = p->tty[0] = '-';
+		return;
+	}
+	memcpy(a->vm, shown.vm, sizeof(a->vm));
+	memcpy(a->id, shown.id, sizeof(a->id));
+	memcpy(a->request, shown.request, sizeof(a->request));
+	memcpy(a->body_sha256, shown.body_sha256, sizeof(a->body_sha256));
+	memcpy(a->user, shown.user, sizeof(a->user));
+	a->who[0] = a->tty[0] = '-';
+	a->timeout = shown.timeout + (arg >> 7);
+	a->answer = arg & 3;
+	a->minutes = a->answer == ANSWER_ALWAYS ? 1 + (arg >> 2 & 7) : 0;
+}
+
 /* What needs no more than a number or a name of what is known. */
 static void
 fill_small(const struct sender *s, enum imsg_type type, uint8_t arg,
@@ -311,6 +341,11 @@ fill(struct fuzz_peer *p, enum imsg_type type, uint8_t arg,
 	case IMSG_ENDED:
 		fill_ended(arg, payload);
 		break;
+	case IMSG_SHOW:
+	case IMSG_ANSWER:
+	case IMSG_APPROVAL_REVOKE:
+		fill_person(type, arg, payload);
+		break;
 	default:
 		fill_small(s, type, arg, hdr, payload, fd);
 	}
@@ -350,6 +385,9 @@ seen(struct fuzz_peer *p, struct imsg *m)
 		check_run(m);
 	else if (m->hdr.type == IMSG_DONE)
 		s->done = m->hdr.id;
+	else if (m->hdr.type == IMSG_SHOWN &&
+	    imsg_payload(m, &shown, sizeof(shown)) == -1)
+		abort();
 }
 
 static void
