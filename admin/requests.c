@@ -268,12 +268,12 @@ void
 requests_find(const struct log *log, const struct filter *f,
     struct requests *out)
 {
-	static const int64_t around[] = {DAY_US / 144, DAY_US};
+	static const int64_t around[] = {DAY_US / 8640, DAY_US / 144, DAY_US};
 	struct filter near = *f;
 	int64_t us;
 	size_t i;
 
-	for (i = 0; i < 2 && f->id != NULL && id_says(f->id, &us); i++) {
+	for (i = 0; i < 3 && f->id != NULL && id_says(f->id, &us); i++) {
 		if (f->window.since_us > us - around[i] ||
 		    f->window.until_us < us + around[i])
 			break;

@@ -306,8 +306,11 @@ segment_backward(const struct segment *s, const struct window *w, each_fn *fn,
 
 	back_start(s->fd, &r);
 	while (back_line(&line, &p)) {
-		if (take(s, line, &p, &h, &warned) && !fn(&h, line, &p, arg))
-			return false;
+		if (take(s, line, &p, &h, &warned)) {
+			if (!fn(&h, line, &p, arg))
+				return false;
+		} else if (strcmp(h.event, "snapshot") == 0)
+			break; /* before it is the rest of the head: megabytes */
 	}
 	return true;
 }
