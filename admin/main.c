@@ -71,9 +71,9 @@ static const struct command {
     {"log follow", command_log_follow, "[--vm VM] [--cursor FILE]",
 	"shows requests as they are answered"},
     {"log export", command_log_export,
-	"--format json|csv [--since TIME] [--until TIME] [--vm VM] "
+	"--format FORMAT [--since TIME] [--until TIME] [--vm VM] "
 	"[--cursor FILE]",
-	"prints answered requests for other programs"},
+	"prints answered requests as json or csv"},
     {"log stat", command_log_stat, "[--since TIME] [--until TIME]",
 	"counts each VM's requests"},
     {"log verify", command_log_verify,
