@@ -146,7 +146,8 @@ what_has_not_begun_is_asked_about_body() {
     wait_for 'dom0 queue | grep -q "waits, for"'
     policy vm1 'mode = ask' 'jobs = 1'
     : >"$BED/go"
-    wait_for '[ "$(count_log "\"event\":\"asked\"")" = 1 ]'
+    wait_for '[ "$(count_log "\"event\":\"\(asked\|intent\)\"")" = 2 ]'
+    atf_check -o inline:'1\n' count_log '"event":"asked"'
     no_witness
     atf_check -o match:'vm1: 1 refused' dom0 queue clean
     wait
