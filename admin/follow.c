@@ -19,8 +19,7 @@ show_started(const struct request *r, void *arg)
 static void
 show_answered(const struct request *r, void *arg)
 {
-	(void)arg;
-	show_request(r, FATE_UNKNOWN);
+	show_request(arg, r, FATE_UNKNOWN);
 	putchar('\n');
 }
 
@@ -40,9 +39,10 @@ save(const struct answers *a)
 }
 
 void
-show_answers(const struct log *log, const struct log_options *o)
+show_answers(struct log *log, const struct log_options *o)
 {
 	struct answers a = {.log = log,
+	    .arg = log,
 	    .filter = &o->filter,
 	    .answered = o->json ? print_answered : show_answered};
 
@@ -58,6 +58,7 @@ command_log_follow(int argc, char **argv)
 	struct log_options o = {.json = false};
 	static struct log log;
 	struct answers a = {.log = &log,
+	    .arg = &log,
 	    .filter = &o.filter,
 	    .started = show_started,
 	    .answered = show_answered};

@@ -63,7 +63,7 @@ log_show(const struct log *log, const struct log_options *o)
 		else {
 			if (i < found.count)
 				putchar('\n');
-			show_request(r,
+			show_request(log, r,
 			    runs && r->run == run ? FATE_RUNS : FATE_UNKNOWN);
 		}
 	}

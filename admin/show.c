@@ -180,15 +180,34 @@ print_note(const char *line, size_t len)
 	end_row();
 }
 
+/* Who has allowed what its policy asks about. */
+static void
+print_person(const struct log *log, uint64_t seq)
+{
+	char who[256] = "a person", tty[256];
+	struct line_head h;
+	struct place p;
+	const char *line = line_of_seq(log, seq, &p, &h);
+
+	if (line != NULL)
+		(void)text_field(line, p.len, "who", who, sizeof(who));
+	printf("approved in dom0 by %s", who);
+	if (line != NULL && text_field(line, p.len, "tty", tty, sizeof(tty)))
+		printf(" on %s", tty);
+	printf(" (record %" PRIu64 ")", seq);
+}
+
 /* What let it run, and as whom. */
 static void
-print_verdict(const char *line, size_t len)
+print_verdict(const struct log *log, const char *line, size_t len)
 {
 	char path[2048], user[256];
 	uint64_t n;
 
 	begin_row(AUTH_OK);
-	if (line_u64(line, len, "policy_line", &n) == 0)
+	if (line_u64(line, len, "approved", &n) == 0)
+		print_person(log, n);
+	else if (line_u64(line, len, "policy_line", &n) == 0)
 		printf("allowed by line %" PRIu64 " of its policy", n);
 	else
 		printf("allowed, as every command is");
@@ -307,7 +326,7 @@ show_announced(const struct request *r)
 }
 
 void
-show_request(const struct request *r, enum fate fate)
+show_request(const struct log *log, const struct request *r, enum fate fate)
 {
 	const char *line = line_at(&r->asked);
 	bool ran =
@@ -318,7 +337,7 @@ show_request(const struct request *r, enum fate fate)
 	print_command(line, r->asked.len);
 	print_note(line, r->asked.len);
 	if (ran)
-		print_verdict(line, r->asked.len);
+		print_verdict(log, line, r->asked.len);
 	if (r->result.len == 0) {
 		print_without_end(fate);
 		return;

@@ -12,7 +12,7 @@ enum fate {
 };
 
 /* One request as a block; the colours are ours, and all else is ASCII. */
-void show_request(const struct request *, enum fate);
+void show_request(const struct log *, const struct request *, enum fate);
 
 /* That it runs, and no more. */
 void show_announced(const struct request *);
@@ -20,7 +20,7 @@ void show_announced(const struct request *);
 void show_records(const struct request *);
 /* follow.c: what is new since the cursor. */
 struct log_options;
-void show_answers(const struct log *, const struct log_options *);
+void show_answers(struct log *, const struct log_options *);
 
 /* pager.c */
 /*
