@@ -15,7 +15,7 @@
 #include "admin/admin.h"
 
 #define MARK_WIDTH  10
-#define COLUMNS_MIN 40
+#define COLUMNS_MIN 76 /* what page_row() is given fits */
 #define ROWS_MIN    5
 #define LATE_MS	    1000 /* who answers sooner has not read */
 #define CTRL_C	    0x03
