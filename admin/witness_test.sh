@@ -159,9 +159,8 @@ receipts_of_a_liar_are_counted_and_not_all_told_body() {
     atf_check -o match:'0 fit, 20000 disagree' cat said
 }
 
-# refused OPTION LINE WHY: what is on standard input.
+# refused OPTION LINE WHY: what is in the file `input`.
 refused() {
-    cat >input
     atf_check -s exit:1 -e match:"error: input: line $2: $3" \
         dom0 log verify "$1" input
 }
@@ -169,27 +168,35 @@ refused() {
 root_test what_is_no_receipt_or_checkpoint_is_told_by_its_line
 what_is_no_receipt_or_checkpoint_is_told_by_its_line_body() {
     make_log
-    echo nothing | refused --witness 1 'the first line is qvm-remote-receipt'
-    { unsigned; receipt x "$ZERO"; } | refused --witness 12 'log: sequence'
-    { unsigned; echo; } | refused --witness 1 'after the last line: nothing'
-    unsigned | sed 's/denied/evil/' | refused --witness 1 'status: '
-    printf 'qvm-remote-receipt 2\nid \033[2J\n' | refused --witness 1 'id: '
-    { unsigned; printf 'qvm-remote-rec'; } |
-        refused --witness 12 'it has no line feed, or a NUL'
-    { unsigned; printf '\000'; unsigned; } |
-        refused --witness 12 'it has no line feed, or a NUL'
-    head -c 2000 /dev/zero | tr '\000' x | refused --witness 1 'it has no line'
-    { head -c 2000 /dev/zero | tr '\000' x; echo; } |
-        refused --witness 1 'too long'
+    echo nothing >input
+    refused --witness 1 'the first line is qvm-remote-receipt'
+    { unsigned; receipt x "$ZERO"; } >input
+    refused --witness 12 'log: sequence'
+    { unsigned; echo; } >input
+    refused --witness 1 'after the last line: nothing'
+    unsigned | sed 's/denied/evil/' >input
+    refused --witness 1 'status: '
+    printf 'qvm-remote-receipt 2\nid \033[2J\n' >input
+    refused --witness 1 'id: '
+    { unsigned; printf 'qvm-remote-rec'; } >input
+    refused --witness 12 'it has no line feed, or a NUL'
+    { unsigned; printf '\000'; unsigned; } >input
+    refused --witness 12 'it has no line feed, or a NUL'
+    head -c 2000 /dev/zero | tr '\000' x >input
+    refused --witness 1 'it has no line'
+    echo >>input
+    refused --witness 1 'too long'
     checkpoint right
     for change in 's/checkpoint 1/checkpoint 2/' 's/$/ /' 's/ 12 / 0 /' \
         's/ 12 / 012 /' 's/Z/z/' 's/.$//' 's/ 12 / 99999999999999999999 /'; do
-        { echo '#'; sed "$change" right; } |
-            refused --since-checkpoint 2 'not a line of .log checkpoint'
+        { echo '#'; sed "$change" right; } >input
+        refused --since-checkpoint 2 'not a line of .log checkpoint'
     done
     # Neither is taken for the other.
-    refused --witness 1 'the first line' <right
-    unsigned | refused --since-checkpoint 1 'not a line'
+    cp right input
+    refused --witness 1 'the first line'
+    unsigned >input
+    refused --since-checkpoint 1 'not a line'
     atf_check -s exit:1 -e match:'No such file' \
         dom0 log verify --witness nothing
     atf_check -s exit:2 -e match:'only once' \
