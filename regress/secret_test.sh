@@ -181,7 +181,7 @@ the_verifier_leaves_no_core_and_no_one_traces_it_body() {
     user=$(id -u qvm-remote-key)
     setpriv --reuid "$user" --clear-groups sleep 60 &
     sleeper=$!
-    wait_for 'grep -q sleep /proc/$sleeper/cmdline'
+    wait_for 'grep -qx sleep /proc/$sleeper/comm'
     for pid in $sleeper $verifier; do
         setpriv --reuid "$user" --clear-groups \
             head -c 1 "/proc/$pid/environ" >/dev/null 2>&1 && echo $pid
