@@ -328,6 +328,38 @@ ATF_TC_BODY(what_is_killed_while_it_waits_is_told_of_after_go, tc)
 	ATF_CHECK(!has_run(&r));
 }
 
+/* It waits for GO, and is done with all that comes before. */
+static void
+wait_asleep(pid_t pid)
+{
+	char path[32], state = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	while (state != 'S') {
+		ATF_REQUIRE((f = fopen(path, "r")) != NULL);
+		ATF_REQUIRE_EQ(1, fscanf(f, "%*d %*s %c", &state));
+		fclose(f);
+	}
+}
+
+/* A client that cancels at once: GO is sent, and not read yet. */
+ROOT_TC(what_is_cancelled_before_it_is_bash_is_cancelled, "");
+ATF_TC_BODY(what_is_cancelled_before_it_is_bash_is_cancelled, tc)
+{
+	struct rig r;
+	pid_t pid;
+
+	rig_setup(&r, tc);
+	pid = send_unstarted(&r);
+	wait_asleep(pid);
+	ATF_REQUIRE(kill(pid, SIGSTOP) == 0);
+	rig_send_seq(&r, IMSG_GO, 1);
+	rig_send_seq(&r, IMSG_KILL, 1);
+	ATF_CHECK_EQ(END_KILLED, rig_wait_ended(&r, 1)->how);
+	ATF_CHECK(!has_run(&r));
+}
+
 ROOT_TC(background_child_with_the_pipe_does_not_delay_the_end, "");
 ATF_TC_BODY(background_child_with_the_pipe_does_not_delay_the_end, tc)
 {
@@ -769,6 +801,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp,
 	    an_executor_that_is_killed_before_it_says_go_runs_nothing);
 	ATF_TP_ADD_TC(tp, what_is_killed_while_it_waits_is_told_of_after_go);
+	ATF_TP_ADD_TC(tp, what_is_cancelled_before_it_is_bash_is_cancelled);
 	ATF_TP_ADD_TC(tp, pipe_held_outside_the_cgroup_does_not_delay_the_end);
 	ATF_TP_ADD_TC(tp, orphans_of_a_command_are_our_children);
 	ATF_TP_ADD_TC(tp, bash_that_has_left_its_cgroup_is_killed_all_the_same);

@@ -313,7 +313,9 @@ spawn_outcome(int status, const char **what)
 	ssize_t n;
 
 	*what = SHELL;
-	if ((n = recv(status, &f, sizeof(f), MSG_DONTWAIT)) == 0)
+	n = recv(status, &f, sizeof(f), MSG_DONTWAIT);
+	/* It is bash, or was killed, perhaps before it had read GO. */
+	if (n == 0 || (n == -1 && errno == ECONNRESET))
 		return 0;
 	if (n != (ssize_t)sizeof(f) || f.step < 0 || f.step >= STEP_COUNT)
 		return EIO;
