@@ -363,7 +363,7 @@ until_after(const struct line *l)
 {
 	int64_t now_ms = now_boottime_ms(), at_ms = now_ms;
 
-	if (booted_us != 0)
+	if (booted_us != 0 && booted_us <= l->h->time_us)
 		at_ms = (l->h->time_us - booted_us) / 1000;
 	return ((at_ms < now_ms ? at_ms : now_ms) + ANSWER_KEPT_MS);
 }
