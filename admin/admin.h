@@ -64,6 +64,10 @@ void print_json(const char *);
 /* Standard output has taken all of it; fatal otherwise. */
 void finish_output(void);
 
+/* clock.c */
+/* CLOCK_MONOTONIC, in ms. */
+int64_t now_ms(void);
+
 /* files.c */
 /* --root DIR, or "". */
 extern const char *root;

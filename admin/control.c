@@ -20,16 +20,6 @@
 
 #define DEADLINE_MS 15000 /* another client may have its 5 s before us */
 
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	if (clock_gettime(CLOCK_MONOTONIC, &ts) == -1)
-		fail_errno("clock");
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* Where others wait in a full line, connect() would wait for ever. */
 static int
 control_socket(void)

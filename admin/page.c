@@ -9,7 +9,6 @@
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "admin/admin.h"
@@ -266,16 +265,6 @@ page_bytes(const char *mark, const void *bytes, size_t len, bool lines)
 	}
 	if (page.len > 0)
 		flush_row();
-}
-
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	if (clock_gettime(CLOCK_MONOTONIC, &ts) == -1)
-		fail_errno("clock");
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 /* From now on; keys do not shorten it. */

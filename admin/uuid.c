@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "admin/admin.h"
@@ -90,26 +89,16 @@ exec_prefs(const char *path, const char *vm, const char *property, int out)
 	_exit(127);
 }
 
-static int64_t
-monotonic_ms(void)
-{
-	struct timespec ts;
-
-	if (clock_gettime(CLOCK_MONOTONIC, &ts) == -1)
-		fail_errno("clock");
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* At most size bytes until the end of the pipe, or until it takes too long. */
 static size_t
 read_answer(int fd, char *buf, size_t size)
 {
-	int64_t left, until = monotonic_ms() + PREFS_MS;
+	int64_t left, until = now_ms() + PREFS_MS;
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 	size_t used = 0;
 	ssize_t n;
 
-	while (used < size && (left = until - monotonic_ms()) > 0) {
+	while (used < size && (left = until - now_ms()) > 0) {
 		if (poll(&p, 1, (int)left) <= 0)
 			continue;
 		n = read(fd, buf + used, size - used);
