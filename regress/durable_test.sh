@@ -407,6 +407,7 @@ nothing_runs_and_nothing_is_answered_before_its_record_is_on_disk_head() {
     atf_set timeout 120
 }
 nothing_runs_and_nothing_is_answered_before_its_record_is_on_disk_body() {
+    unset BED_CLOCK # the daemon is traced here
     bed_up 1
     atf_check in_vm vm1 qvm-remote true
     verifier=$(role_pid verifier)

@@ -3,6 +3,7 @@
 # was said is in the log, and nothing runs again.  See regress/powercut, and
 # `make powercut` for all of it.
 . "$(atf_get_srcdir)/lib.sh"
+unset BED_CLOCK # the daemon is traced here
 
 # powercut_test NAME SESSION NUMBER
 powercut_test() {
