@@ -383,6 +383,7 @@ const char *
 line_at(const struct place *p)
 {
 	static char *line;
+	size_t i;
 
 	if (line == NULL && (line = malloc(AUDIT_LINE_MAX)) == NULL)
 		fail_errno("log");
@@ -390,6 +391,10 @@ line_at(const struct place *p)
 	    segment_read(p->fd, line, p->len, p->offset) != p->len ||
 	    line[p->len - 1] != '\n')
 		fail("the log has changed while it was read");
+	for (i = 0; i < p->len - 1; i++)
+		if (line[i] < 0x20 || line[i] > 0x7e)
+			fail("the log is altered: a byte of a record is not "
+			     "printable ASCII: qvm-remote-dom0 log verify");
 	return line;
 }
 

@@ -119,6 +119,14 @@ vm_count(unsigned *served, unsigned *sessions)
 	}
 }
 
+/* It has a poller, or the verifier has still to hear what one said. */
+static bool
+busy(const struct vm *vm)
+{
+	return vm->life == LIFE_RUNNING || vm->life == LIFE_CLEANING ||
+	    vm->verifier_fd != -1;
+}
+
 /* Names are kept for a while: the verifier may still speak of them. */
 void
 vm_config_begin(void)
@@ -126,8 +134,7 @@ vm_config_begin(void)
 	struct vm *vm;
 
 	for (vm = vms; vm < vms + VM_TABLE; vm++) {
-		if (vm->named || vm->life == LIFE_RUNNING ||
-		    vm->life == LIFE_CLEANING)
+		if (vm->named || busy(vm))
 			vm->idle_reloads = 0;
 		else if (vm->name[0] != '\0' &&
 		    ++vm->idle_reloads > FORGET_AFTER) {
@@ -156,8 +163,7 @@ vm_config_end(void)
 static bool
 to_be_asked(const struct vm *vm)
 {
-	if (vm->life == LIFE_RUNNING || vm->life == LIFE_CLEANING ||
-	    vm->settle.set)
+	if (busy(vm) || vm->settle.set)
 		return true;
 	return vm->named &&
 	    (!vm->told ||
@@ -200,9 +206,8 @@ not_served(struct vm *vm, const char *why)
 /* The poller's life. */
 
 static void
-close_channels(struct vm *vm)
+close_verifier_fd(struct vm *vm)
 {
-	channel_close(&vm->ch);
 	if (vm->verifier_fd != -1)
 		(void)close(vm->verifier_fd);
 	vm->verifier_fd = -1;
@@ -212,7 +217,7 @@ close_channels(struct vm *vm)
 static void
 poller_kill(struct vm *vm)
 {
-	close_channels(vm);
+	channel_close(&vm->ch);
 	timer_stop(&vm->timer);
 	if (vm->life == LIFE_RUNNING && cgroup_kill(vm->cgroup) == -1 &&
 	    errno != ENOENT)
@@ -336,12 +341,16 @@ wait_for_next(struct vm *vm)
 	wait_for(vm, wait);
 }
 
-/* Nothing has been started, or nothing is left. */
+/*
+ * Nothing has been started, or nothing is left.  What it told the verifier is
+ * for the verifier to read, even now.
+ */
 static void
 poller_gone(struct vm *vm)
 {
-	close_channels(vm);
-	vm->pid = -1;
+	channel_close(&vm->ch);
+	if (!vm->ready)
+		close_verifier_fd(vm);
 	log_summary(vm);
 	if (vm->cgroup[0] != '\0' && cgroup_remove(vm->cgroup) == -1)
 		log_warn("cannot remove %s: %s", vm->cgroup, strerror(errno));
@@ -426,6 +435,7 @@ poller_start(struct vm *vm)
 	int cgroup_fd, failed;
 
 	vm->delivered = vm->held = vm->ready = false;
+	vm->pid = -1;
 	vm->asked = true;
 	vm->started_ms = now_monotonic_ms();
 	vm->events.fd = -1;
@@ -502,6 +512,7 @@ vm_reaped(pid_t pid, int status)
 	else if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
 		log_warn("poller [%s]: ended with status %d", vm->name,
 		    WEXITSTATUS(status));
+	channel_drain(&vm->ch);
 	poller_kill(vm);
 	vm->life = LIFE_CLEANING;
 	timer_start(&vm->timer, CLOCK_MONOTONIC, CLEAN_WAIT_MS, poller_timer,
@@ -547,7 +558,7 @@ vm_consider(struct vm *vm)
 		timer_start(&vm->settle, CLOCK_MONOTONIC, SETTLE_MS, settled,
 		    vm);
 	if (presence == VM_PRESENT && vm->life == LIFE_IDLE &&
-	    !(settings.once && vm->asked))
+	    vm->verifier_fd == -1 && !(settings.once && vm->asked))
 		poller_start(vm);
 }
 
@@ -598,7 +609,8 @@ vm_stop(void)
 	vm_no_more();
 	stopped = true;
 	for (vm = vms; vm < vms + VM_TABLE; vm++) {
-		close_channels(vm);
+		channel_close(&vm->ch);
+		close_verifier_fd(vm);
 		if (vm->life == LIFE_WAITING) {
 			timer_stop(&vm->timer);
 			vm->life = LIFE_IDLE;
@@ -618,6 +630,7 @@ vm_pump(struct channel *verifier)
 		if (vm->verifier_fd == -1 || !vm->ready)
 			continue;
 		if (!vm->served) {
+			close_verifier_fd(vm);
 			poller_kill(vm);
 			continue;
 		}
@@ -627,8 +640,9 @@ vm_pump(struct channel *verifier)
 			(uint32_t)vm->pid, &msg, sizeof(msg),
 			vm->verifier_fd) == -1)
 			return false;
-		(void)close(vm->verifier_fd);
-		vm->verifier_fd = -1;
+		close_verifier_fd(vm);
+		vm_consider(vm);
+		vm_check_once();
 	}
 	return true;
 }

@@ -11,6 +11,9 @@
 # next session's agent, once.
 liars() {
     bed_up $(($1 + 1))
+    # An agent that starts late would tell its lie to nobody.
+    sessions=$(($1 + 1))
+    wait_for '[ "$(count_log "\"event\":\"session\"")" = "$sessions" ]'
     atf_check "$regress/bed" stop
     mv "$BED/usr/bin/qvm-remote" "$BED/usr/libexec/bed/honest"
     install -m 755 "$regress/liar" "$BED/usr/libexec/bed/liar"
@@ -66,7 +69,7 @@ meanwhile() {
     until=$(($(date +%s) + ${2:-30}))
     until eval "$1"; do
         [ "$(date +%s)" -lt $until ] || {
-            cat_log | grep '"event":"[svr]' | grep -v '"vm":"vm1"' >&2
+            grep -v ' vm1: ' "$BED/daemon.log" >&2
             atf_fail "in vain: $(echo "$1" | tr '\n' ' ')"
         }
         atf_check -o inline:'served\n' timeout 5 "$regress/bed" run vm1 \
@@ -176,6 +179,48 @@ say('kept %s\\n' % wait('take')[1])"
     sed -i '/^rate/d' "$BED/etc/qubes/remote.d/$rate.conf"
     kill -HUP "$(role_pid parent)"
     all_again
+}
+
+# late ROLE US: all of a session is over before that process looks again, which
+# it does so late.
+late() {
+    unset BED_CLOCK # the daemon is traced here
+    liars 1
+    tell
+    wait_for '[ "$(count_log "\"event\":\"session\"")" = 4 ]'
+    role=$(role_pid "$1")
+    strace -qq -e trace=epoll_wait,epoll_pwait -o calls -p "$role" \
+        -e "inject=epoll_wait,epoll_pwait:delay_exit=$2" &
+    tracer=$!
+    wait_for "grep -q '^TracerPid:.*[1-9]' /proc/$role/status"
+    breaks 'more than 4096 bytes before ready' 'say("x" * 4096 + "\n")'
+    kill -9 "$(role_pid "poller \[$vm\]")"
+    # With a signal in each of its turns, the parent sees ends before words.
+    wait_for 'kill -CHLD "$(role_pid parent)"; ends >got; [ -s got ]'
+    kill $tracer
+    wait $tracer
+    atf_check diff -u want got
+    all_again
+}
+
+bed_test what_was_said_before_the_parent_looks_is_recorded
+what_was_said_before_the_parent_looks_is_recorded_head() {
+    atf_set require.user root
+    atf_set require.progs strace
+    atf_set timeout 120
+}
+what_was_said_before_the_parent_looks_is_recorded_body() {
+    late parent 700000
+}
+
+bed_test what_was_said_before_the_verifier_looks_is_recorded
+what_was_said_before_the_verifier_looks_is_recorded_head() {
+    atf_set require.user root
+    atf_set require.progs strace
+    atf_set timeout 120
+}
+what_was_said_before_the_verifier_looks_is_recorded_body() {
+    late verifier 4000000
 }
 
 # The token's own rules are the verifier's: request_test and replay_test.

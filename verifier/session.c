@@ -114,6 +114,7 @@ session_open(struct vm *vm, int fd, uint32_t poller)
 	struct session *s = &vm->session;
 	char name[64];
 
+	channel_drain(&s->ch); /* what the last one said at its end */
 	if (channel_is_open(&s->ch)) {
 		channel_close(&s->ch);
 		session_reset(vm);
