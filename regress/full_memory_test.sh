@@ -104,6 +104,7 @@ a_start_on_a_million_records_is_quick_and_small_head() {
     atf_set timeout 300
 }
 a_start_on_a_million_records_is_quick_and_small_body() {
+    unset BED_CLOCK # time is measured here
     bed_full 1000000
     # The best of three: what else the machine does is not measured.
     for try in 1 2 3; do
