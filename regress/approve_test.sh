@@ -134,6 +134,19 @@ a_command_is_approved_for_some_time_body() {
     approver is_asked
 }
 
+# dom0 takes both keys, and nothing of the policy has changed.
+bed_test an_approval_is_for_the_key_that_asked
+an_approval_is_for_the_key_that_asked_body() {
+    ask_up
+    approver kept_for_a_day
+    in_vm vm1 qvm-remote key rotate >new.key 2>said || atf_fail "key rotate"
+    dom0 rotate vm1 <new.key >said 2>&1 || atf_fail "rotate"
+    atf_check -o match:'without being asked about' dom0 queue
+    atf_check -e ignore in_vm vm1 qvm-remote key rotate --finish
+    approver asked_again
+    atf_check -o match:'without being asked about' dom0 queue
+}
+
 # What waits for its turn under a policy that does not ask, and comes to it
 # under one that does.
 bed_test what_has_not_begun_is_asked_about
