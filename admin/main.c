@@ -64,7 +64,7 @@ static const struct command {
 	"VM --with FILE [--since TIME] [--json]",
 	"says what another policy would make of the log's commands"},
     {"log", command_log,
-	"[-n N] [--since TIME] [--until TIME] [--vm VM] [--id ID] "
+	"[show] [-n N] [--since TIME] [--until TIME] [--vm VM] [--id ID] "
 	"[--status STATUS] [--grep REGEX] [--cursor FILE] [--json] "
 	"[--no-pager]",
 	"shows the last requests"},

@@ -222,6 +222,9 @@ log_options(enum log_command command, int argc, char **argv,
 	while ((c = getopt_long(argc, argv, command == LOG_SHOW ? "n:" : "",
 		    options, NULL)) != -1)
 		take(c, argv, o);
+	if (command == LOG_SHOW && optind < argc &&
+	    strcmp(argv[optind], "show") == 0)
+		optind++;
 	if (optind < argc)
 		usage_error("log: too many words");
 	complete(command, o);

@@ -86,6 +86,49 @@ requests_are_followed_across_segments_and_runs_body() {
     atf_check cat err
 }
 
+# on_terminal WORD...: what a person with colours and no pager sees, in screen.
+on_terminal() {
+    TERM=xterm PAGER=cat python3 -c 'import os, pty, sys
+os.environ.pop("NO_COLOR", None)
+screen = open("screen", "wb")
+def read(fd):
+    data = os.read(fd, 65536)
+    screen.write(data)
+    return data
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:], read)))
+' "$regress/bed" dom0 qvm-remote-dom0 "$@" >/dev/null </dev/null ||
+        atf_fail "$*"
+}
+
+# What can be said without a control character that the content rules know.
+bed_test what_vms_send_is_printable_on_a_terminal
+what_vms_send_is_printable_on_a_terminal_body() {
+    bed_up 1
+    for text in '\342\200\256\342\201\246 \342\200\213 \357\273\277' \
+        '\302\2332J \302\205 \302\255' '\377\376 \300\200 \355\240\200' \
+        '</script><script>alert(1)</script>' '<img src=x onerror=alert(1)>' \
+        '\314\201\314\201\314\201 \363\240\201\201 \360\237\230\200'; do
+        printf "echo ok # $text" | in_vm vm1 qvm-remote >out ||
+            atf_fail "$text"
+    done
+    { printf 'true #'; head -c 1048000 /dev/zero | tr '\0' x; } |
+        in_vm vm1 qvm-remote || atf_fail "1 MiB"
+    in_vm vm1 qvm-remote 'printf "\033]0;title\007\033[2J\233\r\010"' >out ||
+        atf_fail "printf"
+    for words in 'log' 'log show -n 100' 'log stat' 'log --grep alert'; do
+        # shellcheck disable=SC2086
+        on_terminal $words
+        grep -q "$(printf '\033')" screen || echo "$words: no colour" >>plain
+        # Colours are ours: SGR with two digits at most.
+        LC_ALL=C sed -E "s/$(printf '\033')\\[([0-9]{1,2}(;[0-9]{1,2})?)?m//g" \
+            screen | tr -d '\r' >seen
+        no_raw seen
+    done
+    atf_check -o inline:'log stat: no colour\n' cat plain
+    on_terminal log --grep alert
+    atf_check -o match:'onerror=alert' -o not-match:'title' cat screen
+}
+
 # By hand or by the hour: what was shown is not shown again.
 bed_test a_cursor_goes_on_while_the_daemon_runs
 a_cursor_goes_on_while_the_daemon_runs_body() {
