@@ -96,6 +96,16 @@ beside_a_flood_of_forgeries_body() {
     [ "$(files pending)" -gt 19900 ] || atf_fail "dom0 has taken them"
 }
 
+# 64 of them are remembered, and nothing answers any.
+bed_test beside_a_flood_of_cancels
+beside_a_flood_of_cancels_body() {
+    beds_up
+    forge vm1 --count 10000 --kind cancel >ids
+    fair
+    atf_check -o inline:'64\n' count_log '"event":"cancel"'
+    [ "$(files pending)" -gt 100 ] || atf_fail "dom0 has taken them"
+}
+
 # vm1's requests have a body of 1 MiB.
 large_bodies() {
     beds_up

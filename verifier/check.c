@@ -20,8 +20,9 @@
  * its answer, a refusal too.
  */
 
-#define SWEEP_MS (60 * 1000)
-#define SEALS	 (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#define SWEEP_MS       (60 * 1000)
+#define CANCEL_REST_MS 20 /* after one that changed nothing */
+#define SEALS	       (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 /* Form, key and mac. */
 static const struct vm_key *
@@ -460,27 +461,17 @@ cancel_place(struct vm *vm, const uint8_t name[SHA256_LEN], int64_t now)
 	return (place);
 }
 
-/* A cancel that came before its request is remembered until it expires. */
+/*
+ * Nothing answers a cancel, and each session brings it again, before all requests,
+ * for as long as its request waits: so none ends a session, as a request without a
+ * valid token may.  Its VM is asked for nothing for a moment.
+ */
 static void
-remember_cancel(struct vm *vm, const char *id, const struct token *t,
-    int64_t clock)
+cancel_rest(struct vm *vm)
 {
-	uint8_t name[SHA256_LEN];
-	struct cancel *place;
-
-	/* So many a minute: then its session ends, and it may say it again. */
-	if (!record_early_cancel(vm, id, t))
-		return;
-	cancel_name(t->key, id, name);
-	place = cancel_place(vm, name, journal_now());
-	if (place == NULL)
-		return;
-	memcpy(place->name, name, sizeof(name));
-	place->expires = t->expires;
-	place->until_ms = now_boottime_ms() + (t->expires - clock + 1) * 1000;
+	vm->session.rest_ms = now_boottime_ms() + CANCEL_REST_MS;
 }
 
-/* Nothing answers a cancel: it is counted, and recorded while they are few. */
 static void
 refuse_cancel(struct vm *vm, const char *id, const char *reason)
 {
@@ -489,8 +480,30 @@ refuse_cancel(struct vm *vm, const char *id, const char *reason)
 	r = request_new(vm, id);
 	snprintf(r->answer.reason, sizeof(r->answer.reason), "%s", reason);
 	r->answer.status = RECEIPT_REJECTED;
-	record_refused(r);
+	(void)record_refused(r);
 	request_free(r);
+	cancel_rest(vm);
+}
+
+/* A cancel that came before its request is remembered until it expires. */
+static void
+remember_cancel(struct vm *vm, const char *id, const struct token *t,
+    int64_t clock)
+{
+	uint8_t name[SHA256_LEN];
+	struct cancel *place;
+
+	cancel_name(t->key, id, name);
+	place = cancel_place(vm, name, journal_now());
+	if (place == NULL) {
+		refuse_cancel(vm, id, "a cancel too many before its request");
+		return;
+	}
+	if (share_has(vm, 0))
+		record_cancel(vm, id, t, CANCEL_EARLY);
+	memcpy(place->name, name, sizeof(name));
+	place->expires = t->expires;
+	place->until_ms = now_boottime_ms() + (t->expires - clock + 1) * 1000;
 }
 
 void
@@ -514,11 +527,11 @@ check_cancel(struct vm *vm, const struct msg_cancel *untrusted)
 	r = request_find(vm, untrusted->id, t.key);
 	if (r != NULL && request_cancel(r, "cancelled by the client"))
 		record_cancel(vm, untrusted->id, &t, "cancelled");
+	else if (was_cancelled(t.key, untrusted->id))
+		cancel_rest(vm);
 	else if (key->use == KEY_LEAVING ||
-	    memory_find(memory, untrusted->id) != -1 ||
-	    was_cancelled(t.key, untrusted->id))
-		refuse_cancel(vm, untrusted->id,
-		    "a cancel that came too late, or again");
+	    memory_find(memory, untrusted->id) != -1)
+		refuse_cancel(vm, untrusted->id, "a cancel that came too late");
 	else
 		remember_cancel(vm, untrusted->id, &t, untrusted->clock);
 }

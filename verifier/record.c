@@ -253,9 +253,9 @@ record_owed_no_more(const struct request *r, const char *event)
 	share_count(r->vm->name, journal_now_us(), journal_size());
 }
 
-/* Ten a minute are recorded; more end the session and are counted. */
+/* Ten a minute are recorded; more are counted. */
 static bool
-refused_counts(struct vm *vm)
+refused_recorded(struct vm *vm)
 {
 	int64_t now = now_boottime_ms();
 
@@ -269,20 +269,21 @@ refused_counts(struct vm *vm)
 		return (true);
 	}
 	vm->refused_more++;
-	session_end(vm, 60);
 	return (false);
 }
 
 /* Without a valid token, late, or a replay: sizes and the reason only. */
-void
+bool
 record_refused(struct request *r)
 {
 	uint8_t hash[SHA256_LEN];
 	struct record *rec;
 
 	r->vm->refused_all++;
-	if (!refused_counts(r->vm) || !journal_room(JOURNAL_RESULT))
-		return;
+	if (!refused_recorded(r->vm))
+		return (false);
+	if (!journal_room(JOURNAL_RESULT))
+		return (true);
 	rec = journal_begin("refused", r->vm->name, r->answer.id);
 	if (r->answer.has_request)
 		record_hex(rec, "request", r->answer.request, SHA256_LEN);
@@ -292,6 +293,7 @@ record_refused(struct request *r)
 	record_u64(rec, "input_length", r->token.input_len);
 	record_end_of(r->vm->name, hash);
 	copy_refused(r);
+	return (true);
 }
 
 void
@@ -344,16 +346,6 @@ record_cancel(struct vm *vm, const char *id, const struct token *t,
 	record_i64(rec, "expires", t->expires);
 	record_str(rec, "effect", effect);
 	record_end_of(vm->name, hash);
-}
-
-bool
-record_early_cancel(struct vm *vm, const char *id, const struct token *t)
-{
-	if (!refused_counts(vm))
-		return (false);
-	if (share_has(vm, 0))
-		record_cancel(vm, id, t, CANCEL_EARLY);
-	return (true);
 }
 
 void

@@ -64,10 +64,14 @@ parent_dispatch(struct channel *ch, struct imsg *m)
 static void
 peer_closed(struct channel *ch, const char *why)
 {
+	struct vm *vm;
+
 	if (!stopped_sent)
 		fatalx("%s: %s", ch->name, why != NULL ? why : "is gone");
 	if (ch != &parent)
 		return;
+	for (vm = vms; vm < vms + VM_TABLE; vm++)
+		record_refused_summary(vm);
 	journal_close();
 	copy_event(NULL, "stop", "");
 	copy_flush();

@@ -415,12 +415,11 @@ void record_answer(struct record *, const struct request *,
     const struct msg_ended *ended);
 /* `delivered` or `lapsed`: its answer is not owed any more. */
 void record_owed_no_more(const struct request *, const char *event);
-void record_refused(struct request *);
+/* False where it is one too many for a record: it is counted. */
+bool record_refused(struct request *);
 void record_refused_summary(struct vm *);
 void record_cancel(struct vm *, const char *id, const struct token *,
     const char *effect);
-/* One that comes before its request: false where there are too many. */
-bool record_early_cancel(struct vm *, const char *id, const struct token *);
 void record_problem(struct vm *, const struct msg_problem *);
 /* Nothing, where the log says so already.  False: it has no room. */
 bool record_served(struct vm *, const struct served *);
