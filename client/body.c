@@ -55,7 +55,11 @@ body_read(const struct options *o, void **body, size_t *len)
 		return (-1);
 	}
 	/* dom0 would reject it for the same reason, in the same words. */
-	if ((rule = body_rule(*body, *len)) == NULL)
+	rule = body_rule(*body, *len);
+	/* Words of nothing: most likely a variable that is not set. */
+	if (rule == NULL && o->argc > 0 && strspn(*body, " \n") == *len)
+		rule = body_rule("", 0);
+	if (rule == NULL)
 		return (0);
 	say_error("%s", rule);
 	free(*body);

@@ -2,7 +2,6 @@
 # A disk that fails, or is full: nothing runs unrecorded, who waits is told why,
 # and what comes after is answered truthfully.
 . "$(atf_get_srcdir)/lib.sh"
-unset BED_CLOCK # the daemon is traced here
 
 LOG=var/log/qvm-remote
 SPOOL=var/lib/qvm-remote # and its disk
@@ -16,6 +15,7 @@ points_test() {
         atf_set timeout 120
     }
     $1_body() {
+        unset BED_CLOCK # the daemon is traced here
         bed_up 1
         bed_seed
         \"\$regress/points\" \"\$BED\" $2 $3 --key \"\$PWD/seed\" ||
@@ -373,6 +373,7 @@ a_spool_that_fails_costs_output_and_says_so_head() {
     atf_set require.progs strace
 }
 a_spool_that_fails_costs_output_and_says_so_body() {
+    unset BED_CLOCK # the daemon is traced here
     bed_up 1
     bed_seed
     in_vm vm1 timeout 60 qvm-remote "$(witness)

@@ -1,7 +1,6 @@
 #!/usr/bin/env atf-sh
 # The sandbox of each role, as the kernel shows it while a command runs.
 . "$(atf_get_srcdir)/lib.sh"
-unset BED_CLOCK # the daemon is traced here
 
 status() {
     sed -n "s/^$2:[[:space:]]*//p" "/proc/$(role_pid "$1")/status"
@@ -96,6 +95,7 @@ done
 
 bed_test parent_and_executor_are_refused_what_the_deny_list_says
 parent_and_executor_are_refused_what_the_deny_list_says_body() {
+    unset BED_CLOCK # the daemon is traced here
     up_and_running
     for role in parent executor; do
         atf_check -o match:'^[1-9][0-9]* tried, 0 wrong$' \
@@ -107,6 +107,7 @@ parent_and_executor_are_refused_what_the_deny_list_says_body() {
 # x32's getpid; i386's writev, which is getpid here.
 bed_test parent_and_executor_are_killed_by_a_foreign_abi
 parent_and_executor_are_killed_by_a_foreign_abi_body() {
+    unset BED_CLOCK # the daemon is traced here
     bed_up 1
     for role in executor parent; do
         for call in 0x40000027 i386; do
@@ -121,6 +122,7 @@ parent_and_executor_are_killed_by_a_foreign_abi_body() {
 
 bed_test a_role_that_its_filter_kills_fails_the_test
 a_role_that_its_filter_kills_fails_the_test_body() {
+    unset BED_CLOCK # the daemon is traced here
     bed_up 1
     openat=257
     for how in '' --no-check; do
