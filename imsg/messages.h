@@ -67,7 +67,8 @@ enum role {
 	X(LOG, POL | VER | EXE, PAR, ST_ANY, msg_log, NOFD)               \
 	/* every role is ready: the log begins a run */                   \
 	X(COPY, PAR, VER, ST_SERVING, msg_copy, FD)                       \
-	X(BEGIN, PAR, VER, ST_SERVING, msg_none, NOFD)                    \
+	X(CONF, PAR, VER, ST_SERVING, msg_conf, FD)                       \
+	X(BEGIN, PAR, VER, ST_SERVING, msg_begin, NOFD)                   \
 	X(BEGUN, VER, PAR, ST_ANY, msg_none, NOFD)                        \
 	/* who is served */                                               \
 	X(CONFIG_BEGIN, PAR, VER, ST_SERVING, msg_none, NOFD)             \
@@ -79,7 +80,7 @@ enum role {
 	X(CONFIG_END, PAR, VER, ST_RELOAD, msg_none, NOFD)                \
 	X(SERVED, VER, PAR, ST_ANY, msg_served, NOFD)                     \
 	/* sessions */                                                    \
-	X(POLLER_CHANNEL, PAR, VER, ST_SERVING, msg_vm, FD)               \
+	X(POLLER_CHANNEL, PAR, VER, ST_SERVING, msg_poller, FD)           \
 	X(DELIVERED, VER, PAR, ST_ANY, msg_vm, NOFD)                      \
 	X(HOLD, VER, PAR, ST_ANY, msg_hold, NOFD)                         \
 	/* is it alive: answered at the end of a turn */                  \
@@ -191,6 +192,22 @@ struct msg_log {
 #define COPY_JOURNAL 1
 struct msg_copy {
 	uint32_t to; /* COPY_* */
+};
+
+/* remote.conf's bytes, as the parent has parsed them, in a sealed memfd. */
+struct msg_conf {
+	uint32_t there; /* 0: there is no such file, and no byte */
+};
+
+/* SANDBOX_* that are in force. */
+struct msg_begin {
+	uint32_t parent, verifier, executor;
+};
+
+/* imsg id: the poller's pid. */
+struct msg_poller {
+	char vm[VM_NAME_MAX + 1];
+	uint32_t sandbox; /* SANDBOX_* that are in force */
 };
 
 struct msg_vm {

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -68,6 +69,24 @@ file_read(int fd, char *buf, size_t size)
 			used += (size_t)n;
 	} while (n != 0);
 	return (ssize_t)used;
+}
+
+int
+file_sealed(const char *name, const void *data, size_t len)
+{
+	int fd, e;
+
+	fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd == -1)
+		return -1;
+	if (write(fd, data, len) == (ssize_t)len &&
+	    fcntl(fd, F_ADD_SEALS,
+		F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0)
+		return fd;
+	e = errno;
+	(void)close(fd);
+	errno = e;
+	return -1;
 }
 
 int

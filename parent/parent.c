@@ -394,16 +394,27 @@ helper_dispatch(struct channel *ch, struct imsg *m)
 	parent_fail("%s: unexpected %s", h->name, imsg_name(m->hdr.type));
 }
 
+static bool
+send_begin(struct channel *ch)
+{
+	struct msg_begin msg = {.parent = own_sandbox,
+	    .verifier = verifier.sandbox,
+	    .executor = executor.sandbox};
+
+	return channel_send(ch, IMSG_BEGIN, 0, &msg, sizeof(msg), -1) == 0;
+}
+
 /* BEGIN, configuration, then sessions, and at the end STOP. */
 static void
 verifier_pump(struct channel *ch)
 {
-	if (phase == PHASE_BEGIN && !begin_sent && copy_pump(ch))
-		begin_sent = channel_send(ch, IMSG_BEGIN, 0, NULL, 0, -1) == 0;
+	if (phase == PHASE_BEGIN && !begin_sent && copy_pump(ch) &&
+	    settings_pump(ch))
+		begin_sent = send_begin(ch);
 	if (phase <= PHASE_BEGIN || !config_pump(ch))
 		return;
 	/* Never within a configuration, nor after STOP. */
-	if (!stop_sent && !copy_pump(ch))
+	if (!stop_sent && (!copy_pump(ch) || !settings_pump(ch)))
 		return;
 	if (phase == PHASE_STOP && !stop_sent) {
 		if (channel_send(ch, IMSG_STOP, 0, NULL, 0, -1) == -1)

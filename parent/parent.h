@@ -35,6 +35,8 @@ void settings_path(char out[PATH_MAX], const char *path);
 int settings_add_vm(const char *name);
 /* Reads all again; on -1 err says what is wrong and nothing has changed. */
 int settings_load(char *err, size_t errsize);
+/* Hands remote.conf's bytes to the verifier: false when the channel is full. */
+bool settings_pump(struct channel *verifier);
 
 /* file.c: root's files */
 /*
@@ -44,6 +46,8 @@ int settings_load(char *err, size_t errsize);
 int file_open(const char *path, mode_t forbid, char *err, size_t errsize);
 /* All of it, from the start, the offset untouched; -1 where it is over size. */
 ssize_t file_read(int fd, char *buf, size_t size);
+/* A sealed memfd that holds this, the caller's; or -1. */
+int file_sealed(const char *name, const void *, size_t len);
 /* Writes a short text to an existing file (cgroupfs): 0, or -1. */
 int file_put(const char *path, const char *text);
 

@@ -133,11 +133,8 @@ policies_table(void)
 	if (fclose(table.f) == EOF)
 		fatal("policies");
 	table.f = NULL;
-	fd = memfd_create("commands", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd == -1 ||
-	    write(fd, table.text, table.len) != (ssize_t)table.len ||
-	    fcntl(fd, F_ADD_SEALS,
-		F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == -1)
+	fd = file_sealed("commands", table.text, table.len);
+	if (fd == -1)
 		fatal("policies");
 	return fd;
 }

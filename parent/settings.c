@@ -18,6 +18,14 @@
 
 struct settings settings;
 
+/* remote.conf, as it was read last; what counts of it is the verifier's next. */
+static struct {
+	char text[CONF_MAX];
+	ssize_t len; /* -1: there is none */
+	int fd;	     /* to be sent, or -1 */
+	bool there;
+} file = {.len = -1, .fd = -1};
+
 #define ALIASES 4
 static const struct {
 	const char *key;
@@ -52,22 +60,35 @@ settings_add_vm(const char *name)
 static int
 conf_file(struct remote_conf *conf, char *err, size_t errsize)
 {
-	static char text[CONF_MAX];
 	char path[PATH_MAX];
-	ssize_t n;
 	int fd;
 
+	file.len = -1;
 	settings_path(path, PATH_CONF);
 	fd = file_open(path, 022, err, errsize);
 	if (fd == -1)
 		return errno == ENOENT ? 0 : -1;
-	n = file_read(fd, text, sizeof(text));
-	if (n == -1)
+	file.len = file_read(fd, file.text, sizeof(file.text));
+	if (file.len == -1)
 		(void)snprintf(err, errsize, "%s: %s", path, strerror(errno));
 	(void)close(fd);
-	if (n == -1)
+	if (file.len == -1)
 		return -1;
-	return conf_parse(path, text, (size_t)n, conf, err, errsize);
+	return conf_parse(path, file.text, (size_t)file.len, conf, err,
+	    errsize);
+}
+
+/* Bytes, not the file: that may be another one a moment later. */
+static void
+file_counts(void)
+{
+	if (file.fd != -1)
+		(void)close(file.fd);
+	file.there = file.len != -1;
+	file.fd = file_sealed("remote.conf", file.text,
+	    file.there ? (size_t)file.len : 0);
+	if (file.fd == -1)
+		fatal("remote.conf for the verifier");
 }
 
 static int
@@ -164,5 +185,21 @@ settings_load(char *err, size_t errsize)
 	if (transport_there(&next.conf, err, errsize) == -1)
 		return -1;
 	settings = next;
+	file_counts();
 	return 0;
+}
+
+bool
+settings_pump(struct channel *verifier)
+{
+	struct msg_conf msg = {.there = file.there};
+
+	if (file.fd == -1)
+		return true;
+	if (channel_send(verifier, IMSG_CONF, 0, &msg, sizeof(msg), file.fd) ==
+	    -1)
+		return false;
+	(void)close(file.fd);
+	file.fd = -1;
+	return true;
 }

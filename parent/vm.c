@@ -623,7 +623,7 @@ vm_stop(void)
 bool
 vm_pump(struct channel *verifier)
 {
-	struct msg_vm msg;
+	struct msg_poller msg;
 	struct vm *vm;
 
 	for (vm = vms; vm < vms + VM_TABLE; vm++) {
@@ -636,6 +636,7 @@ vm_pump(struct channel *verifier)
 		}
 		memset(&msg, 0, sizeof(msg));
 		memcpy(msg.vm, vm->name, sizeof(msg.vm));
+		msg.sandbox = vm->sandbox;
 		if (channel_send(verifier, IMSG_POLLER_CHANNEL,
 			(uint32_t)vm->pid, &msg, sizeof(msg),
 			vm->verifier_fd) == -1)

@@ -303,14 +303,13 @@ config_vm(struct imsg *m)
 static void
 open_session(struct imsg *m)
 {
-	struct msg_vm named;
+	struct msg_poller p;
 	struct vm *vm;
 
-	if (imsg_payload(m, &named, sizeof(named)) == -1 ||
-	    !imsg_text_ok(named.vm, sizeof(named.vm)) ||
-	    (vm = vm_find(named.vm)) == NULL)
+	if (imsg_payload(m, &p, sizeof(p)) == -1 ||
+	    !imsg_text_ok(p.vm, sizeof(p.vm)) || (vm = vm_find(p.vm)) == NULL)
 		fatalx("parent: a session of a VM that is not known");
-	session_open(vm, imsg_take_fd(m), m->hdr.id);
+	session_open(vm, imsg_take_fd(m), m->hdr.id, p.sandbox);
 }
 
 static void
@@ -324,6 +323,30 @@ take_copy(struct imsg *m)
 	copy_take(copy.to, imsg_take_fd(m));
 }
 
+static void
+take_conf(struct imsg *m)
+{
+	struct msg_conf conf;
+	int fd;
+
+	if (imsg_payload(m, &conf, sizeof(conf)) == -1)
+		fatalx("parent: a bad configuration");
+	fd = imsg_take_fd(m);
+	daemon_conf(conf.there != 0, fd);
+	(void)close(fd);
+}
+
+static void
+begin(struct imsg *m)
+{
+	struct msg_begin msg;
+
+	if (imsg_payload(m, &msg, sizeof(msg)) == -1)
+		fatalx("parent: a bad beginning");
+	daemon_sandboxes(&msg);
+	verifier_begin();
+}
+
 void
 config_dispatch(struct imsg *m)
 {
@@ -335,8 +358,11 @@ config_dispatch(struct imsg *m)
 	case IMSG_COPY:
 		take_copy(m);
 		break;
+	case IMSG_CONF:
+		take_conf(m);
+		break;
 	case IMSG_BEGIN:
-		verifier_begin();
+		begin(m);
 		break;
 	case IMSG_CONFIG_BEGIN:
 		before = parent.end.state;

@@ -296,7 +296,7 @@ journal_read(int folder, const char *boot, tail_seen *seen,
 }
 
 static void
-write_start(const struct seal_line *line)
+write_start(const struct seal_line *line, void (*add)(struct record *))
 {
 	const struct log_end *before = &j.end_before;
 	uint8_t previous_hash[32];
@@ -319,6 +319,7 @@ write_start(const struct seal_line *line)
 	record_bool(r, "seed_seen", line->seen);
 	if (line->next[0] != '\0')
 		record_str(r, "next_seed", line->next);
+	add(r);
 	journal_end_quietly();
 }
 
@@ -348,7 +349,7 @@ journal_lost_runs(void)
 }
 
 void
-journal_start(void (*snapshot)(void))
+journal_start(void (*snapshot)(void), void (*add)(struct record *))
 {
 	struct seal_line line;
 
@@ -362,7 +363,7 @@ journal_start(void (*snapshot)(void))
 	j.run = line.run;
 	j.seed_seen = line.seen;
 	j.first = j.seq;
-	write_start(&line);
+	write_start(&line, add);
 	segment_begin();
 	if (j.end_before.any)
 		give_back();

@@ -27,11 +27,12 @@
 void journal_read(int folder, const char *boot, tail_seen *seen,
     void (*forget)(void));
 /*
- * Begins a run: takes its seed, and opens a new segment with a start record
- * and what snapshot() appends; on disk when it returns.  snapshot() is called
- * again at the head of each segment.  Fatal on failure.
+ * Begins a run: takes its seed, and opens a new segment with a start record,
+ * to which add() adds fields, and what snapshot() appends; on disk when it
+ * returns.  snapshot() is called again at the head of each segment.  Fatal on
+ * failure.
  */
-void journal_start(void (*snapshot)(void));
+void journal_start(void (*snapshot)(void), void (*add)(struct record *));
 
 /*
  * Whether a record of at most bytes fits, with room left for the result of

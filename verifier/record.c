@@ -367,6 +367,21 @@ record_event(struct vm *vm, const char *event, const char *field,
 	copy_event(vm, event, value != NULL ? value : "");
 }
 
+void
+record_session(struct vm *vm)
+{
+	uint8_t hash[SHA256_LEN];
+	struct record *rec;
+
+	if (!journal_room(JOURNAL_RESULT))
+		return;
+	rec = journal_begin("session", vm->name, NULL);
+	record_str(rec, "program", vm->session.program);
+	record_str(rec, "sandbox", daemon_layers(vm->session.sandbox));
+	record_end_of(vm->name, hash);
+	copy_event(vm, "session", vm->session.program);
+}
+
 bool
 record_served(struct vm *vm, const struct served *now)
 {
@@ -398,6 +413,24 @@ record_unserved(struct vm *vm, const char *why)
 	if (vm->served_as.key[0] != '\0')
 		record_event(vm, "unserved", "reason", why);
 	memset(&vm->served_as, 0, sizeof(vm->served_as));
+}
+
+bool
+record_conf(const char *was, const char *now)
+{
+	uint8_t hash[SHA256_LEN];
+	struct record *rec;
+
+	if (strcmp(was, now) == 0)
+		return (true);
+	if (!journal_room(JOURNAL_RESULT))
+		return (false);
+	rec = journal_begin("conf", NULL, NULL);
+	record_str(rec, "conf_sha256", now);
+	record_str(rec, "conf_before", was);
+	journal_end(hash);
+	copy_event(NULL, "conf", now);
+	return (true);
 }
 
 bool

@@ -23,6 +23,7 @@ start(void)
 {
 	journal_read(folder_fd, BOOT, restore_seen, restore_forget);
 	begun = false;
+	daemon_conf(false, -1);
 	verifier_begin();
 	journal_close();
 }

@@ -109,7 +109,7 @@ session_closed(struct channel *ch, const char *why)
 }
 
 void
-session_open(struct vm *vm, int fd, uint32_t poller)
+session_open(struct vm *vm, int fd, uint32_t poller, uint32_t sandbox)
 {
 	struct session *s = &vm->session;
 	char name[64];
@@ -121,6 +121,7 @@ session_open(struct vm *vm, int fd, uint32_t poller)
 	}
 	snprintf(name, sizeof(name), "poller [%s]", vm->name);
 	s->poller = poller;
+	s->sandbox = sandbox;
 	s->body_fd = s->input_fd = -1;
 	s->ch.dispatch = session_dispatch;
 	s->ch.pump = session_pump;
@@ -192,7 +193,7 @@ handle_open(struct vm *vm, struct imsg *m)
 	vm->session.opened = true;
 	vm->session.opened_us = now_realtime_us();
 	memcpy(vm->session.program, o.program, strlen(o.program) + 1);
-	record_event(vm, "session", "program", o.program);
+	record_session(vm);
 	TAILQ_FOREACH (r, &vm->requests, entry) {
 		if (r->state == REQUEST_FINISHED)
 			session_tell(r, TELL_DONE);

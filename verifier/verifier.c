@@ -277,7 +277,7 @@ verifier_begin(void)
 {
 	if (begun)
 		fatalx("parent: begins twice");
-	journal_start(begin_snapshot);
+	journal_start(begin_snapshot, daemon_start_fields);
 	copy_event(NULL, "start", VERSION);
 	restore_finish();
 	begun = true;

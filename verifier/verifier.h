@@ -144,7 +144,8 @@ struct session {
 	bool opened;	 /* the VM said ready */
 	int64_t opened_us;
 	char program[PROGRAM_MAX + 1];
-	bool delivered; /* something was kept */
+	uint32_t sandbox; /* of its poller: SANDBOX_* */
+	bool delivered;	  /* something was kept */
 	bool bye, bye_sent;
 	struct timer end;		/* it is to be over by then */
 	unsigned standing;		/* `next` without an answer */
@@ -242,6 +243,15 @@ bool config_known(void);
 void config_dispatch(struct imsg *);
 void config_pump(void);
 
+/* daemon.c: what the log says of the daemon itself */
+/* Before the run begins. */
+void daemon_sandboxes(const struct msg_begin *);
+/* remote.conf as it counts from now on: a change of it is recorded. */
+void daemon_conf(bool there, int fd);
+void daemon_start_fields(struct record *);
+/* SANDBOX_* in words. */
+const char *daemon_layers(uint32_t sandbox);
+
 /* commands.c: where dom0's commands are */
 void commands_take(int fd);
 /* For policy_env. */
@@ -273,7 +283,7 @@ int keys_take(struct vm *);
 void keys_tidy(struct vm *);
 
 /* session.c: the channel to a poller */
-void session_open(struct vm *, int fd, uint32_t poller);
+void session_open(struct vm *, int fd, uint32_t poller, uint32_t sandbox);
 void session_end(struct vm *, uint32_t hold_seconds);
 /* At once; what its poller still has to say is not heard. */
 void session_cut(struct vm *);
@@ -424,6 +434,9 @@ void record_problem(struct vm *, const struct msg_problem *);
 /* Nothing, where the log says so already.  False: it has no room. */
 bool record_served(struct vm *, const struct served *);
 void record_unserved(struct vm *, const char *why);
+/* Nothing, where they are the same.  False: it has no room. */
+bool record_conf(const char *was, const char *now);
+void record_session(struct vm *);
 void record_event(struct vm *, const char *event, const char *field,
     const char *value);
 /* These two: false where there was no room for it. */

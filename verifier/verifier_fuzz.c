@@ -321,6 +321,10 @@ fill(struct fuzz_peer *p, enum imsg_type type, uint8_t arg,
 	case IMSG_POLLER_CHANNEL:
 		fill_vm(p, type, arg, payload, fd);
 		break;
+	case IMSG_CONF:
+		((struct msg_conf *)payload)->there = arg & 1;
+		*fd = fuzz_memfd(policies[arg & 1], arg & 1 ? 4 : 0, true);
+		break;
 	case IMSG_CONFIG_COMMANDS:
 		*fd = fuzz_memfd(commands, sizeof(commands) - 1, true);
 		break;
@@ -466,7 +470,7 @@ run(struct fuzz *in)
 	log_init("verifier", false, &parent);
 	for (i = 0; i < POLLERS; i++)
 		session_open(vm_find(names[i]),
-		    fuzz_peer_open(&from_poller[i].peer), (uint32_t)i + 1);
+		    fuzz_peer_open(&from_poller[i].peer), (uint32_t)i + 1, 0);
 	fuzz_loop(step, after_turn);
 }
 
@@ -528,6 +532,7 @@ set_up(void)
 	restore_init("00000000-0000-0000-0000-000000000000");
 	journal_read(folder_fd, "00000000-0000-0000-0000-000000000000",
 	    restore_seen, restore_forget);
+	daemon_conf(false, -1);
 	verifier_begin();
 	set_up_config();
 }
