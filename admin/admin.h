@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "crypto/crypto.h"
+#include "imsg/messages.h"
 #include "policy/policy.h"
 #include "wire/limits.h"
 
@@ -116,7 +117,8 @@ int policy_read(int dir, const char *vm, const struct policy_env *,
 /* VM and at most so many words in all; the second, or NULL, in *second. */
 const char *vm_argument(int argc, char **argv, int most, const char **second);
 /* Their effect comes with daemon_reload; the folder of keys stays locked. */
-void vm_authorize(const char *vm, const char *key);
+void vm_authorize(const char *vm, const char *key,
+    char fingerprint[FINGERPRINT_HEX + 1]);
 /* False: it had no key. */
 bool vm_revoke(const char *vm);
 
@@ -131,6 +133,12 @@ bool list_change(const char *vm, bool add);
 size_t secret_input(const char *prompt, char *, size_t size);
 void key_input(const char *vm, const char *argument, uint8_t key[KEY_LEN],
     char text[2 * KEY_LEN + 1]);
+
+/* person.c: who does what is done here */
+/* The login name, or SUDO_USER, or root; the terminal, or -. */
+void person(char who[VM_NAME_MAX + 1], char tty[VM_NAME_MAX + 1]);
+/* The daemon records it, where one runs. */
+void person_did(enum act, const char *vm, const char *fingerprint);
 
 /* control.c: prints the running daemon's checkpoint; false: none runs. */
 bool control_checkpoint(void);

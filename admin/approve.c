@@ -9,7 +9,6 @@
 #include "admin/admin.h"
 #include "admin/control.h"
 #include "admin/page.h"
-#include "policy/text.h"
 #include "policy/value.h"
 #include "wire/id.h"
 
@@ -76,24 +75,6 @@ find_asked(const char *command, const struct msg_which *w)
 		fprintf(stderr, "    qvm-remote-dom0 %s %s:%s\n", command,
 		    asked[i].vm, asked[i].id);
 	exit(1);
-}
-
-/* Who is at this terminal, for the log: not a proof, root may say anything. */
-static void
-put_person(char whose[VM_NAME_MAX + 1], char where[VM_NAME_MAX + 1])
-{
-	char login[LOGIN_NAME_MAX], tty[PATH_MAX];
-	const char *who = getenv("SUDO_USER");
-
-	if (getlogin_r(login, sizeof(login)) == 0)
-		who = login;
-	if (who == NULL || !user_name_valid(who))
-		who = "root";
-	snprintf(whose, VM_NAME_MAX + 1, "%.*s", VM_NAME_MAX, who);
-	if (ttyname_r(STDIN_FILENO, tty, sizeof(tty)) != 0 ||
-	    strlen(tty) > VM_NAME_MAX || !imsg_text_ok(tty, sizeof(tty)))
-		memcpy(tty, "-", 2);
-	snprintf(where, VM_NAME_MAX + 1, "%.*s", VM_NAME_MAX, tty);
 }
 
 static void
@@ -337,7 +318,7 @@ send_word(enum answer word, uint64_t minutes)
 	memcpy(a.request, shown.s.request, sizeof(a.request));
 	memcpy(a.body_sha256, shown.body_sha256, sizeof(a.body_sha256));
 	memcpy(a.user, shown.s.user, sizeof(a.user));
-	put_person(a.who, a.tty);
+	person(a.who, a.tty);
 	memset(&answered, 0, sizeof(answered));
 	control_ask(control_or_end(), IMSG_ANSWER, &a, sizeof(a),
 	    take_answered);
@@ -502,7 +483,7 @@ revoke_approvals(const char *vm)
 	if (!vm_name_valid(vm, strlen(vm)))
 		fail("`%s` is no VM's name", vm);
 	memcpy(p.vm, vm, strlen(vm));
-	put_person(p.who, p.tty);
+	person(p.who, p.tty);
 	control_ask(control_or_end(), IMSG_APPROVAL_REVOKE, &p, sizeof(p),
 	    take_count);
 	if (revoked == 0)
@@ -563,7 +544,7 @@ command_deny(int argc, char **argv)
 	memcpy(a.id, which.id, sizeof(a.id));
 	if (row != NULL)
 		memcpy(a.request, row->digest, sizeof(a.request));
-	put_person(a.who, a.tty);
+	person(a.who, a.tty);
 	control_ask(control_or_end(), IMSG_ANSWER, &a, sizeof(a),
 	    take_answered);
 	if (answered.outcome != OUTCOME_DONE)

@@ -93,13 +93,14 @@ check_policy(int dir, const char *vm)
 
 static void
 write_key(int dir, const char *vm, const char *name, const uint8_t key[KEY_LEN],
-    const char text[2 * KEY_LEN + 1])
+    const char text[2 * KEY_LEN + 1], char fingerprint[FINGERPRINT_HEX + 1])
 {
 	struct derived_keys derived;
 
 	write_file(dir, name, text, 2 * KEY_LEN + 1, 0600, 0);
 	derive_keys(key, &derived);
-	printf("%s is authorised with the key %s\n", vm, derived.fingerprint);
+	memcpy(fingerprint, derived.fingerprint, FINGERPRINT_HEX + 1);
+	printf("%s is authorised with the key %s\n", vm, fingerprint);
 	explicit_bzero(&derived, sizeof(derived));
 }
 
@@ -157,7 +158,8 @@ key_names(const char *vm, char key[KEYFILE_NAME_MAX],
 }
 
 void
-vm_authorize(const char *vm, const char *argument)
+vm_authorize(const char *vm, const char *argument,
+    char fingerprint[FINGERPRINT_HEX + 1])
 {
 	char name[KEYFILE_NAME_MAX], next[KEYFILE_NAME_MAX];
 	char text[2 * KEY_LEN + 1];
@@ -172,7 +174,7 @@ vm_authorize(const char *vm, const char *argument)
 	check_policy(dir, vm);
 	if (remove_file(dir, next))
 		printf("Its next key, of a rotation, is removed.\n");
-	write_key(dir, vm, name, key, text);
+	write_key(dir, vm, name, key, text, fingerprint);
 	printf("Compare: `qvm-remote key show --fingerprint` in %s says the "
 	       "same.\n",
 	    vm);
@@ -184,15 +186,18 @@ int
 command_authorize(int argc, char **argv)
 {
 	const char *argument, *vm = vm_argument(argc, argv, 2, &argument);
+	char fingerprint[FINGERPRINT_HEX + 1];
 
-	vm_authorize(vm, argument);
+	vm_authorize(vm, argument, fingerprint);
 	daemon_reload();
+	person_did(ACT_AUTHORIZE, vm, fingerprint);
 	finish_output();
 	return 0;
 }
 
 static void
-begin_rotation(const char *vm, const char *name, const char *next)
+begin_rotation(const char *vm, const char *name, const char *next,
+    char fingerprint[FINGERPRINT_HEX + 1])
 {
 	char text[2 * KEY_LEN + 1];
 	uint8_t key[KEY_LEN];
@@ -203,7 +208,7 @@ begin_rotation(const char *vm, const char *name, const char *next)
 	if (faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == -1)
 		fail("%s has no key: qvm-remote-dom0 authorize %s", vm, vm);
 	refuse_duplicate(dir, next, key);
-	write_key(dir, vm, next, key, text);
+	write_key(dir, vm, next, key, text, fingerprint);
 	printf("Its present key holds, too, until `qvm-remote-dom0 rotate %s "
 	       "--finish`;\nbefore that, in %s: `qvm-remote key rotate "
 	       "--finish`, which says the same\nfingerprint.\n",
@@ -214,7 +219,8 @@ begin_rotation(const char *vm, const char *name, const char *next)
 
 /* What does not hold takes over nothing: the VM would have no key. */
 static void
-finish_rotation(const char *vm, const char *name, const char *next)
+finish_rotation(const char *vm, const char *name, const char *next,
+    char fingerprint[FINGERPRINT_HEX + 1])
 {
 	int dir = keys_folder(true);
 	struct derived_keys derived;
@@ -235,8 +241,9 @@ finish_rotation(const char *vm, const char *name, const char *next)
 	if (renameat(dir, next, dir, name) == -1)
 		fail_errno("%s", name);
 	sync_folder(dir);
+	memcpy(fingerprint, derived.fingerprint, FINGERPRINT_HEX + 1);
 	printf("The key of %s is %s now; the one before is revoked.\n", vm,
-	    derived.fingerprint);
+	    fingerprint);
 	explicit_bzero(&derived, sizeof(derived));
 }
 
@@ -244,15 +251,17 @@ int
 command_rotate(int argc, char **argv)
 {
 	char name[KEYFILE_NAME_MAX], next[KEYFILE_NAME_MAX];
+	char fingerprint[FINGERPRINT_HEX + 1];
 	bool finish = false;
 	const char *vm = vm_option(argc, argv, "finish", &finish);
 
 	key_names(vm, name, next);
 	if (finish)
-		finish_rotation(vm, name, next);
+		finish_rotation(vm, name, next, fingerprint);
 	else
-		begin_rotation(vm, name, next);
+		begin_rotation(vm, name, next, fingerprint);
 	daemon_reload();
+	person_did(finish ? ACT_ROTATE_FINISH : ACT_ROTATE, vm, fingerprint);
 	finish_output();
 	return 0;
 }
@@ -294,6 +303,7 @@ command_revoke(int argc, char **argv)
 	/* When this has returned, it is so. */
 	if (!drain)
 		queue_revoke(vm, false);
+	person_did(ACT_REVOKE, vm, "");
 	finish_output();
 	return 0;
 }

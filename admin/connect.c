@@ -8,12 +8,14 @@ int
 command_connect(int argc, char **argv)
 {
 	const char *argument, *vm = vm_argument(argc, argv, 2, &argument);
+	char fingerprint[FINGERPRINT_HEX + 1];
 
 	/* Before a key is asked for, and again when nobody else changes it. */
 	list_check(vm);
-	vm_authorize(vm, argument);
+	vm_authorize(vm, argument, fingerprint);
 	list_change(vm, true);
 	daemon_reload();
+	person_did(ACT_AUTHORIZE, vm, fingerprint);
 	finish_output();
 	return 0;
 }
@@ -35,6 +37,7 @@ command_disconnect(int argc, char **argv)
 	/* When this has returned, it is so. */
 	if (had_key)
 		queue_revoke(vm, false);
+	person_did(ACT_REVOKE, vm, "");
 	finish_output();
 	return 0;
 }

@@ -117,12 +117,6 @@ control_ask(int fd, enum imsg_type command, const void *payload, size_t len,
 	close(fd);
 }
 
-static void
-exchange(int fd, enum imsg_type command, void (*fn)(struct imsg *))
-{
-	control_ask(fd, command, NULL, 0, fn);
-}
-
 void
 control_payload(struct imsg *m, void *out, size_t size)
 {
@@ -183,6 +177,7 @@ show_clock(struct imsg *m)
 int
 command_clock(int argc, char **argv)
 {
+	struct msg_person p = {.vm = ""};
 	int fd;
 
 	if (argc != 2 || strcmp(argv[1], "accept") != 0)
@@ -191,7 +186,8 @@ command_clock(int argc, char **argv)
 	fd = control_connect();
 	if (fd == -1)
 		return control_absent();
-	exchange(fd, IMSG_CLOCK_ACCEPT, show_clock);
+	person(p.who, p.tty);
+	control_ask(fd, IMSG_CLOCK_ACCEPT, &p, sizeof(p), show_clock);
 	finish_output();
 	return 0;
 }
@@ -216,6 +212,6 @@ control_checkpoint(void)
 
 	fd = control_connect();
 	if (fd != -1)
-		exchange(fd, IMSG_CHECKPOINT, show_newest);
+		control_ask(fd, IMSG_CHECKPOINT, NULL, 0, show_newest);
 	return fd != -1;
 }

@@ -86,6 +86,7 @@ command_enable(int argc, char **argv)
 	if (!known)
 		ask();
 	systemctl("enable");
+	person_did(ACT_ENABLE, "", "");
 	printf("Enabled: the daemon runs, and starts at every boot. "
 	       "`qvm-remote-dom0 disable` ends that.\n");
 	finish_output();
@@ -103,6 +104,8 @@ command_disable(int argc, char **argv)
 		option_error(argv);
 	if (optind < argc)
 		usage_error("disable: too many words");
+	/* While there is a daemon to record it. */
+	person_did(ACT_DISABLE, "", "");
 	systemctl("disable");
 	printf("Disabled: the daemon of the unit is stopped, and starts at no "
 	       "boot.\n");

@@ -80,19 +80,20 @@ int
 command_kill(int argc, char **argv)
 {
 	static const struct option none[] = {{NULL, 0, NULL, 0}};
-	struct msg_which which;
+	struct msg_kill kill = {.who = ""};
 	int fd;
 
 	if (getopt_long(argc, argv, "", none, NULL) != -1)
 		option_error(argv);
 	if (argc - optind != 1)
 		usage_error("kill: one request, [VM:]ID");
-	queue_which(argv[optind], &which);
+	queue_which(argv[optind], &kill.which);
+	person(kill.who, kill.tty);
 	fd = control_connect();
 	if (fd == -1)
 		return control_absent();
-	control_ask(fd, IMSG_REQUEST_KILL, &which, sizeof(which), note_count);
-	return say_killed(which.id);
+	control_ask(fd, IMSG_REQUEST_KILL, &kill, sizeof(kill), note_count);
+	return say_killed(kill.which.id);
 }
 
 void

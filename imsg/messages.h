@@ -129,11 +129,11 @@ enum role {
 	X(STATUS, CTL, VER, ST_SERVING, msg_none, NOFD)                   \
 	X(STATUS_LOG, VER, CTL, ST_SERVING, msg_status_log, NOFD)         \
 	X(STATUS_VM, VER, CTL, ST_SERVING, msg_status_vm, NOFD)           \
-	X(CLOCK_ACCEPT, CTL, VER, ST_SERVING, msg_none, NOFD)             \
+	X(CLOCK_ACCEPT, CTL, VER, ST_SERVING, msg_person, NOFD)           \
 	X(CLOCK, VER, CTL, ST_SERVING, msg_clock, NOFD)                   \
 	X(CHECKPOINT, CTL, VER, ST_SERVING, msg_none, NOFD)               \
 	X(NEWEST, VER, CTL, ST_SERVING, msg_newest, NOFD)                 \
-	X(REQUEST_KILL, CTL, VER, ST_SERVING, msg_which, NOFD)            \
+	X(REQUEST_KILL, CTL, VER, ST_SERVING, msg_kill, NOFD)             \
 	X(QUEUE_CLEAN, CTL, VER, ST_SERVING, msg_vm, NOFD)                \
 	X(COUNTED, VER, CTL, ST_SERVING, msg_count, NOFD)                 \
 	X(QUEUE, CTL, VER, ST_SERVING, msg_vm, NOFD)                      \
@@ -145,6 +145,7 @@ enum role {
 	X(ANSWER, CTL, VER, ST_SERVING, msg_answer, NOFD)                 \
 	X(ANSWERED, VER, CTL, ST_SERVING, msg_answered, NOFD)             \
 	X(APPROVAL_REVOKE, CTL, VER, ST_SERVING, msg_person, NOFD)        \
+	X(ACT, CTL, VER, ST_SERVING, msg_act, NOFD)                       \
 	X(CONTROL_END, VER, CTL, ST_SERVING, msg_none, NOFD)
 
 enum imsg_type {
@@ -411,6 +412,11 @@ struct msg_which {
 	char id[ID_MAX + 8];
 };
 
+struct msg_kill {
+	struct msg_which which;
+	char who[VM_NAME_MAX + 1], tty[VM_NAME_MAX + 1]; /* for the log */
+};
+
 struct msg_revoke {
 	char vm[VM_NAME_MAX + 1];
 	uint32_t drain; /* what runs may end */
@@ -485,10 +491,27 @@ struct msg_answer {
 	uint64_t minutes; /* for ANSWER_ALWAYS; else 0 */
 };
 
-/* Who takes back the VM's approvals. */
+/* Who takes back the VM's approvals, or (vm "") accepts the clock. */
 struct msg_person {
 	char vm[VM_NAME_MAX + 1];
 	char who[VM_NAME_MAX + 1], tty[VM_NAME_MAX + 1];
+};
+
+/* What a person has changed beside requests; ANSWERED says whether it is
+ * recorded. */
+enum act {
+	ACT_AUTHORIZE,
+	ACT_REVOKE,
+	ACT_ROTATE,
+	ACT_ROTATE_FINISH,
+	ACT_ENABLE,
+	ACT_DISABLE
+};
+struct msg_act {
+	char vm[VM_NAME_MAX + 1]; /* "" : of none */
+	char who[VM_NAME_MAX + 1], tty[VM_NAME_MAX + 1];
+	char fingerprint[24]; /* of the key; "" : of none */
+	uint64_t act;	      /* enum act */
 };
 
 enum answered {

@@ -59,6 +59,83 @@ a_start_says_by_which_configuration_and_in_which_sandboxes_body() {
     bed_verify
 }
 
+# as WHO COMMAND...: without a terminal, and recorded.
+as() {
+    _who=$1
+    shift
+    SUDO_USER=$_who dom0 "$@" 2>said >said.out || atf_fail "$*: $(cat said)"
+    ! grep -q 'not in the log' said || atf_fail "$*: $(cat said)"
+}
+
+# acted EVENT VM FINGERPRINT WHO: its newest record says so.
+acted() {
+    atf_check -o inline:"$2 $3 $4 -\n" newest "$1" \
+        '"\(.vm) \(.fingerprint) \(.who) \(.tty)"'
+}
+
+bed_test who_has_changed_what_in_dom0_is_on_record
+who_has_changed_what_in_dom0_is_on_record_body() {
+    bed_up 2
+    bed_seed
+    key=$(in_vm vm2 qvm-remote key show --fingerprint)
+    as alice revoke vm2
+    acted revoke vm2 null alice
+    as bob authorize vm2 <"$BED/vms/vm2/home/.qvm-remote/auth.key"
+    acted authorize vm2 "$key" bob
+    in_vm vm2 qvm-remote key rotate >next 2>/dev/null || atf_fail "key rotate"
+    as alice rotate vm2 <next
+    key=$(newest served .next_fingerprint)
+    acted rotate vm2 "$key" alice
+    in_vm vm2 qvm-remote key rotate --finish >/dev/null 2>&1 ||
+        atf_fail "key rotate --finish"
+    as bob rotate vm2 --finish
+    acted rotate-finish vm2 "$key" bob
+    as alice disconnect vm2
+    acted revoke vm2 null alice
+    as bob connect vm2 <next
+    acted authorize vm2 "$key" bob
+    # A name that none can be is not taken over.
+    printf '#!/bin/sh\n' >"$BED/usr/bin/systemctl"
+    chmod 755 "$BED/usr/bin/systemctl"
+    as '"x' enable --yes-i-know
+    acted enable null null root
+    as bob disable
+    acted disable null null bob
+    atf_check -o match:'INFO authorize vm=vm2 who=bob$' \
+        -o match:'INFO disable who=bob$' \
+        cat "$BED/var/log/qubes/qvm-remote.log"
+    bed_verify
+    # Without a daemon nobody's name is: the next start says what holds.
+    atf_check -o match:'^No daemon runs' env SUDO_USER=alice \
+        "$regress/bed" dom0 qvm-remote-dom0 revoke vm2
+    atf_check -o inline:'2\n' count_log '"event":"revoke"'
+}
+
+# What a person does is done, and not held up for the record of it.
+bed_test a_daemon_that_does_not_answer_holds_up_no_change
+a_daemon_that_does_not_answer_holds_up_no_change_body() {
+    bed_up 1
+    printf '#!/bin/sh\necho "$@" >>%s/called\n' "$BED" \
+        >"$BED/usr/bin/systemctl"
+    chmod 755 "$BED/usr/bin/systemctl"
+    kill -STOP "$(role_pid verifier)"
+    atf_check -o match:'^Disabled' -e match:'who has done this is not in' \
+        dom0 disable
+    atf_check -o match:'^disable --now' cat "$BED/called"
+    kill -CONT "$(role_pid verifier)"
+}
+
+bed_test who_has_killed_a_request_is_on_record
+who_has_killed_a_request_is_on_record_body() {
+    bed_up 1
+    id=$(in_vm vm1 qvm-remote --detach 'sleep 60') || atf_fail "detach"
+    wait_for '[ -n "$(newest intent .id)" ]'
+    as alice kill "$id"
+    atf_check -o inline:"$id alice -\n" newest kill '"\(.id) \(.who) \(.tty)"'
+    as bob clock accept
+    atf_check -o inline:'bob -\n' newest clock-accept '"\(.who) \(.tty)"'
+}
+
 atf_init_test_cases() {
     bed_add_tests
 }

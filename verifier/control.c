@@ -57,7 +57,7 @@ closed(struct channel *ch, const char *why)
  * segment has times that go back: they can be looked for by bisection.
  */
 static void
-accept_clock(void)
+accept_clock(const struct msg_person *p)
 {
 	clock_now.from_us = journal_now_us();
 	clock_now.accepted = journal_rotate();
@@ -66,7 +66,18 @@ accept_clock(void)
 	clock_now.to_us = journal_now_us();
 	if (clock_now.accepted)
 		(void)record_clock("clock-accept", clock_now.from_us,
-		    clock_now.to_us);
+		    clock_now.to_us, p);
+}
+
+static bool
+take_accept(struct imsg *m)
+{
+	struct msg_person p;
+
+	if (imsg_payload(m, &p, sizeof(p)) == -1 || !person_ok(p.who, p.tty))
+		return (false);
+	accept_clock(&p);
+	return (true);
 }
 
 /* The VM, or "" for all. */
@@ -85,13 +96,14 @@ take_vm(struct imsg *m)
 static bool
 kill_one(struct imsg *m)
 {
-	struct msg_which w;
+	struct msg_kill k;
 
-	if (imsg_payload(m, &w, sizeof(w)) == -1 ||
-	    !imsg_text_ok(w.vm, sizeof(w.vm)) ||
-	    !imsg_text_ok(w.id, sizeof(w.id)))
+	if (imsg_payload(m, &k, sizeof(k)) == -1 ||
+	    !imsg_text_ok(k.which.vm, sizeof(k.which.vm)) ||
+	    !imsg_text_ok(k.which.id, sizeof(k.which.id)) ||
+	    !person_ok(k.who, k.tty))
 		return (false);
-	count = queue_kill(w.vm, w.id, counts);
+	count = queue_kill(&k, counts);
 	return (true);
 }
 
@@ -131,9 +143,7 @@ answer(struct imsg *m)
 	if (imsg_payload(m, &a, sizeof(a)) == -1 ||
 	    !imsg_text_ok(a.vm, sizeof(a.vm)) ||
 	    !imsg_text_ok(a.id, sizeof(a.id)) ||
-	    !imsg_text_ok(a.user, sizeof(a.user)) ||
-	    !imsg_text_ok(a.who, sizeof(a.who)) || a.who[0] == '\0' ||
-	    !imsg_text_ok(a.tty, sizeof(a.tty)) || a.tty[0] == '\0' ||
+	    !imsg_text_ok(a.user, sizeof(a.user)) || !person_ok(a.who, a.tty) ||
 	    a.answer > ANSWER_ALWAYS ||
 	    (a.answer == ANSWER_ALWAYS) != (a.minutes > 0) ||
 	    a.minutes > MINUTES_MAX)
@@ -149,8 +159,7 @@ revoke_approvals(struct imsg *m)
 
 	if (imsg_payload(m, &p, sizeof(p)) == -1 ||
 	    !imsg_text_ok(p.vm, sizeof(p.vm)) || p.vm[0] == '\0' ||
-	    !imsg_text_ok(p.who, sizeof(p.who)) || p.who[0] == '\0' ||
-	    !imsg_text_ok(p.tty, sizeof(p.tty)) || p.tty[0] == '\0')
+	    !person_ok(p.who, p.tty))
 		return (false);
 	memset(&counts[0], 0, sizeof(counts[0]));
 	memcpy(counts[0].vm, p.vm, sizeof(p.vm));
@@ -166,8 +175,7 @@ obey(struct imsg *m)
 {
 	switch (m->hdr.type) {
 	case IMSG_CLOCK_ACCEPT:
-		accept_clock();
-		return (true);
+		return (take_accept(m));
 	case IMSG_REQUEST_KILL:
 		return (kill_one(m));
 	case IMSG_QUEUE:
@@ -180,6 +188,8 @@ obey(struct imsg *m)
 		return (answer(m));
 	case IMSG_APPROVAL_REVOKE:
 		return (revoke_approvals(m));
+	case IMSG_ACT:
+		return (act_take(m, &answered));
 	case IMSG_QUEUE_CLEAN:
 		if (!take_vm(m))
 			return (false);
@@ -370,6 +380,7 @@ send_answer(void)
 	case IMSG_SHOW:
 		return (send_shown());
 	case IMSG_ANSWER:
+	case IMSG_ACT:
 		return (send_answered());
 	case IMSG_CLOCK_ACCEPT:
 		return (channel_send(&control, IMSG_CLOCK, 0, &clock_now,

@@ -235,6 +235,13 @@ copy_event(const struct vm *vm, const char *event, const char *text)
 	    text[0] != '\0' ? " " : "", text);
 }
 
+void
+copy_act(const char *vm, const char *event, const char *who)
+{
+	add("INFO", PRI_NOTICE, vm, "", "%s%s%s who=%s", event,
+	    vm[0] != '\0' ? " vm=" : "", vm, who);
+}
+
 /* A full disk takes a part of a line: the next one begins anew. */
 static bool
 write_file(struct place *p, const struct line *l)

@@ -74,7 +74,7 @@ clock_steps(int64_t now_ms)
 	if (clock_us == 0)
 		was_us = journal_now_us();
 	if (llabs(now_us - was_us) > STEP_US &&
-	    !record_clock("clock", was_us, now_us))
+	    !record_clock("clock", was_us, now_us, NULL))
 		return; /* later, where there is room */
 	clock_us = ahead_us;
 }

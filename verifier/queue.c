@@ -34,7 +34,7 @@ count_id(const struct vm *vm, const char *id)
 
 /* By the name that its other records have. */
 static void
-record_kill(const struct request *r)
+record_kill(const struct request *r, const struct msg_kill *k)
 {
 	uint8_t hash[SHA256_LEN];
 	struct record *rec;
@@ -43,18 +43,20 @@ record_kill(const struct request *r)
 		return;
 	rec = journal_begin("kill", request_asker(r), r->answer.id);
 	record_hex(rec, "request", r->answer.request, SHA256_LEN);
+	record_str(rec, "who", k->who);
+	record_str(rec, "tty", k->tty);
 	record_end_of(request_asker(r), hash);
 }
 
 static void
-kill_id(struct vm *vm, const char *id)
+kill_id(struct vm *vm, const struct msg_kill *k)
 {
 	struct request *r;
 
 	TAILQ_FOREACH (r, &vm->requests, entry) {
-		if (is_over(r) || strcmp(r->answer.id, id) != 0)
+		if (is_over(r) || strcmp(r->answer.id, k->which.id) != 0)
 			continue;
-		record_kill(r);
+		record_kill(r, k);
 		(void)request_cancel(r, "killed in dom0");
 	}
 }
@@ -68,18 +70,19 @@ add_count(struct msg_count *c, const struct vm *vm, unsigned n)
 }
 
 unsigned
-queue_kill(const char *name, const char *id, struct msg_count *counts)
+queue_kill(const struct msg_kill *k, struct msg_count *counts)
 {
 	unsigned n, count = 0;
 	struct vm *vm;
 
 	for (vm = vms; vm < vms + VM_TABLE; vm++) {
-		if (is_meant(vm, name) && (n = count_id(vm, id)) > 0)
+		if (is_meant(vm, k->which.vm) &&
+		    (n = count_id(vm, k->which.id)) > 0)
 			add_count(&counts[count++], vm, n);
 	}
 	if (count != 1)
 		return (count);
-	kill_id(vm_find(counts[0].vm), id);
+	kill_id(vm_find(counts[0].vm), k);
 	counts[0].done = 1;
 	return (1);
 }

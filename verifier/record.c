@@ -450,7 +450,8 @@ record_disk(const char *where, bool low)
 }
 
 bool
-record_clock(const char *event, int64_t from_us, int64_t to_us)
+record_clock(const char *event, int64_t from_us, int64_t to_us,
+    const struct msg_person *by)
 {
 	uint8_t hash[SHA256_LEN];
 	struct record *rec;
@@ -461,6 +462,10 @@ record_clock(const char *event, int64_t from_us, int64_t to_us)
 	record_i64(rec, "from", from_us);
 	record_i64(rec, "to", to_us);
 	journal_add_booted(rec);
+	if (by != NULL) {
+		record_str(rec, "who", by->who);
+		record_str(rec, "tty", by->tty);
+	}
 	journal_end(hash);
 	copy_event(NULL, event, "");
 	return (true);

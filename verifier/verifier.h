@@ -441,7 +441,9 @@ void record_event(struct vm *, const char *event, const char *field,
     const char *value);
 /* These two: false where there was no room for it. */
 bool record_disk(const char *where, bool low);
-bool record_clock(const char *event, int64_t from_us, int64_t to_us);
+/* by: who has done it, or NULL. */
+bool record_clock(const char *event, int64_t from_us, int64_t to_us,
+    const struct msg_person *by);
 /* Ends a record that is about a VM, and counts it in its share. */
 uint64_t record_end_of(const char *vm, uint8_t hash[SHA256_LEN]);
 
@@ -487,6 +489,13 @@ void pulse_spool_low(bool low);
 /* Heartbeat, clock steps, the log's disk; returns when to look again. */
 int64_t pulse(int64_t now_ms);
 
+/* act.c: what a person has changed in dom0 */
+/* What names a person is text, and there. */
+bool person_ok(const char who[VM_NAME_MAX + 1],
+    const char tty[VM_NAME_MAX + 1]);
+/* Recorded, or out says why not; false: it is none. */
+bool act_take(struct imsg *, struct msg_answered *out);
+
 /* copy.c: the log as readers expect it */
 /* A file or journald's socket (COPY_*), from now on. */
 void copy_take(uint32_t to, int fd);
@@ -495,6 +504,8 @@ void copy_result(const struct request *, const struct msg_ended *);
 void copy_refused(const struct request *);
 /* text: printable. */
 void copy_event(const struct vm *, const char *event, const char *text);
+/* vm: or "". */
+void copy_act(const char *vm, const char *event, const char *who);
 /* After a commit: what it made true is written. */
 void copy_flush(void);
 
@@ -510,7 +521,7 @@ void control_pump_parent(void);
  * Kills what has this id and is not over, of the VM, or ("") of the only one
  * that has such: how many VMs have, and of each a count.
  */
-unsigned queue_kill(const char *vm, const char *id, struct msg_count *);
+unsigned queue_kill(const struct msg_kill *, struct msg_count *);
 /* Refuses what waits, of the VM or ("") of all: the same. */
 unsigned queue_clean(const char *vm, struct msg_count *);
 /* The requests of the VM or ("") of all, one by one; at begins zeroed. */

@@ -234,9 +234,11 @@ fill_person(enum imsg_type type, uint8_t arg, void *payload)
 		    arg / KEYS % IDS);
 		return;
 	}
-	if (type == IMSG_APPROVAL_REVOKE) {
+	if (type == IMSG_APPROVAL_REVOKE || type == IMSG_ACT) {
 		memcpy(p->vm, names[arg % 3], strlen(names[arg % 3]));
 		p->who[0] = p->tty[0] = '-';
+		if (type == IMSG_ACT)
+			((struct msg_act *)payload)->act = arg / 3;
 		return;
 	}
 	memcpy(a->vm, shown.vm, sizeof(a->vm));
@@ -255,7 +257,7 @@ static void
 fill_small(const struct sender *s, enum imsg_type type, uint8_t arg,
     struct imsg_hdr *hdr, void *payload, int *fd)
 {
-	struct msg_which *w = payload;
+	struct msg_kill *k = payload;
 	struct msg_stream *st = payload;
 	struct msg_sizes *sizes = payload;
 
@@ -279,7 +281,12 @@ fill_small(const struct sender *s, enum imsg_type type, uint8_t arg,
 		*fd = fuzz_memfd(bodies[0], strlen(bodies[0]), false);
 		break;
 	case IMSG_REQUEST_KILL:
-		id_of(w->id, arg % KEYS, arg / KEYS % IDS);
+		id_of(k->which.id, arg % KEYS, arg / KEYS % IDS);
+		k->who[0] = k->tty[0] = '-';
+		break;
+	case IMSG_CLOCK_ACCEPT:
+		((struct msg_person *)payload)->who[0] = '-';
+		((struct msg_person *)payload)->tty[0] = '-';
 		break;
 	case IMSG_REVOKE:
 	case IMSG_QUEUE:
@@ -348,6 +355,7 @@ fill(struct fuzz_peer *p, enum imsg_type type, uint8_t arg,
 	case IMSG_SHOW:
 	case IMSG_ANSWER:
 	case IMSG_APPROVAL_REVOKE:
+	case IMSG_ACT:
 		fill_person(type, arg, payload);
 		break;
 	default:
