@@ -136,6 +136,49 @@ who_has_killed_a_request_is_on_record_body() {
     atf_check -o inline:'bob -\n' newest clock-accept '"\(.who) \(.tty)"'
 }
 
+# sessions N: so many have begun.
+sessions() {
+    wait_for "[ \$(count_log '\"event\":\"session\"') = $1 ]"
+}
+
+# ended_so TEXT: one session has.
+ended_so() {
+    wait_for "[ \$(count_log '\"event\":\"session-end\".*$1') = 1 ]"
+}
+
+bed_test a_session_ends_with_one_record
+a_session_ends_with_one_record_body() {
+    bed_up 1
+    bed_seed
+    atf_check -o inline:'1\n' in_vm vm1 qvm-remote 'echo 1'
+    atf_check -o inline:'2\n' in_vm vm1 qvm-remote 'echo 2'
+    wait_for '[ "$(count_log "\"event\":\"delivered\"")" = 2 ]'
+    atf_check "$regress/bed" halt vm1
+    ended_so '"exit":[0-9]*,"delivered":2,'
+    atf_check "$regress/bed" boot vm1
+    sessions 2
+    atf_check "$regress/bed" stop
+    ended_so '"reason":"the daemon stops","hash"'
+    atf_check "$regress/bed" start
+    sessions 3
+    atf_check -o ignore dom0 revoke vm1
+    ended_so '"reason":"it is served no more","hash"'
+    bed_verify
+    # One that never was open has a record of qvm-run's end alone.
+    atf_check -o inline:'3\n' count_log '"event":"session-end".*\(reason\|delivered\)'
+}
+
+bed_test a_session_that_is_open_at_the_end_has_one
+a_session_that_is_open_at_the_end_has_one_body() {
+    bed_up 1
+    bed_seed
+    sessions 1
+    kill -STOP "$(role_pid 'poller \[vm1\]')"
+    "$regress/bed" stop
+    ended_so '"reason":"the daemon stops","hash"'
+    bed_verify
+}
+
 atf_init_test_cases() {
     bed_add_tests
 }

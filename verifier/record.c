@@ -310,6 +310,33 @@ record_refused_summary(struct vm *vm)
 	vm->refused_more = 0;
 }
 
+/* Nothing of a session that came to nothing: a VM may have many. */
+static void
+add_delivered(struct record *rec, const struct vm *vm)
+{
+	if (vm->session.delivered > 0)
+		record_u64(rec, "delivered", vm->session.delivered);
+}
+
+void
+record_session_end(struct vm *vm)
+{
+	const char *why = vm->session.why;
+	uint8_t hash[SHA256_LEN];
+	struct record *rec;
+
+	if (!vm->session.opened || vm->session.end_recorded ||
+	    !journal_room(JOURNAL_RESULT))
+		return;
+	if (why == NULL)
+		why = "its poller has ended";
+	rec = journal_begin("session-end", vm->name, NULL);
+	record_str(rec, "reason", why);
+	add_delivered(rec, vm);
+	record_end_of(vm->name, hash);
+	copy_event(vm, "session-end", why);
+}
+
 void
 record_problem(struct vm *vm, const struct msg_problem *p)
 {
@@ -327,6 +354,8 @@ record_problem(struct vm *vm, const struct msg_problem *p)
 		record_i64(rec, "exit", p->status);
 	if (p->stderr_text[0] != '\0')
 		record_str(rec, "stderr", p->stderr_text);
+	add_delivered(rec, vm);
+	vm->session.end_recorded = true;
 	record_end_of(vm->name, hash);
 	copy_event(vm, events[p->problem], p->rule);
 }

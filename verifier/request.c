@@ -133,7 +133,7 @@ request_move(struct vm *to, const char *id, const char *key)
 		if (r == NULL)
 			continue;
 		/* It may have been told already, and would answer. */
-		session_cut(vm);
+		session_cut(vm, "its key is another VM's now");
 		leave(r);
 		join(r, to);
 		return (r);
@@ -214,7 +214,7 @@ request_refuse(struct request *r, enum receipt_status status,
 	if (r->memory != -1 || r->seq != 0)
 		record_result(r, NULL);
 	else if (!record_refused(r))
-		session_end(r->vm, 60);
+		session_end(r->vm, 60, "too much was refused");
 	request_answered(r);
 }
 

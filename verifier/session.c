@@ -69,6 +69,7 @@ session_reset(struct vm *vm)
 	struct session *s = &vm->session;
 	struct request *r, *next;
 
+	record_session_end(vm);
 	timer_stop(&s->end);
 	close_fd(&s->body_fd);
 	close_fd(&s->input_fd);
@@ -81,9 +82,10 @@ session_reset(struct vm *vm)
 			request_free(r);
 	}
 	s->entries = s->standing = 0;
-	s->opened = s->delivered = s->bye = s->bye_sent = false;
-	s->drained = false;
-	s->taken = 0;
+	s->opened = s->bye = s->bye_sent = s->drained = false;
+	s->end_recorded = false;
+	s->taken = s->delivered = 0;
+	s->why = NULL;
 	vm->tell_over = s->poller;
 	record_refused_summary(vm);
 }
@@ -101,8 +103,10 @@ session_closed(struct channel *ch, const char *why)
 {
 	struct vm *vm = vm_of(ch);
 
-	if (why != NULL)
+	if (why != NULL) {
 		log_warn("%s: %s", ch->name, why);
+		vm->session.why = "its poller broke a rule";
+	}
 	if (why != NULL || (once && !vm->session.bye_sent))
 		hold_next(vm);
 	session_reset(vm);
@@ -116,6 +120,7 @@ session_open(struct vm *vm, int fd, uint32_t poller, uint32_t sandbox)
 
 	channel_drain(&s->ch); /* what the last one said at its end */
 	if (channel_is_open(&s->ch)) {
+		s->why = "another poller has come";
 		channel_close(&s->ch);
 		session_reset(vm);
 	}
@@ -131,18 +136,21 @@ session_open(struct vm *vm, int fd, uint32_t poller, uint32_t sandbox)
 }
 
 void
-session_end(struct vm *vm, uint32_t hold_seconds)
+session_end(struct vm *vm, uint32_t hold_seconds, const char *why)
 {
+	if (!vm->session.bye)
+		vm->session.why = why;
 	vm->session.bye = true;
 	if (hold_seconds > vm->tell_hold)
 		vm->tell_hold = hold_seconds;
 }
 
 void
-session_cut(struct vm *vm)
+session_cut(struct vm *vm, const char *why)
 {
 	if (!channel_is_open(&vm->session.ch))
 		return;
+	vm->session.why = why;
 	channel_close(&vm->session.ch);
 	session_reset(vm);
 	hold_next(vm);
@@ -154,7 +162,8 @@ distrust(struct vm *vm, const char *what)
 {
 	log_warn("%s: %s: its session ends", vm->session.ch.name, what);
 	record_event(vm, "violation", "rule", what);
-	session_cut(vm);
+	vm->session.end_recorded = true;
+	session_cut(vm, what);
 }
 
 void
@@ -303,9 +312,8 @@ handle_kept(struct vm *vm, struct imsg *m)
 		distrust(vm, "something kept that was not done");
 		return;
 	}
-	if (!vm->session.delivered)
+	if (vm->session.delivered++ == 0)
 		vm->tell_delivered = true;
-	vm->session.delivered = true;
 	request_kept(r);
 }
 
@@ -677,7 +685,8 @@ session_pump(struct channel *ch)
 
 	if (s->bye_sent)
 		return;
-	s->bye |= is_over(vm);
+	if (is_over(vm))
+		session_end(vm, 0, "nothing is left");
 	if (!s->bye)
 		timer_stop(&s->end); /* it is served again */
 	else if (!s->end.set)

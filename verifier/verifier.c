@@ -27,6 +27,7 @@
 #define NOFILE_MAX    (2 * VM_TABLE * REQUESTS_MAX + 256)
 #define ROOM_RETRY_MS 60000 /* a full disk tells nobody when it is not */
 #define STOP_GRACE_MS 2000  /* for what is owed, once nothing runs */
+#define STOPS	      "the daemon stops"
 #define BOOT_ID	      "/proc/sys/kernel/random/boot_id"
 
 struct vm vms[VM_TABLE];
@@ -71,7 +72,7 @@ peer_closed(struct channel *ch, const char *why)
 	if (ch != &parent)
 		return;
 	for (vm = vms; vm < vms + VM_TABLE; vm++)
-		record_refused_summary(vm);
+		session_cut(vm, STOPS);
 	journal_close();
 	copy_event(NULL, "stop", "");
 	copy_flush();
@@ -96,7 +97,7 @@ retire(struct vm *vm, int64_t now_ms)
 	if (channel_is_open(&vm->session.ch)) {
 		if (vm_owes(vm) && now_ms < vm->retire_ms)
 			return (vm->retire_ms);
-		vm->session.bye = true;
+		session_end(vm, 0, "it is served no more");
 		return (-1);
 	}
 	/* Who would be told what is still to be signed? */
@@ -166,7 +167,7 @@ stop(int64_t now_ms)
 	if (owes && now_ms < stop_until_ms)
 		return (stop_until_ms);
 	for (vm = vms; vm < vms + VM_TABLE; vm++)
-		vm->session.bye = true;
+		session_end(vm, 0, STOPS);
 	stop_recorded = true;
 	return (-1);
 }

@@ -144,8 +144,10 @@ struct session {
 	bool opened;	 /* the VM said ready */
 	int64_t opened_us;
 	char program[PROGRAM_MAX + 1];
-	uint32_t sandbox; /* of its poller: SANDBOX_* */
-	bool delivered;	  /* something was kept */
+	uint32_t sandbox;   /* of its poller: SANDBOX_* */
+	unsigned delivered; /* answers that were kept */
+	const char *why;    /* it ends; NULL: its poller has ended */
+	bool end_recorded;
 	bool bye, bye_sent;
 	struct timer end;		/* it is to be over by then */
 	unsigned standing;		/* `next` without an answer */
@@ -284,9 +286,10 @@ void keys_tidy(struct vm *);
 
 /* session.c: the channel to a poller */
 void session_open(struct vm *, int fd, uint32_t poller, uint32_t sandbox);
-void session_end(struct vm *, uint32_t hold_seconds);
+/* why: static, for the log; the first one counts. */
+void session_end(struct vm *, uint32_t hold_seconds, const char *why);
 /* At once; what its poller still has to say is not heard. */
-void session_cut(struct vm *);
+void session_cut(struct vm *, const char *why);
 void session_dispatch(struct channel *, struct imsg *);
 void session_pump(struct channel *);
 /* Says what is new about a request, where its VM has a session. */
@@ -437,6 +440,8 @@ void record_unserved(struct vm *, const char *why);
 /* Nothing, where they are the same.  False: it has no room. */
 bool record_conf(const char *was, const char *now);
 void record_session(struct vm *);
+/* Nothing, where a record of it says so already. */
+void record_session_end(struct vm *);
 void record_event(struct vm *, const char *event, const char *field,
     const char *value);
 /* These two: false where there was no room for it. */
