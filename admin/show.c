@@ -7,8 +7,9 @@
 
 #include "admin/admin.h"
 
-#define ROWS  8	 /* of a command */
-#define WIDTH 66 /* of each */
+#define ROWS	      8	 /* of a command */
+#define WIDTH	      66 /* of each */
+#define WAIT_SHOWN_US 1000000
 
 /* As the classic log names and colours them. */
 enum category {
@@ -197,6 +198,39 @@ print_person(const struct log *log, uint64_t seq)
 	printf(" (record %" PRIu64 ")", seq);
 }
 
+static void
+duration_text(uint64_t us, char out[48])
+{
+	uint64_t ms = us / 1000, s = ms / 1000;
+
+	if (ms < 1000)
+		snprintf(out, 48, "%" PRIu64 "ms", ms);
+	else if (s < 100)
+		snprintf(out, 48, "%" PRIu64 ".%" PRIu64 "s", s,
+		    ms % 1000 / 100);
+	else if (s < 100 * 60)
+		snprintf(out, 48, "%" PRIu64 "m%02" PRIu64 "s", s / 60, s % 60);
+	else
+		snprintf(out, 48, "%" PRIu64 "h%02" PRIu64 "m", s / 3600,
+		    s / 60 % 60);
+}
+
+/* Where it had to wait for its turn, or for a person. */
+static void
+print_wait(const char *line, size_t len)
+{
+	struct line_head head;
+	uint64_t received;
+	char duration[48];
+
+	if (line_u64(line, len, "received", &received) == -1 ||
+	    line_peek(line, len, &head) == -1 ||
+	    (uint64_t)head.time_us < received + WAIT_SHOWN_US)
+		return;
+	duration_text((uint64_t)head.time_us - received, duration);
+	printf(", after a wait of %s", duration);
+}
+
 /* What let it run, and as whom. */
 static void
 print_verdict(const struct log *log, const char *line, size_t len)
@@ -217,24 +251,8 @@ print_verdict(const struct log *log, const char *line, size_t len)
 	    text_field(line, len, "user", user, sizeof(user)) ? user : "root");
 	if (line_u64(line, len, "input_length", &n) == 0)
 		printf(", with %" PRIu64 " bytes of input", n);
+	print_wait(line, len);
 	end_row();
-}
-
-static void
-duration_text(uint64_t us, char out[48])
-{
-	uint64_t ms = us / 1000, s = ms / 1000;
-
-	if (ms < 1000)
-		snprintf(out, 48, "%" PRIu64 "ms", ms);
-	else if (s < 100)
-		snprintf(out, 48, "%" PRIu64 ".%" PRIu64 "s", s,
-		    ms % 1000 / 100);
-	else if (s < 100 * 60)
-		snprintf(out, 48, "%" PRIu64 "m%02" PRIu64 "s", s / 60, s % 60);
-	else
-		snprintf(out, 48, "%" PRIu64 "h%02" PRIu64 "m", s / 3600,
-		    s / 60 % 60);
 }
 
 static enum category

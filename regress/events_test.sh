@@ -179,6 +179,32 @@ a_session_that_is_open_at_the_end_has_one_body() {
     bed_verify
 }
 
+bed_test how_long_a_request_waited_is_on_record
+how_long_a_request_waited_is_on_record_body() {
+    bed_up 1
+    policy vm1 'mode = shell' 'jobs = 1'
+    in_vm vm1 qvm-remote --detach "until [ -e $BED/go ]; do sleep 0.05; done" \
+        >/dev/null || atf_fail "detach"
+    wait_for '[ -n "$(newest intent .id)" ]'
+    second=$(in_vm vm1 qvm-remote --detach 'echo done') || atf_fail "detach"
+    wait_for 'dom0 queue | grep -q "$second  waits"'
+    sleep 1.1
+    : >"$BED/go"
+    wait_result vm1 "$second"
+    newest intent '"\(.time) \(.received)"' >at
+    atf_check -o inline:'True\n' python3 -c '
+import datetime, sys
+for line in open("at"):
+    time, received = line.split()
+    time = datetime.datetime.fromisoformat(time.replace("Z", "+00:00"))
+    print(time.timestamp() - int(received) / 1e6 > 1)'
+    atf_check -o match:'AUTH-OK .* after a wait of [0-9]' \
+        dom0 log --no-pager -n 1
+    # What never runs says it, too.
+    in_vm vm1 qvm-remote --check true >/dev/null || atf_fail "check"
+    atf_check -o match:'^[0-9]{16}$' newest result .received
+}
+
 atf_init_test_cases() {
     bed_add_tests
 }

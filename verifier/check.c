@@ -403,7 +403,7 @@ check_request(struct vm *vm, const struct msg_request *untrusted,
 
 	r = request_new(vm, untrusted->id);
 	r->v1 = v1_asked(untrusted->token_len);
-	vm->last_us = now_realtime_us();
+	r->received_us = vm->last_us = now_realtime_us();
 	memcpy(vm->last_id, r->answer.id, sizeof(vm->last_id));
 	rule = lengths_rule(vm, &f, input_limit);
 	if (rule != NULL || untrusted->token_len > TOKEN_MAX) {

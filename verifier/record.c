@@ -30,6 +30,7 @@ add_token(struct record *rec, const struct request *r)
 		record_u64(rec, "input_length", t->input_len);
 		record_hex(rec, "input_sha256", t->input_sha256, SHA256_LEN);
 	}
+	record_i64(rec, "received", r->received_us);
 }
 
 static void

@@ -98,8 +98,9 @@ struct request {
 	struct vm *vm;
 	char asker[VM_NAME_MAX + 1]; /* the VM that its intent names */
 	enum request_state state;
-	uint32_t serial;	    /* names it between poller and verifier */
-	struct token token;	    /* key "" where it had no valid one */
+	uint32_t serial;    /* names it between poller and verifier */
+	struct token token; /* key "" where it had no valid one */
+	int64_t received_us;
 	bool v1;		    /* asked for by version 1 */
 	struct receipt answer;	    /* id and request digest from the start */
 	char path[POLICY_PATH_MAX]; /* runs it without a shell; or "" */
