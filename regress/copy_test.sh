@@ -238,6 +238,101 @@ journald_gets_fields_body() {
         -o match:'^QVM_REMOTE_ID=[0-9]{8}-' cat text
 }
 
+# entries_of ID FIELDS: of each entry with this MESSAGE_ID, these.
+entries_of() {
+    python3 -c '
+import sys
+for entry in open("entries", encoding="ascii").read().split("\0")[:-1]:
+    fields = dict(line.split("=", 1) for line in entry.splitlines())
+    if fields.get("MESSAGE_ID") == sys.argv[1]:
+        print(*(fields.get(name) for name in sys.argv[2:]))' "$@"
+}
+
+# message EVENT: its id, as the manual has it.
+message() {
+    sed -n '/^\.Sh JOURNAL/,/^\.Sh SEG/p' "$TREE/man/qvm-remote-log.5" |
+        sed -n "/^\.It Cm $1\$/{n;s/^\.Li //p;}"
+}
+
+bed_test each_record_is_one_entry_of_its_message_in_the_journal
+each_record_is_one_entry_of_its_message_in_the_journal_body() {
+    bed_up 1
+    atf_check "$regress/bed" stop
+    journal
+    atf_check "$regress/bed" start
+    works
+    in_vm vm1 qvm-remote -t 1 'sleep 5' 2>/dev/null
+    forge vm1 --key "$(other_key)" --wait 20 >/dev/null
+    policy vm1 'mode = ask'
+    id=$(in_vm vm1 qvm-remote --detach 'id') || atf_fail "detach"
+    wait_for 'in_dom0 qvm-remote-dom0 queue | grep -q "$id  waits for app"'
+    SUDO_USER=alice atf_check -o ignore in_dom0 qvm-remote-dom0 deny "$id"
+    wait_for 'grep -aq "REJECT vm=vm1 id=$id" entries'
+    kill $journal
+    fields='QVM_REMOTE_VM QVM_REMOTE_STATUS'
+    atf_check -o inline:'vm1 None\nvm1 None\n' \
+        entries_of "$(message intent)" $fields
+    atf_check -o inline:'vm1 exited\nvm1 timeout\nvm1 denied\n' \
+        entries_of "$(message result)" $fields
+    atf_check -o inline:'vm1 rejected\n' entries_of "$(message refused)" $fields
+    for event in asked denied; do
+        atf_check -o inline:"vm1 $id\n" entries_of "$(message $event)" \
+            QVM_REMOTE_VM QVM_REMOTE_ID
+    done
+    atf_check -o match:'INFO denied vm=vm1 id=.* who=alice$' \
+        entries_of "$(message denied)" MESSAGE
+    for event in start session served; do
+        atf_check -o match:'^INFO ' entries_of "$(message $event)" MESSAGE
+    done
+}
+
+# Of the source, the manual and the catalog: what is in each.
+ids() {
+    case $1 in
+    source) sed -n 's/^    {"\(.*\)", "\([0-9a-f]*\)"},$/\1 \2/p' \
+        "$TREE/verifier/message.c" ;;
+    manual) sed -n '/^\.Sh JOURNAL/,/^\.Sh SEG/p' \
+        "$TREE/man/qvm-remote-log.5" |
+        sed -n '/^\.It Cm /{s///;N;s/\n\.Li / /p;}' ;;
+    esac
+}
+
+atf_test_case each_message_is_in_the_catalog
+each_message_is_in_the_catalog_body() {
+    catalog=$TREE/systemd/qvm-remote.catalog
+    ids source >source
+    [ "$(grep -c . source)" -ge 25 ] || atf_fail "few: $(cat source)"
+    ids manual >manual
+    atf_check diff source manual
+    cut -d ' ' -f 2 source | sort >want
+    atf_check sort -uc want
+    atf_check -s exit:1 grep -v '^[0-9a-f]\{32\}$' want
+    sed -n 's/^-- //p' "$catalog" | sort >have
+    atf_check diff want have
+    # Each is about an event that is written.
+    while read -r event _; do
+        sed '/^\.Sh FIELDS/,$d' "$TREE/man/qvm-remote-log.5" |
+            grep -q "^\.It Cm $event\$" || atf_fail "no event $event"
+    done <source
+}
+
+# As systemd reads it.
+atf_test_case systemd_takes_the_catalog
+systemd_takes_the_catalog_head() {
+    atf_set require.progs journalctl
+}
+systemd_takes_the_catalog_body() {
+    mkdir -p root/usr/lib/systemd/catalog root/var/lib/systemd/catalog
+    cp "$TREE/systemd/qvm-remote.catalog" root/usr/lib/systemd/catalog
+    atf_check -e not-match:'qvm-remote.catalog' \
+        journalctl --update-catalog --root="$PWD/root"
+    atf_check -o save:listed journalctl --list-catalog --root="$PWD/root"
+    ids source >source
+    while read -r _ id; do
+        grep -q "^$id qvm-remote: ." listed || atf_fail "not there: $id"
+    done <source
+}
+
 bed_test a_journald_that_does_not_read_holds_up_nothing
 a_journald_that_does_not_read_holds_up_nothing_body() {
     bed_up 1
@@ -265,4 +360,6 @@ a_journald_that_does_not_read_holds_up_nothing_body() {
 
 atf_init_test_cases() {
     bed_add_tests
+    atf_add_test_case each_message_is_in_the_catalog
+    atf_add_test_case systemd_takes_the_catalog
 }

@@ -191,10 +191,10 @@ how_long_a_request_waited_is_on_record_body() {
     sleep 1.1
     : >"$BED/go"
     wait_result vm1 "$second"
-    newest intent '"\(.time) \(.received)"' >at
+    newest intent '"\(.time) \(.received)"' >came
     atf_check -o inline:'True\n' python3 -c '
 import datetime, sys
-for line in open("at"):
+for line in open("came"):
     time, received = line.split()
     time = datetime.datetime.fromisoformat(time.replace("Z", "+00:00"))
     print(time.timestamp() - int(received) / 1e6 > 1)'

@@ -5,9 +5,12 @@ $(B)/systemd/%.service: systemd/%.service.in $(B)/flags
 
 install-systemd: $(B)/systemd/qvm-remote-dom0.service
 	$(INSTALL) -d -m 0755 $(DESTDIR)$(PREFIX)/lib/systemd/system \
+		$(DESTDIR)$(PREFIX)/lib/systemd/catalog \
 		$(DESTDIR)$(PREFIX)/lib/sysusers.d \
 		$(DESTDIR)$(PREFIX)/lib/tmpfiles.d
 	$(INSTALL) -m 0644 $< $(DESTDIR)$(PREFIX)/lib/systemd/system
+	$(INSTALL) -m 0644 systemd/qvm-remote.catalog \
+		$(DESTDIR)$(PREFIX)/lib/systemd/catalog
 	$(INSTALL) -m 0644 systemd/qvm-remote-dom0.sysusers \
 		$(DESTDIR)$(PREFIX)/lib/sysusers.d/qvm-remote-dom0.conf
 	$(INSTALL) -m 0644 systemd/qvm-remote-dom0.tmpfiles \

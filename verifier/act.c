@@ -55,7 +55,7 @@ record_act(const struct msg_act *a)
 		record_end_of(vm, hash);
 	else
 		journal_end(hash);
-	copy_act(a->vm, events[a->act], a->who);
+	copy_person(a->vm, "", events[a->act], a->who);
 	return (true);
 }
 

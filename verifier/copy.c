@@ -29,6 +29,7 @@ struct line {
 	int priority;
 	const char *category;
 	char vm[VM_NAME_MAX + 1], id[ID_MAX + 1]; /* or "" */
+	const char *message, *status;		  /* or NULL */
 	char text[TEXT_MAX]; /* printable: escaped where it was put in */
 };
 static struct line lines[LINES_MAX];
@@ -56,8 +57,10 @@ copy_take(uint32_t to, int fd)
 	p->failed = p->half = false;
 }
 
-static void __attribute__((format(printf, 5, 6))) add(const char *category,
-    int priority, const char *vm, const char *id, const char *fmt, ...)
+/* NULL: there is no place for it. */
+static struct line *__attribute__((format(printf, 5, 6)))
+add(const char *category, int priority, const char *vm, const char *id,
+    const char *fmt, ...)
 {
 	char text[TEXT_MAX];
 	struct line *l;
@@ -65,7 +68,7 @@ static void __attribute__((format(printf, 5, 6))) add(const char *category,
 
 	if (line_count == LINES_MAX) {
 		dropped++;
-		return;
+		return (NULL);
 	}
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
@@ -78,14 +81,26 @@ static void __attribute__((format(printf, 5, 6))) add(const char *category,
 	(void)snprintf(l->vm, sizeof(l->vm), "%s", vm);
 	(void)snprintf(l->id, sizeof(l->id), "%s", id);
 	memcpy(l->text, text, sizeof(l->text));
+	return (l);
 }
 
+/* The one line that stands for a record. */
 static void
+stands_for(struct line *l, const char *event, const char *status)
+{
+	if (l == NULL)
+		return;
+	l->message = message_id(event);
+	l->status = status;
+}
+
+static struct line *
 add_of(const struct request *r, const char *category, int priority,
     const char *text)
 {
-	add(category, priority, r->vm->name, r->answer.id, "vm=%s id=%s%s%s",
-	    r->vm->name, r->answer.id, text[0] != '\0' ? " " : "", text);
+	return (add(category, priority, r->vm->name, r->answer.id,
+	    "vm=%s id=%s%s%s", r->vm->name, r->answer.id,
+	    text[0] != '\0' ? " " : "", text));
 }
 
 static void
@@ -112,7 +127,7 @@ copy_intent(const struct request *r)
 	command_of(r, text, sizeof(text));
 	add_of(r, "AUTH-OK", PRI_INFO, "");
 	add_of(r, "EXEC", PRI_NOTICE, "");
-	add_of(r, "CMD", PRI_NOTICE, text);
+	stands_for(add_of(r, "CMD", PRI_NOTICE, text), "intent", NULL);
 }
 
 /* The first lines of an output, and whether something is missing of it. */
@@ -141,7 +156,7 @@ add_output(const struct request *r, const char *category, const char *name,
 	add_of(r, "TRUNC", PRI_NOTICE, text);
 }
 
-static void
+static struct line *
 add_done(const struct request *r, const char *category, int priority)
 {
 	const struct receipt *a = &r->answer;
@@ -150,32 +165,62 @@ add_done(const struct request *r, const char *category, int priority)
 	(void)snprintf(text, sizeof(text), "exit=%u duration=%lldms%s%s",
 	    (unsigned)a->exit, (long long)(a->ended_us - a->started_us) / 1000,
 	    a->reason[0] != '\0' ? " reason=" : "", a->reason);
-	add_of(r, category, priority, text);
+	return (add_of(r, category, priority, text));
 }
 
-static void
+static struct line *
 add_reason(const struct request *r, const char *category, int priority)
 {
 	char text[TEXT_MAX];
 
 	(void)snprintf(text, sizeof(text), "reason=%s", r->answer.reason);
-	add_of(r, category, priority, text);
+	return (add_of(r, category, priority, text));
 }
 
-static void
+static struct line *
 add_dry(const struct request *r)
 {
 	char text[TEXT_MAX];
 
 	command_of(r, text, sizeof(text));
-	add_of(r, "DRY", PRI_NOTICE, text);
+	return (add_of(r, "DRY", PRI_NOTICE, text));
+}
+
+/* How it ended: the last line of it. */
+static struct line *
+add_end(const struct request *r)
+{
+	const struct receipt *a = &r->answer;
+	char text[TEXT_MAX];
+
+	switch (a->status) {
+	case RECEIPT_EXITED:
+		return (add_done(r, a->exit == 0 ? "DONE" : "DONE-FAIL",
+		    a->exit == 0 ? PRI_INFO : PRI_NOTICE));
+	case RECEIPT_TIMEOUT:
+		(void)snprintf(text, sizeof(text), "after=%llds",
+		    (long long)(a->ended_us - a->started_us) / 1000000);
+		add_of(r, "TIMEOUT", PRI_ERR, text);
+		return (add_done(r, "DONE-FAIL", PRI_NOTICE));
+	case RECEIPT_SIGNALED:
+	case RECEIPT_CANCELLED:
+		return (add_done(r, "DONE-FAIL", PRI_NOTICE));
+	case RECEIPT_CHECKED:
+		return (add_of(r, "INFO", PRI_INFO,
+		    token_kind_name(r->token.kind)));
+	case RECEIPT_DRY_RUN:
+		return (add_dry(r));
+	case RECEIPT_INTERRUPTED:
+		return (add_reason(r, "ERROR", PRI_ERR));
+	default:
+		return (add_reason(r, "REJECT", PRI_NOTICE));
+	}
 }
 
 void
 copy_result(const struct request *r, const struct msg_ended *e)
 {
 	const struct receipt *a = &r->answer;
-	char text[TEXT_MAX];
 
 	if (e != NULL) {
 		add_output(r, "OUT", "stdout", e->out_head, e->out_head_len,
@@ -183,63 +228,42 @@ copy_result(const struct request *r, const struct msg_ended *e)
 		add_output(r, "ERR", "stderr", e->err_head, e->err_head_len,
 		    &a->err);
 	}
-	switch (a->status) {
-	case RECEIPT_EXITED:
-		add_done(r, a->exit == 0 ? "DONE" : "DONE-FAIL",
-		    a->exit == 0 ? PRI_INFO : PRI_NOTICE);
-		break;
-	case RECEIPT_TIMEOUT:
-		(void)snprintf(text, sizeof(text), "after=%llds",
-		    (long long)(a->ended_us - a->started_us) / 1000000);
-		add_of(r, "TIMEOUT", PRI_ERR, text);
-		add_done(r, "DONE-FAIL", PRI_NOTICE);
-		break;
-	case RECEIPT_SIGNALED:
-	case RECEIPT_CANCELLED:
-		add_done(r, "DONE-FAIL", PRI_NOTICE);
-		break;
-	case RECEIPT_CHECKED:
-		add_of(r, "INFO", PRI_INFO, token_kind_name(r->token.kind));
-		break;
-	case RECEIPT_DRY_RUN:
-		add_dry(r);
-		break;
-	case RECEIPT_INTERRUPTED:
-		add_reason(r, "ERROR", PRI_ERR);
-		break;
-	default:
-		add_reason(r, "REJECT", PRI_NOTICE);
-		break;
-	}
+	stands_for(add_end(r), "result", receipt_status_name(a->status));
 }
 
 void
 copy_refused(const struct request *r)
 {
-	if (r->token.key[0] == '\0')
-		add_reason(r, "AUTH-FAIL", PRI_ERR);
-	else if (r->answer.status == RECEIPT_REPLAYED)
-		add_reason(r, "AUTH-DENY", PRI_ERR);
-	else
-		add_reason(r, "REJECT", PRI_NOTICE);
+	const char *category = "REJECT";
+	int priority = PRI_NOTICE;
+
+	if (r->token.key[0] == '\0' || r->answer.status == RECEIPT_REPLAYED) {
+		category = r->token.key[0] == '\0' ? "AUTH-FAIL" : "AUTH-DENY";
+		priority = PRI_ERR;
+	}
+	stands_for(add_reason(r, category, priority), "refused",
+	    receipt_status_name(r->answer.status));
 }
 
 void
-copy_event(const struct vm *vm, const char *event, const char *text)
+copy_event(const char *vm, const char *id, const char *event, const char *text)
 {
 	bool bad = strcmp(event, "violation") == 0;
-	const char *name = vm != NULL ? vm->name : "";
 
-	add(bad ? "ERROR" : "INFO", bad ? PRI_ERR : PRI_INFO, name, "",
-	    "%s%s%s%s%s", event, vm != NULL ? " vm=" : "", name,
-	    text[0] != '\0' ? " " : "", text);
+	stands_for(add(bad ? "ERROR" : "INFO", bad ? PRI_ERR : PRI_INFO, vm, id,
+		       "%s%s%s%s%s%s%s", event, vm[0] != '\0' ? " vm=" : "", vm,
+		       id[0] != '\0' ? " id=" : "", id,
+		       text[0] != '\0' ? " " : "", text),
+	    event, NULL);
 }
 
 void
-copy_act(const char *vm, const char *event, const char *who)
+copy_person(const char *vm, const char *id, const char *event, const char *who)
 {
-	add("INFO", PRI_NOTICE, vm, "", "%s%s%s who=%s", event,
-	    vm[0] != '\0' ? " vm=" : "", vm, who);
+	char text[VM_NAME_MAX + sizeof("who=")];
+
+	(void)snprintf(text, sizeof(text), "who=%s", who);
+	copy_event(vm, id, event, text);
 }
 
 /* A full disk takes a part of a line: the next one begins anew. */
@@ -267,23 +291,33 @@ write_file(struct place *p, const struct line *l)
 	return (done == n);
 }
 
+/* A field of an entry, where it has a value. */
+static void
+put_field(char *out, size_t size, const char *name, const char *value)
+{
+	size_t used = strlen(out);
+
+	if (value != NULL && value[0] != '\0')
+		(void)snprintf(out + used, size - used, "%s=%s\n", name, value);
+}
+
 /* journald's native protocol: a field a line; nothing here has a newline. */
 static bool
 write_journal(const struct place *p, const struct line *l)
 {
 	char out[TEXT_MAX + 512];
-	int n;
+	size_t len;
 
-	n = snprintf(out, sizeof(out),
+	(void)snprintf(out, sizeof(out),
 	    "MESSAGE=%s %s\nPRIORITY=%d\nSYSLOG_IDENTIFIER=qvm-remote\n"
-	    "QVM_REMOTE_EVENT=%s\n%s%s%s%s%s%s",
-	    l->category, l->text, l->priority, l->category,
-	    l->vm[0] != '\0' ? "QVM_REMOTE_VM=" : "", l->vm,
-	    l->vm[0] != '\0' ? "\n" : "",
-	    l->id[0] != '\0' ? "QVM_REMOTE_ID=" : "", l->id,
-	    l->id[0] != '\0' ? "\n" : "");
-	return (n > 0 && (size_t)n < sizeof(out) &&
-	    write(p->fd, out, (size_t)n) == n);
+	    "QVM_REMOTE_EVENT=%s\n",
+	    l->category, l->text, l->priority, l->category);
+	put_field(out, sizeof(out), "QVM_REMOTE_VM", l->vm);
+	put_field(out, sizeof(out), "QVM_REMOTE_ID", l->id);
+	put_field(out, sizeof(out), "QVM_REMOTE_STATUS", l->status);
+	put_field(out, sizeof(out), "MESSAGE_ID", l->message);
+	len = strlen(out);
+	return (out[len - 1] == '\n' && write(p->fd, out, len) == (ssize_t)len);
 }
 
 static bool

@@ -46,6 +46,7 @@ record_kill(const struct request *r, const struct msg_kill *k)
 	record_str(rec, "who", k->who);
 	record_str(rec, "tty", k->tty);
 	record_end_of(request_asker(r), hash);
+	copy_person(request_asker(r), r->answer.id, "kill", k->who);
 }
 
 static void

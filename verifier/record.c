@@ -1,5 +1,6 @@
 #include "verifier/verifier.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -107,7 +108,7 @@ record_asked(const struct request *r)
 	rec = journal_begin("asked", r->vm->name, r->answer.id);
 	add_token(rec, r);
 	record_end_of(r->vm->name, hash);
-	copy_event(r->vm, "asked", r->answer.id);
+	copy_event(r->vm->name, r->answer.id, "asked", "");
 	return (true);
 }
 
@@ -132,7 +133,7 @@ record_person(const struct request *r, const char *event,
 		record_i64(rec, "until",
 		    now_realtime_us() / 1000000 + (int64_t)a->minutes * 60);
 	}
-	copy_event(r->vm, event, r->answer.id);
+	copy_person(r->vm->name, r->answer.id, event, a->who);
 	return (record_end_of(r->vm->name, hash));
 }
 
@@ -149,6 +150,7 @@ record_approval_revoke(const struct msg_person *p, unsigned count)
 	record_str(rec, "who", p->who);
 	record_str(rec, "tty", p->tty);
 	record_end_of(p->vm, hash);
+	copy_person(p->vm, "", "approval-revoke", p->who);
 }
 
 static void
@@ -335,7 +337,7 @@ record_session_end(struct vm *vm)
 	record_str(rec, "reason", why);
 	add_delivered(rec, vm);
 	record_end_of(vm->name, hash);
-	copy_event(vm, "session-end", why);
+	copy_event(vm->name, "", "session-end", why);
 }
 
 void
@@ -358,7 +360,7 @@ record_problem(struct vm *vm, const struct msg_problem *p)
 	add_delivered(rec, vm);
 	vm->session.end_recorded = true;
 	record_end_of(vm->name, hash);
-	copy_event(vm, events[p->problem], p->rule);
+	copy_event(vm->name, "", events[p->problem], p->rule);
 }
 
 void
@@ -376,6 +378,7 @@ record_cancel(struct vm *vm, const char *id, const struct token *t,
 	record_i64(rec, "expires", t->expires);
 	record_str(rec, "effect", effect);
 	record_end_of(vm->name, hash);
+	copy_event(vm->name, id, "cancel", effect);
 }
 
 void
@@ -394,7 +397,8 @@ record_event(struct vm *vm, const char *event, const char *field,
 		record_end_of(vm->name, hash);
 	else
 		journal_end(hash);
-	copy_event(vm, event, value != NULL ? value : "");
+	copy_event(vm != NULL ? vm->name : "", "", event,
+	    value != NULL ? value : "");
 }
 
 void
@@ -409,7 +413,7 @@ record_session(struct vm *vm)
 	record_str(rec, "program", vm->session.program);
 	record_str(rec, "sandbox", daemon_layers(vm->session.sandbox));
 	record_end_of(vm->name, hash);
-	copy_event(vm, "session", vm->session.program);
+	copy_event(vm->name, "", "session", vm->session.program);
 }
 
 bool
@@ -433,7 +437,7 @@ record_served(struct vm *vm, const struct served *now)
 		record_hex(rec, "policy_before", was->policy, SHA256_LEN);
 	record_end_of(vm->name, hash);
 	vm->served_as = *now;
-	copy_event(vm, "served", "");
+	copy_event(vm->name, "", "served", "");
 	return (true);
 }
 
@@ -459,7 +463,7 @@ record_conf(const char *was, const char *now)
 	record_str(rec, "conf_sha256", now);
 	record_str(rec, "conf_before", was);
 	journal_end(hash);
-	copy_event(NULL, "conf", now);
+	copy_event("", "", "conf", now);
 	return (true);
 }
 
@@ -468,6 +472,7 @@ record_disk(const char *where, bool low)
 {
 	uint8_t hash[SHA256_LEN];
 	struct record *rec;
+	char text[64];
 
 	if (!journal_room(JOURNAL_RESULT))
 		return (false);
@@ -475,7 +480,9 @@ record_disk(const char *where, bool low)
 	record_str(rec, "where", where);
 	record_bool(rec, "low", low);
 	journal_end(hash);
-	copy_event(NULL, low ? "disk low" : "disk has room again", where);
+	(void)snprintf(text, sizeof(text), "%s: %s", where,
+	    low ? "too full" : "has room again");
+	copy_event("", "", "disk", text);
 	return (true);
 }
 
@@ -497,6 +504,6 @@ record_clock(const char *event, int64_t from_us, int64_t to_us,
 		record_str(rec, "tty", by->tty);
 	}
 	journal_end(hash);
-	copy_event(NULL, event, "");
+	copy_event("", "", event, "");
 	return (true);
 }

@@ -74,7 +74,7 @@ peer_closed(struct channel *ch, const char *why)
 	for (vm = vms; vm < vms + VM_TABLE; vm++)
 		session_cut(vm, STOPS);
 	journal_close();
-	copy_event(NULL, "stop", "");
+	copy_event("", "", "stop", "");
 	copy_flush();
 	closed = true;
 	event_stop();
@@ -279,7 +279,7 @@ verifier_begin(void)
 	if (begun)
 		fatalx("parent: begins twice");
 	journal_start(begin_snapshot, daemon_start_fields);
-	copy_event(NULL, "start", VERSION);
+	copy_event("", "", "start", VERSION);
 	restore_finish();
 	begun = true;
 }

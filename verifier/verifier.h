@@ -508,10 +508,14 @@ void copy_take(uint32_t to, int fd);
 void copy_intent(const struct request *);
 void copy_result(const struct request *, const struct msg_ended *);
 void copy_refused(const struct request *);
-/* text: printable. */
-void copy_event(const struct vm *, const char *event, const char *text);
-/* vm: or "". */
-void copy_act(const char *vm, const char *event, const char *who);
+/* vm, id: or "". text: printable. */
+void copy_event(const char *vm, const char *id, const char *event,
+    const char *text);
+/* The same, by a person. */
+void copy_person(const char *vm, const char *id, const char *event,
+    const char *who);
+/* message.c: what journald calls an event; NULL: it has no name there. */
+const char *message_id(const char *event);
 /* After a commit: what it made true is written. */
 void copy_flush(void);
 
