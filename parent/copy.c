@@ -2,6 +2,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -91,6 +93,59 @@ open_journal(void)
 	return fd;
 }
 
+/* It was moved or removed, or another was put there: who rotates tells nobody. */
+static bool
+is_moved(const struct inotify_event *e)
+{
+	const char *name = strrchr(PATH_COPY, '/') + 1;
+
+	return (e->mask & IN_Q_OVERFLOW) != 0 ||
+	    (e->len > 0 && strcmp(e->name, name) == 0);
+}
+
+static void
+folder_changed(struct event *ev, uint32_t revents)
+{
+	_Alignas(struct inotify_event) char buf[4096];
+	const struct inotify_event *e;
+	bool moved = false;
+	ssize_t n, at;
+
+	(void)revents;
+	n = read(ev->fd, buf, sizeof(buf));
+	if (n == -1 && errno != EAGAIN && errno != EINTR)
+		fatal("inotify");
+	for (at = 0; at < n; at += (ssize_t)(sizeof(*e) + e->len)) {
+		e = (const struct inotify_event *)(const void *)(buf + at);
+		moved |= is_moved(e);
+	}
+	if (!moved)
+		return;
+	copy_open();
+	parent_wake_verifier();
+}
+
+/* Best effort, too: SIGHUP opens it anew. */
+static void
+watch_folder(void)
+{
+	static struct event ev;
+	static int fd = -1;
+	char path[PATH_MAX];
+
+	if (fd == -1) {
+		fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+		if (fd == -1)
+			fatal("inotify");
+		event_add(&ev, fd, EPOLLIN, folder_changed, NULL);
+	}
+	settings_path(path, PATH_COPY);
+	*strrchr(path, '/') = '\0';
+	if (inotify_add_watch(fd, path,
+		IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_ONLYDIR) == -1)
+		log_debug("%s: %s", path, strerror(errno));
+}
+
 /* Instead of what was there before: that is not written any more. */
 static int
 nowhere(void)
@@ -111,6 +166,7 @@ copy_open(void)
 	for (i = 0; i < 2; i++)
 		if (copies[i] != -1)
 			(void)close(copies[i]);
+	watch_folder(); /* before: it may be moved meanwhile */
 	copies[COPY_FILE] = open_file();
 	copies[COPY_JOURNAL] = open_journal();
 	for (i = 0; i < 2; i++)

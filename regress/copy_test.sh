@@ -42,6 +42,30 @@ lines_have_the_classic_form_and_nothing_raw_body() {
     atf_check -o inline:'640 root qubes\n' stat -c '%a %U %G' "$copy"
 }
 
+# The other categories of the classic log.
+bed_test what_does_not_run_has_its_lines
+what_does_not_run_has_its_lines_body() {
+    bed_up 1
+    copy_of_bed
+    id=$(forge vm1 --save /home/user/saved)
+    wait_result vm1 "$id"
+    forget vm1
+    again vm1
+    wait_for 'grep -q "AUTH-DENY vm=vm1 id=$id reason=" "$copy"'
+    policy vm1 'mode = deny'
+    atf_check -s exit:126 -e ignore in_vm vm1 qvm-remote true
+    wait_for 'grep -q "REJECT vm=vm1 id=.* reason=" "$copy"'
+    policy vm1 'mode = shell'
+    id=$(in_vm vm1 qvm-remote --detach 'sleep 60') || atf_fail "detach"
+    wait_for 'grep -q "EXEC vm=vm1 id=$id" "$copy"'
+    kill -9 "$(role_pid verifier)"
+    wait_for '[ -z "$(bed_processes)" ]'
+    atf_check "$regress/bed" start --dry-run
+    wait_for 'grep -q "ERROR vm=vm1 id=$id reason=" "$copy"'
+    atf_check -o ignore -e ignore in_vm vm1 qvm-remote 'echo dry'
+    wait_for 'grep -q "DRY vm=vm1 id=.* cmd=echo dry" "$copy"'
+}
+
 # in_its_place THING: instead of the copy.  What is said of it is in $says.
 in_its_place() {
     rm -rf "$copy"
@@ -103,9 +127,11 @@ whatever_stands_in_its_place_is_not_written_body() {
         wait_for '[ -f "$copy" ]'
         works
         wait_for 'grep -q DONE "$copy"'
+        # Not to be made anew before that is there.
+        kill -STOP "$(role_pid parent)"
         mv "$copy" "$BED/run/bed/before"
         in_its_place $thing
-        kill -HUP "$(role_pid parent)"
+        kill -CONT "$(role_pid parent)"
         wait_for 'grep -q "no readable copy" "$BED/daemon.log"'
         works
         not_written $thing
@@ -124,10 +150,21 @@ a_file_that_was_rotated_is_made_anew_body() {
     copy_of_bed
     works
     mv "$copy" "$copy.1"
-    kill -HUP "$(role_pid parent)"
     wait_for '[ -f "$copy" ]'
+    wait_for 'works && grep -q DONE "$copy"'
+    rm "$copy"
+    wait_for '[ -f "$copy" ]'
+    wait_for 'works && grep -q DONE "$copy"'
+    # Who rotates it may put another there, at once or afterwards.
+    install -m 0640 -g qubes /dev/null "$copy.new"
+    mv "$copy.new" "$copy"
+    wait_for 'works && grep -q DONE "$copy"'
+    # What else happens in the folder is no reason.
+    opened=$(stat -c %i "$copy")
+    : >"$copy.2" && rm "$copy.2"
     works
-    wait_for 'grep -q DONE "$copy"'
+    atf_check_equal "$opened" "$(stat -c %i "$copy")"
+    atf_check -s exit:1 grep 'readable' "$BED/daemon.log"
 }
 
 # The channel is full in the middle of a configuration.
