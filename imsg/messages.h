@@ -67,7 +67,6 @@ enum role {
 	X(LOG, POL | VER | EXE, PAR, ST_ANY, msg_log, NOFD)               \
 	/* every role is ready: the log begins a run */                   \
 	X(COPY, PAR, VER, ST_SERVING, msg_copy, FD)                       \
-	X(CONF, PAR, VER, ST_SERVING, msg_conf, FD)                       \
 	X(BEGIN, PAR, VER, ST_SERVING, msg_begin, NOFD)                   \
 	X(BEGUN, VER, PAR, ST_ANY, msg_none, NOFD)                        \
 	/* who is served */                                               \
@@ -145,8 +144,10 @@ enum role {
 	X(ANSWER, CTL, VER, ST_SERVING, msg_answer, NOFD)                 \
 	X(ANSWERED, VER, CTL, ST_SERVING, msg_answered, NOFD)             \
 	X(APPROVAL_REVOKE, CTL, VER, ST_SERVING, msg_person, NOFD)        \
-	X(ACT, CTL, VER, ST_SERVING, msg_act, NOFD)                       \
-	X(CONTROL_END, VER, CTL, ST_SERVING, msg_none, NOFD)
+	X(CONTROL_END, VER, CTL, ST_SERVING, msg_none, NOFD)              \
+	/* for the log: what the daemon goes by, and who changes it */    \
+	X(CONF, PAR, VER, ST_SERVING, msg_conf, FD)                       \
+	X(ACT, CTL, VER, ST_SERVING, msg_act, NOFD)
 
 enum imsg_type {
 #define X(name, from, to, state, payload, fd) IMSG_##name,
