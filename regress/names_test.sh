@@ -32,7 +32,10 @@ only_good_ones() {
     cat_log | sed -n 's/.*"vm":"vm1","id":"\([^"]*\)".*/\1/p' | sort -u >heard
     atf_check cmp expected heard
     atf_check -s exit:1 -o inline:'0\n' \
-        count_log '"event":"\(violation\|refused\|silent\|session-end\)"'
+        count_log '"event":"\(violation\|refused\|silent\)"'
+    # qvm-run has ended no session.
+    atf_check -s exit:1 -o inline:'0\n' \
+        count_log '"event":"session-end",.*"exit":'
     no_raw_in_dom0
     ! find "$BED/vms/vm1/home" -name ran | grep . ||
         atf_fail "a name ran in the VM"

@@ -42,6 +42,25 @@ digest_of(int fd, char hex[SHA256_HEX + 1])
 	hex[SHA256_HEX] = '\0';
 }
 
+/* False: it has no room. */
+static bool
+record_conf(const char *was, const char *now)
+{
+	uint8_t hash[SHA256_LEN];
+	struct record *rec;
+
+	if (strcmp(was, now) == 0)
+		return (true);
+	if (!journal_room(JOURNAL_RESULT))
+		return (false);
+	rec = journal_begin("conf", NULL, NULL);
+	record_str(rec, "conf_sha256", now);
+	record_str(rec, "conf_before", was);
+	journal_end(hash);
+	copy_event("", "", "conf", now);
+	return (true);
+}
+
 void
 daemon_conf(bool there, int fd)
 {

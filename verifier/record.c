@@ -313,56 +313,6 @@ record_refused_summary(struct vm *vm)
 	vm->refused_more = 0;
 }
 
-/* Nothing of a session that came to nothing: a VM may have many. */
-static void
-add_delivered(struct record *rec, const struct vm *vm)
-{
-	if (vm->session.delivered > 0)
-		record_u64(rec, "delivered", vm->session.delivered);
-}
-
-void
-record_session_end(struct vm *vm)
-{
-	const char *why = vm->session.why;
-	uint8_t hash[SHA256_LEN];
-	struct record *rec;
-
-	if (!vm->session.opened || vm->session.end_recorded ||
-	    !journal_room(JOURNAL_RESULT))
-		return;
-	if (why == NULL)
-		why = "its poller has ended";
-	rec = journal_begin("session-end", vm->name, NULL);
-	record_str(rec, "reason", why);
-	add_delivered(rec, vm);
-	record_end_of(vm->name, hash);
-	copy_event(vm->name, "", "session-end", why);
-}
-
-void
-record_problem(struct vm *vm, const struct msg_problem *p)
-{
-	static const char *const events[] = {"violation", "silent",
-	    "session-end"};
-	uint8_t hash[SHA256_LEN];
-	struct record *rec;
-
-	if (!journal_room(JOURNAL_RESULT))
-		return;
-	rec = journal_begin(events[p->problem], vm->name, NULL);
-	if (p->rule[0] != '\0')
-		record_str(rec, "rule", p->rule);
-	if (p->status != -1)
-		record_i64(rec, "exit", p->status);
-	if (p->stderr_text[0] != '\0')
-		record_str(rec, "stderr", p->stderr_text);
-	add_delivered(rec, vm);
-	vm->session.end_recorded = true;
-	record_end_of(vm->name, hash);
-	copy_event(vm->name, "", events[p->problem], p->rule);
-}
-
 void
 record_cancel(struct vm *vm, const char *id, const struct token *t,
     const char *effect)
@@ -401,21 +351,6 @@ record_event(struct vm *vm, const char *event, const char *field,
 	    value != NULL ? value : "");
 }
 
-void
-record_session(struct vm *vm)
-{
-	uint8_t hash[SHA256_LEN];
-	struct record *rec;
-
-	if (!journal_room(JOURNAL_RESULT))
-		return;
-	rec = journal_begin("session", vm->name, NULL);
-	record_str(rec, "program", vm->session.program);
-	record_str(rec, "sandbox", daemon_layers(vm->session.sandbox));
-	record_end_of(vm->name, hash);
-	copy_event(vm->name, "", "session", vm->session.program);
-}
-
 bool
 record_served(struct vm *vm, const struct served *now)
 {
@@ -447,24 +382,6 @@ record_unserved(struct vm *vm, const char *why)
 	if (vm->served_as.key[0] != '\0')
 		record_event(vm, "unserved", "reason", why);
 	memset(&vm->served_as, 0, sizeof(vm->served_as));
-}
-
-bool
-record_conf(const char *was, const char *now)
-{
-	uint8_t hash[SHA256_LEN];
-	struct record *rec;
-
-	if (strcmp(was, now) == 0)
-		return (true);
-	if (!journal_room(JOURNAL_RESULT))
-		return (false);
-	rec = journal_begin("conf", NULL, NULL);
-	record_str(rec, "conf_sha256", now);
-	record_str(rec, "conf_before", was);
-	journal_end(hash);
-	copy_event("", "", "conf", now);
-	return (true);
 }
 
 bool

@@ -15,9 +15,8 @@
  * it, and costs its own VM only.
  */
 
-#define RATE_TOLD_MS (3600 * 1000)
-#define BYE_MS	     10000	    /* twice what a poller of ours takes */
-#define ENTRIES_MAX  (JOBS_MAX + 1) /* of the poller, in use at a time */
+#define BYE_MS	    10000	   /* twice what a poller of ours takes */
+#define ENTRIES_MAX (JOBS_MAX + 1) /* of the poller, in use at a time */
 /*
  * What a VM sends is hashed, and perhaps recorded, in one turn of the loop: 3 ms
  * a MiB, and some 10 more until it is on the disk.  It is asked for more when
@@ -594,18 +593,6 @@ has_memory(const struct vm *vm)
 	if (!memory_room(key))
 		check_sweep(now_boottime_ms());
 	return (memory_room(key));
-}
-
-/* Once an hour: a VM may be held up by it for days. */
-static void
-record_rate(struct vm *vm)
-{
-	int64_t now_ms = now_boottime_ms();
-
-	if (vm->rate_told_ms != 0 && now_ms - vm->rate_told_ms < RATE_TOLD_MS)
-		return;
-	vm->rate_told_ms = now_ms;
-	record_event(vm, "share", "used", "its rate");
 }
 
 /* Whether one maximal request has room, or the word that says why not. */

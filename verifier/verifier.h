@@ -434,15 +434,9 @@ bool record_refused(struct request *);
 void record_refused_summary(struct vm *);
 void record_cancel(struct vm *, const char *id, const struct token *,
     const char *effect);
-void record_problem(struct vm *, const struct msg_problem *);
 /* Nothing, where the log says so already.  False: it has no room. */
 bool record_served(struct vm *, const struct served *);
 void record_unserved(struct vm *, const char *why);
-/* Nothing, where they are the same.  False: it has no room. */
-bool record_conf(const char *was, const char *now);
-void record_session(struct vm *);
-/* Nothing, where a record of it says so already. */
-void record_session_end(struct vm *);
 void record_event(struct vm *, const char *event, const char *field,
     const char *value);
 /* These two: false where there was no room for it. */
@@ -452,6 +446,14 @@ bool record_clock(const char *event, int64_t from_us, int64_t to_us,
     const struct msg_person *by);
 /* Ends a record that is about a VM, and counts it in its share. */
 uint64_t record_end_of(const char *vm, uint8_t hash[SHA256_LEN]);
+
+/* record_session.c: what is appended of sessions */
+void record_session(struct vm *);
+void record_problem(struct vm *, const struct msg_problem *);
+/* Nothing, where a record of it says so already. */
+void record_session_end(struct vm *);
+/* Its rate holds it up.  Once an hour: that may last for days. */
+void record_rate(struct vm *);
 
 /* share.c: how much of the log each VM has used */
 #define SHARES_MAX (4 * VM_TABLE)
