@@ -20,6 +20,15 @@ answers_begin(struct answers *a, const struct cursor *c)
 	a->at = *c;
 	if (c->seq == 0)
 		return;
+	if (a->log->count > 0 && c->seq < a->log->segments[0].first) {
+		if (c->seq + 1 == a->log->segments[0].first)
+			return;
+		warn("records %ju to %ju are not there any more (`log verify` "
+		     "says why)",
+		    (uintmax_t)c->seq + 1,
+		    (uintmax_t)a->log->segments[0].first - 1);
+		return;
+	}
 	if (line_of_seq(a->log, c->seq, &p, &h) == NULL ||
 	    memcmp(h.hash, c->hash, sizeof(h.hash)) != 0)
 		fail("the cursor is not of this log: where its file is "

@@ -20,6 +20,7 @@ struct source {
 	bool receipts;	/* else checkpoints */
 	int fd;
 	uint64_t silent; /* receipts that say nothing of the log */
+	uint64_t pruned; /* that name what is not kept any more */
 	/* witness.c: what fits the log, up to which record, and what does not. */
 	uint64_t fits, newest, disagrees;
 	char newest_time[TIME_TEXT_LEN + 1]; /* of a checkpoint */

@@ -194,6 +194,7 @@ static const char *
 value_text(const struct remote_conf *conf, enum conf_group group)
 {
 	static char list[VMS_MAX * (VM_NAME_MAX + 1) + 1];
+	static char retain[CONF_RETAIN_MAX];
 	const struct group *gr;
 	unsigned int i;
 
@@ -202,6 +203,8 @@ value_text(const struct remote_conf *conf, enum conf_group group)
 		return conf->vm_user;
 	case CONF_TRANSPORT:
 		return conf_transport_name(conf->transport);
+	case CONF_RETAIN:
+		return conf_retain_print(conf, retain);
 	case CONF_DOM0_USER:
 		if (conf->dom0_user[0] != '\0')
 			return conf->dom0_user;

@@ -4,7 +4,7 @@
 
 unset QVM_REMOTE_VMS QUBES_REMOTE_VMS QVM_REMOTE_VM QUBES_REMOTE_VM \
     QVM_REMOTE_VM_USER QUBES_REMOTE_VM_USER QVM_REMOTE_DOM0_USER \
-    QVM_REMOTE_TRANSPORT
+    QVM_REMOTE_TRANSPORT QVM_REMOTE_RETAIN
 
 # settings: NAME, value and where from, with one space between.
 settings() {
@@ -26,8 +26,9 @@ without_a_file_the_defaults_hold_body() {
         -o match:'^QVM_REMOTE_VMS all that have a key and a policy default$' \
         -o match:'^QVM_REMOTE_VM_USER user default$' \
         -o match:'^QVM_REMOTE_DOM0_USER [^ ]+ the first of group qubes$' \
-        -o match:'^QVM_REMOTE_TRANSPORT qvm-run default$' cat said
-    atf_check -o inline:'4\n' grep -c . said
+        -o match:'^QVM_REMOTE_TRANSPORT qvm-run default$' \
+        -o match:'^QVM_REMOTE_RETAIN all default$' cat said
+    atf_check -o inline:'5\n' grep -c . said
 }
 
 root_test each_says_where_it_comes_from
@@ -38,12 +39,14 @@ QUBES_REMOTE_VM="work  home"
 
 QVM_REMOTE_DOM0_USER=jo
 QUBES_REMOTE_VM_USER=her
+QVM_REMOTE_RETAIN="4G 90d"
 END
     settings >said || atf_fail config
     atf_check -o inline:"QVM_REMOTE_VMS work home $conf:2 (QUBES_REMOTE_VM)
 QVM_REMOTE_VM_USER her $conf:5 (QUBES_REMOTE_VM_USER)
 QVM_REMOTE_DOM0_USER jo $conf:4
 QVM_REMOTE_TRANSPORT qvm-run default
+QVM_REMOTE_RETAIN 90d 4G $conf:6
 " cat said
     # The first name that is set counts; set and empty is set.
     export QVM_REMOTE_VMS='' QVM_REMOTE_VM=x QUBES_REMOTE_VM_USER=his
@@ -66,6 +69,7 @@ END
 QVM_REMOTE_VMS work home $conf:1 QUBES_REMOTE_VMS
 QVM_REMOTE_VM_USER user default None
 QVM_REMOTE_TRANSPORT qvm-run default None
+QVM_REMOTE_RETAIN all default None
 END
     atf_check -o file:want python3 -c 'import json
 for line in open("out"):

@@ -38,11 +38,13 @@ struct start {
 	bool seen;
 };
 
-static struct start before; /* the newest one */
-static bool covered;	    /* its run has a key */
-static uint64_t step;	    /* that `key` is for */
-static uint64_t first_run;  /* whose seals were checked, 0: none yet */
-static uint64_t first_seq;  /* of that run */
+static struct start before;	/* the newest one */
+static bool covered;		/* its run has a key */
+static uint64_t step;		/* that `key` is for */
+static uint64_t first_run;	/* whose seals were checked, 0: none yet */
+static uint64_t first_seq;	/* of that run */
+static uint64_t oldest_run = 1; /* that has a record */
+static bool pruned;		/* there were others before it */
 static char why[192];
 static char unseen[FINGERPRINT_HEX + 1]; /* the last line that was noted */
 
@@ -144,16 +146,17 @@ seals_given(void)
 /*
  * K of the run's first step: false where its number cannot be.  The first run
  * that a seed vouches for is its own: who holds a later one could number it as
- * he likes.
+ * he likes.  Of a pruned log's oldest that is not known: it cannot be of an
+ * earlier run than what he holds.
  */
 static bool
-take_key(struct seed_line *l, uint64_t line_run, uint64_t run)
+take_key(struct seed_line *l, uint64_t line_run, uint64_t run, bool first)
 {
 	if (line_run == 0 || run < line_run || run - line_run > RUNS_MAX ||
 	    (l->first_run != 0 && l->first_run != line_run))
 		return false;
 	if (l->first_run == 0) {
-		if (run != line_run)
+		if (run != line_run && !(first && pruned))
 			return false;
 		memcpy(l->now, l->first, SEED_LEN);
 		l->first_run = l->run = line_run;
@@ -260,6 +263,7 @@ const char *
 seals_start(const char *line, size_t len, const struct line_head *h,
     FILE *words)
 {
+	bool first = before.run == 0;
 	struct seed_line *l;
 	const char *wrong;
 	struct start s;
@@ -277,7 +281,7 @@ seals_start(const char *line, size_t len, const struct line_head *h,
 	before = s;
 	if (l == NULL)
 		return NULL;
-	if (!take_key(l, s.line_run, s.run))
+	if (!take_key(l, s.line_run, s.run, first))
 		return "its run cannot be one of its seed, or the first run "
 		       "of its seed is not there: what stood before it was "
 		       "taken out";
@@ -305,6 +309,13 @@ seals_check(const struct line_head *h)
 						  : "its seal does not hold";
 }
 
+void
+seals_pruned(uint64_t run)
+{
+	oldest_run = run;
+	pruned = true;
+}
+
 bool
 seals_print(void)
 {
@@ -312,11 +323,11 @@ seals_print(void)
 
 	if (!seals_given())
 		printf("the seals were not checked\n");
-	else if (first_run > 1)
+	else if (first_run > oldest_run)
 		printf("the seals hold from run %" PRIu64 " on; those before "
 		       "were not checked\n",
 		    first_run);
-	else if (first_run == 1)
+	else if (first_run != 0)
 		printf("the seals hold\n");
 	else
 		printf("no run was sealed with the key that was given\n");

@@ -17,7 +17,9 @@
 void seals_add(const char *file);
 bool seals_given(void);
 
-/* A start record: NULL, or what is wrong with its run.  Notes go to words. */
+/* The log's beginning was pruned: its oldest record is of that run. */
+void seals_pruned(uint64_t run);
+/* A start record, or the oldest one: NULL, or what is wrong with its run.  Notes go to words. */
 const char *seals_start(const char *line, size_t len, const struct line_head *,
     FILE *words);
 /* Any record, in order: NULL, or what is wrong. */

@@ -52,6 +52,7 @@ segment_add(struct log *log, uint64_t first, int fd)
 	log->segments[log->count++] = (struct segment){first, fd};
 }
 
+/* -1: it has just been pruned. */
 static int
 open_segment(int folder, const char *name)
 {
@@ -60,6 +61,8 @@ open_segment(int folder, const char *name)
 
 	fd = openat(folder, name,
 	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd == -1 && errno == ENOENT)
+		return -1;
 	if (fd == -1 || fstat(fd, &st) == -1)
 		fail_errno("log segment %s", name);
 	if (!S_ISREG(st.st_mode))
@@ -73,16 +76,19 @@ segments_open(struct log *log, int folder, uint64_t behind)
 	struct dirent *e;
 	uint64_t first;
 	DIR *d;
+	int fd;
 
 	raise_limit();
 	folder = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (folder == -1 || (d = fdopendir(folder)) == NULL)
 		fail_errno("the log's folder");
 	while ((errno = 0, e = readdir(d)) != NULL) {
-		if (segment_name_parse(e->d_name, &first) == 0 &&
-		    first > behind)
-			segment_add(log, first,
-			    open_segment(folder, e->d_name));
+		if (segment_name_parse(e->d_name, &first) == -1 ||
+		    first <= behind)
+			continue;
+		fd = open_segment(folder, e->d_name);
+		if (fd != -1)
+			segment_add(log, first, fd);
 	}
 	if (errno != 0)
 		fail_errno("the log's folder");

@@ -132,9 +132,10 @@ show_log(struct imsg *m)
 	segment_name(name, l.segment);
 	if (json) {
 		printf("{\"log\":\"%s\",\"run\":%" PRIu64 ",\"next\":%" PRIu64
-		       ",\"used\":%" PRIu64 ",\"size\":%" PRIu64
+		       ",\"pruned\":%" PRIu64 ",\"used\":%" PRIu64
+		       ",\"size\":%" PRIu64
 		       ",\"seed_seen\":%s,\"disk_low\":%s}\n",
-		    name, l.run, l.seq, l.used, l.size,
+		    name, l.run, l.seq, l.pruned, l.used, l.size,
 		    l.seed_seen ? "true" : "false",
 		    l.disk_low ? "true" : "false");
 		return;
@@ -145,6 +146,8 @@ show_log(struct imsg *m)
 	    l.seed_seen ? "its seals can be checked with the key that was shown"
 			: "its first seed was never shown: nobody can check "
 			  "its seals (log init)");
+	if (l.pruned != 0)
+		printf("pruned: records 1 to %" PRIu64 "\n", l.pruned);
 	if (l.disk_low)
 		printf("the log's or the spool's disk has only its reserve: "
 		       "nothing new is taken; free some space\n");

@@ -6,6 +6,7 @@
 
 #include "admin/admin.h"
 #include "admin/log.h"
+#include "admin/pruned.h"
 #include "admin/seals.h"
 #include "admin/witness.h"
 #include "audit/text.h"
@@ -33,6 +34,9 @@ struct part {
 
 static struct reader reader;
 static FILE *words; /* where what is found is said */
+static uint64_t oldest =
+    1; /* the first record, or where all before was pruned */
+static struct pruned pruned;
 
 /* Says which record is wrong, and ends. */
 static void __attribute__((noreturn, format(printf, 2, 3)))
@@ -119,7 +123,8 @@ check_line(const struct chain *c, const char *line, size_t len, bool first,
 	if (first && !same_hash(line, len, "previous_hash", c->hash))
 		return "it names another hash before it";
 	why = check_order(c, h, first);
-	if (why == NULL && is_event(h, "start"))
+	if (why == NULL &&
+	    (is_event(h, "start") || (h->seq == oldest && oldest > 1)))
 		why = seals_start(line, len, h, words);
 	return why != NULL ? why : seals_check(h);
 }
@@ -154,7 +159,7 @@ check_previous(const struct part *previous, const struct line_head *h,
 	uint64_t none;
 
 	if (previous == NULL) {
-		if (line_u64(line, len, "previous", &none) == 0)
+		if (oldest == 1 && line_u64(line, len, "previous", &none) == 0)
 			altered(h->seq,
 			    "it follows a segment that is not "
 			    "there");
@@ -303,12 +308,33 @@ check_end(struct chain *c, struct part *p, const struct part *previous)
 		altered(c->seq, "%s", p->why);
 }
 
+/*
+ * Where record 1 is not there and nothing says that it was pruned, it is
+ * missed.
+ */
+static void
+begin_chain(const struct log *log, struct chain *c)
+{
+	memset(c, 0, sizeof(*c));
+	if (pruned_read(log, &pruned)) {
+		oldest = log->segments[0].first;
+		c->run = pruned.run - pruned.start;
+		c->step = pruned.step;
+		c->stopped = pruned.start;
+		memcpy(c->hash, pruned.before, sizeof(c->hash));
+		seals_pruned(pruned.run);
+		witness_pruned(oldest - 1);
+	}
+	c->seq = oldest;
+}
+
 static void
 read_segments(const struct log *log, struct chain *c, struct part *p)
 {
 	struct part previous;
 	size_t i;
 
+	begin_chain(log, c);
 	for (i = 0; i < log->count; i++) {
 		if (i > 0)
 			previous = *p;
@@ -341,14 +367,37 @@ not_proven(uint64_t from, uint64_t to, const char *why)
 		    from, to, why);
 }
 
+static void
+print_pruned(uint64_t sealed)
+{
+	if (pruned.last >= oldest)
+		printf("note: records %" PRIu64 " to %" PRIu64 " are to be "
+		       "pruned: the daemon's next start removes them\n",
+		    oldest, pruned.last);
+	if (sealed != 0 && pruned.seq >= sealed)
+		printf("proven: records 1 to %" PRIu64 " were pruned, as "
+		       "record %" PRIu64 " says\n",
+		    oldest - 1, pruned.seq);
+	else
+		printf("not proven: that records 1 to %" PRIu64 " were pruned: "
+		       "record %" PRIu64 " says so, and its seal was not "
+		       "checked\n",
+		    oldest - 1, pruned.seq);
+}
+
 /* In words: up to which record what is shown, and by what. */
 static void
 print_proof(uint64_t newest)
 {
 	uint64_t known = witness_newest(), sealed = seals_from();
 
-	printf("proven: records 1 to %" PRIu64 " are a chain without a gap\n",
-	    newest);
+	if (oldest > 1)
+		print_pruned(sealed);
+	if (known < oldest)
+		known = oldest - 1;
+	printf("proven: records %" PRIu64 " to %" PRIu64
+	       " are a chain without a gap\n",
+	    oldest, newest);
 	if (sealed != 0)
 		printf("proven: records %" PRIu64 " to %" PRIu64
 		       " are as they were sealed\n",
@@ -380,7 +429,7 @@ log_verify(const struct log *log)
 {
 	/* Before and after: one that ends or begins meanwhile is no crash. */
 	bool runs = lock_holder(log->lock) != 0, fits, cut;
-	struct chain c = {.seq = 1};
+	struct chain c;
 	struct part last;
 	const char *word;
 
@@ -399,8 +448,8 @@ log_verify(const struct log *log)
 	    : witness_disagrees() ? "disputed"
 	    : runs || c.stopped	  ? "whole"
 				  : "intact";
-	printf("%s: %" PRIu64 " records in %zu segments; ", word, c.seq - 1,
-	    log->count);
+	printf("%s: %" PRIu64 " records in %zu segments; ", word,
+	    c.seq - oldest, log->count);
 	fits = seals_print();
 	seals_wipe();
 	print_end(&c, runs);
@@ -426,7 +475,7 @@ checkpoint_print(uint64_t seq, int64_t time_us, const uint8_t hash[32])
 int
 log_checkpoint(const struct log *log)
 {
-	struct chain c = {.seq = 1};
+	struct chain c;
 	struct part last;
 
 	words = stderr;

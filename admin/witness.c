@@ -181,6 +181,15 @@ witness_check(const struct line_head *h, const char *line, size_t len,
 	return why;
 }
 
+void
+witness_pruned(uint64_t last)
+{
+	struct claim *c;
+
+	while ((c = claim_upto(last)) != NULL)
+		c->source->pruned++;
+}
+
 bool
 witness_end(uint64_t newest, FILE *words)
 {
@@ -249,6 +258,11 @@ witness_print(FILE *words)
 			print_receipts(s, words);
 		else
 			print_checkpoints(s, words);
+		if (s->pruned > 0)
+			fprintf(words,
+			    "note: %s: %" PRIu64 " cannot be checked: the "
+			    "record that it names was pruned\n",
+			    s->name, s->pruned);
 	}
 }
 

@@ -15,6 +15,8 @@
  */
 const char *witness_check(const struct line_head *, const char *, size_t len,
     FILE *words);
+/* What is said of records up to that can be neither right nor wrong. */
+void witness_pruned(uint64_t last);
 /* Behind the newest record: false where a checkpoint says more was there. */
 bool witness_end(uint64_t newest, FILE *words);
 /* What they prove, in lines. */

@@ -70,7 +70,7 @@ enum role {
 	X(BEGIN, PAR, VER, ST_SERVING, msg_begin, NOFD)                   \
 	X(BEGUN, VER, PAR, ST_ANY, msg_none, NOFD)                        \
 	/* who is served */                                               \
-	X(CONFIG_BEGIN, PAR, VER, ST_SERVING, msg_none, NOFD)             \
+	X(CONFIG_BEGIN, PAR, VER, ST_SERVING, msg_retain, NOFD)           \
 	X(CONFIG_COMMANDS, PAR, VER, ST_RELOAD, msg_none, FD)             \
 	X(CONFIG_VM, PAR, VER, ST_RELOAD, msg_vm, NOFD)                   \
 	X(CONFIG_KEY, PAR, VER, ST_RELOAD, msg_vm, FD)                    \
@@ -210,6 +210,11 @@ struct msg_begin {
 struct msg_poller {
 	char vm[VM_NAME_MAX + 1];
 	uint32_t sandbox; /* SANDBOX_* that are in force */
+};
+
+/* How much of the log is kept; 0: all that the other one allows. */
+struct msg_retain {
+	uint64_t days, bytes;
 };
 
 struct msg_vm {
@@ -374,6 +379,7 @@ struct msg_status_log {
 	uint64_t run;
 	uint64_t segment;    /* its first record */
 	uint64_t seq;	     /* of the next record */
+	uint64_t pruned;     /* the newest record that was; 0: none */
 	uint64_t used, size; /* bytes of the segment */
 	uint32_t seed_seen;
 	uint32_t disk_low; /* the log's or the spool's: nothing new is taken */

@@ -369,6 +369,16 @@ send_vm(struct channel *ch, enum imsg_type type, int fd)
 	return channel_send(ch, type, 0, &config.vm, sizeof(config.vm), fd);
 }
 
+static int
+send_begin(struct channel *ch)
+{
+	struct msg_retain retain = {.days = settings.conf.retain_days,
+	    .bytes = settings.conf.retain_bytes};
+
+	return channel_send(ch, IMSG_CONFIG_BEGIN, 0, &retain, sizeof(retain),
+	    -1);
+}
+
 /* One step: the next one, or the same again when the channel is full. */
 static enum step
 take_step(struct channel *ch)
@@ -377,7 +387,7 @@ take_step(struct channel *ch)
 	case STEP_IDLE:
 		break;
 	case STEP_BEGIN:
-		if (channel_send(ch, IMSG_CONFIG_BEGIN, 0, NULL, 0, -1) == -1)
+		if (send_begin(ch) == -1)
 			break;
 		vm_config_begin();
 		find_names();

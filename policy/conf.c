@@ -1,8 +1,11 @@
 #include "policy/policy.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "policy/text.h"
+#include "policy/value.h"
 #include "wire/id.h"
 
 static int
@@ -82,6 +85,69 @@ set_transport(struct text *t, enum transport *out, const char *value)
 	    transports[TRANSPORT_QVM_RUN], transports[TRANSPORT_QREXEC_CLIENT]);
 }
 
+#define RETAIN_DAYS_MAX	 36500
+#define RETAIN_BYTES_MAX (UINT64_C(1) << 50)
+#define RETAIN_ALL	 "all"
+
+/* A number alone could be meant as either. */
+static bool
+retain_word(struct remote_conf *c, const char *word)
+{
+	const char unit = word[strlen(word) - 1], *end;
+	uint64_t n;
+
+	if (unit == 'd') {
+		if (c->retain_days != 0 ||
+		    value_number(word, RETAIN_DAYS_MAX, &n, &end) == -1 ||
+		    strcmp(end, "d") != 0)
+			return false;
+		c->retain_days = (uint32_t)n;
+		return n != 0;
+	}
+	return (unit == 'M' || unit == 'G') && c->retain_bytes == 0 &&
+	    value_size(word, RETAIN_BYTES_MAX, &c->retain_bytes) == 0 &&
+	    c->retain_bytes != 0;
+}
+
+static int
+set_retain(struct text *t, struct remote_conf *c, const char *value)
+{
+	char words[CONF_RETAIN_MAX], *rest = words, *word;
+
+	c->retain_days = 0;
+	c->retain_bytes = 0;
+	if (strcmp(value, RETAIN_ALL) == 0)
+		return 0;
+	if (*value == '\0' || strlen(value) >= sizeof(words))
+		goto bad;
+	memcpy(words, value, strlen(value) + 1);
+	while ((word = strsep(&rest, BLANK)) != NULL) {
+		if (*word != '\0' && !retain_word(c, word))
+			goto bad;
+	}
+	if (c->retain_days != 0 || c->retain_bytes != 0)
+		return 0;
+bad:
+	return text_complain(t,
+	    "retain `%.40s`: must be %s, days as in 90d, a size as in 4G, or "
+	    "both with a blank between",
+	    value, RETAIN_ALL);
+}
+
+const char *
+conf_retain_print(const struct remote_conf *c, char out[CONF_RETAIN_MAX])
+{
+	char size[VALUE_SIZE_MAX] = "", days[16] = "";
+
+	if (c->retain_days != 0)
+		snprintf(days, sizeof(days), "%" PRIu32 "d", c->retain_days);
+	if (c->retain_bytes != 0)
+		value_size_print(c->retain_bytes, size);
+	snprintf(out, CONF_RETAIN_MAX, "%s%s%s", days,
+	    *days != '\0' && *size != '\0' ? " " : "", size);
+	return *out != '\0' ? out : RETAIN_ALL;
+}
+
 /* In each group the order counts: the first that is set in a source. */
 static const struct variable {
 	const char *name;
@@ -95,6 +161,7 @@ static const struct variable {
     {"QUBES_REMOTE_VM_USER", CONF_VM_USER},
     {"QVM_REMOTE_DOM0_USER", CONF_DOM0_USER},
     {"QVM_REMOTE_TRANSPORT", CONF_TRANSPORT},
+    {"QVM_REMOTE_RETAIN", CONF_RETAIN},
 };
 #define VARIABLES (sizeof(variables) / sizeof(variables[0]))
 
@@ -149,6 +216,8 @@ set(struct text *t, struct remote_conf *c, const char *key, const char *value)
 		return set_list(t, c, value);
 	if (group == CONF_TRANSPORT)
 		return set_transport(t, &c->transport, value);
+	if (group == CONF_RETAIN)
+		return set_retain(t, c, value);
 	return set_user(t, group == CONF_VM_USER ? c->vm_user : c->dom0_user,
 	    key, value);
 }

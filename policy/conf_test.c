@@ -72,6 +72,46 @@ ATF_TC_BODY(either_transport_can_be_named, tc)
 	    err);
 }
 
+/* What is printed is what can be written. */
+ATF_TC_WITHOUT_HEAD(what_is_kept_of_the_log_is_days_and_a_size);
+ATF_TC_BODY(what_is_kept_of_the_log_is_days_and_a_size, tc)
+{
+	static const struct {
+		const char *value, *printed;
+		unsigned int days;
+		uint64_t bytes;
+	} rows[] = {{"all", "all", 0, 0}, {"90d", "90d", 90, 0},
+	    {"4G", "4G", 0, UINT64_C(4) << 30}, {"1M", "1M", 0, 1 << 20},
+	    {"4G  30d", "30d 4G", 30, UINT64_C(4) << 30},
+	    {"36500d 1048576G", "36500d 1048576G", 36500, UINT64_C(1) << 50}};
+	static const char *const wrong[] = {"0d", "36501d", "1048577G", "0M",
+	    "90", "d", "90 d", "90days", "4K", "1d 2d", "1G 2M", "all 1d",
+	    "-1d", "01d", "1.5G", "90D", "4GB"};
+	char text[CONF_RETAIN_MAX];
+	size_t i;
+
+	ATF_CHECK_EQ(0, parse(""));
+	ATF_CHECK_STREQ("all", conf_retain_print(&c, text));
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ATF_CHECK_EQ_MSG(0,
+		    conf_set(&c, "QVM_REMOTE_RETAIN", rows[i].value, err,
+			sizeof(err)),
+		    "%s", err);
+		ATF_CHECK_EQ(rows[i].days, c.retain_days);
+		ATF_CHECK_EQ(rows[i].bytes, c.retain_bytes);
+		ATF_CHECK_STREQ(rows[i].printed, conf_retain_print(&c, text));
+	}
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		ATF_CHECK_EQ_MSG(-1,
+		    conf_set(&c, "QVM_REMOTE_RETAIN", wrong[i], err,
+			sizeof(err)),
+		    "%s", wrong[i]);
+	ATF_CHECK_EQ(-1, parse("QVM_REMOTE_RETAIN='90'\n"));
+	ATF_CHECK_STREQ("remote.conf:1: retain `90`: must be all, days as in "
+			"90d, a size as in 4G, or both with a blank between",
+	    err);
+}
+
 ATF_TC_WITHOUT_HEAD(set_and_empty_serves_none);
 ATF_TC_BODY(set_and_empty_serves_none, tc)
 {
@@ -161,8 +201,8 @@ ATF_TC_BODY(what_is_wrong_is_named_with_its_line, tc)
 	    "QVM_REMOTE_VM_USER=-x\n", "QVM_REMOTE_VM_USER=../x\n",
 	    "QVM_REMOTE_VM_USER=abcdefghijklmnopqrstuvwxyzabcdef\n",
 	    "QVM_REMOTE_DOM0_USER=1\n", "QVM_REMOTE_TRANSPORT=\n",
-	    "QVM_REMOTE_TRANSPORT=qvm-run x\n", "PATH=/bin\n",
-	    "qvm_remote_vms=work\n", "QVM_REMOTE_VMS\n",
+	    "QVM_REMOTE_TRANSPORT=qvm-run x\n", "QVM_REMOTE_RETAIN=\n",
+	    "PATH=/bin\n", "qvm_remote_vms=work\n", "QVM_REMOTE_VMS\n",
 	    "export QVM_REMOTE_VMS=work\n", "QVM_REMOTE_VMS=work\x1b\n",
 	    "QVM_REMOTE_VMS=work\r\n"};
 	char text[128];
@@ -241,11 +281,12 @@ ATF_TC_BODY(every_variable_can_be_named, tc)
 		last = group;
 		value = group == CONF_TRANSPORT
 		    ? conf_transport_name(TRANSPORT_QREXEC_CLIENT)
-		    : "x";
+		    : group == CONF_RETAIN ? "1d"
+					   : "x";
 		ATF_CHECK_EQ_MSG(0, conf_set(&c, name, value, err, sizeof(err)),
 		    "%s", err);
 	}
-	ATF_CHECK_EQ(8, i);
+	ATF_CHECK_EQ(9, i);
 	ATF_CHECK_EQ(TRANSPORT_QREXEC_CLIENT, c.transport);
 }
 
@@ -254,6 +295,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, without_a_file_all_vms_are_served);
 	ATF_TP_ADD_TC(tp, the_variables_are_read);
 	ATF_TP_ADD_TC(tp, either_transport_can_be_named);
+	ATF_TP_ADD_TC(tp, what_is_kept_of_the_log_is_days_and_a_size);
 	ATF_TP_ADD_TC(tp, set_and_empty_serves_none);
 	ATF_TP_ADD_TC(tp, the_first_of_the_names_counts);
 	ATF_TP_ADD_TC(tp, the_environment_stands_above_the_file);

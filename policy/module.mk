@@ -13,7 +13,7 @@ $(B)/policy/decide_test: $(B)/policy/decide_test.o $(POLICY_OBJS)
 $(B)/policy/words_test: $(B)/policy/words_test.o $(B)/policy/words.o
 $(B)/policy/value_test: $(B)/policy/value_test.o $(B)/policy/value.o
 $(B)/policy/conf_test: $(B)/policy/conf_test.o $(B)/policy/conf.o \
-	$(B)/policy/text.o $(B)/wire/id.o $(B)/wire/scan.o
+	$(B)/policy/text.o $(B)/policy/value.o $(B)/wire/id.o $(B)/wire/scan.o
 $(B)/policy/find_test: $(B)/policy/find_test.o $(B)/policy/find.o
 
 FUZZERS += $(B)/policy/policy_fuzz $(B)/policy/decide_fuzz \

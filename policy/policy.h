@@ -175,6 +175,7 @@ enum conf_group {
 	CONF_VM_USER,
 	CONF_DOM0_USER,
 	CONF_TRANSPORT,
+	CONF_RETAIN,
 	CONF_GROUPS
 };
 
@@ -186,6 +187,9 @@ struct remote_conf {
 	char vm_user[VM_NAME_MAX + 1];	 /* default "user" */
 	char dom0_user[VM_NAME_MAX + 1]; /* "" : first of group qubes */
 	enum transport transport;
+	/* How much of the log is kept; 0: all that the other one allows. */
+	uint32_t retain_days;
+	uint64_t retain_bytes;
 	/* What has set each; name NULL: nothing has. */
 	struct conf_source {
 		const char *name;
@@ -196,6 +200,10 @@ struct remote_conf {
 /* All variables by name, those of a group in their order; NULL: no more. */
 const char *conf_variable(unsigned int, enum conf_group *);
 const char *conf_transport_name(enum transport);
+/* What QVM_REMOTE_RETAIN reads so. */
+#define CONF_RETAIN_MAX 40
+const char *conf_retain_print(const struct remote_conf *,
+    char out[CONF_RETAIN_MAX]);
 void conf_default(struct remote_conf *);
 /*
  * KEY=VALUE, # comments, optional quotes; no shell.  As policy_parse.  Comes

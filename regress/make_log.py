@@ -39,6 +39,7 @@ class Maker:
 
     def __init__(self, seed, snapshots=True):
         self.segments = []      # {"records": [...], "tail": bytes}
+        self.gone = 0           # of them, the oldest
         self.follow = follow
         self.seq = self.run = self.step = 0
         self.snapshots, self.seeds = snapshots, {}
@@ -56,7 +57,7 @@ class Maker:
         self.segment("start", dict(self.now, **fields))
 
     def rotate(self):
-        self.segment("segment", {})
+        self.segment("segment", self.now)
 
     def segment(self, event, fields):
         self.segments.append({"records": [], "tail": b"\0" * 100})
@@ -75,6 +76,14 @@ class Maker:
     def stop(self):
         self.add("stop")
         self.segments[-1]["tail"] = b""
+
+    def prune(self, said, gone=None):
+        """Says that so many segments were pruned, and so many are."""
+        self.gone = said if gone is None else gone
+        last = self.segments[said - 1]["records"][-1]["seq"]
+        return self.add("pruned", **{
+            "last": last, "last_hash": None, "segments": said, "bytes": 1,
+            "from": 1, "to": 2})
 
     def records(self):
         return [r for s in self.segments for r in s["records"]]
@@ -98,6 +107,9 @@ class Maker:
             for record in segment["records"]:
                 if not lines:
                     self.follow(record, before, end)
+                if record.get("last_hash", "") is None:
+                    record["last_hash"] = self.records()[
+                        record["last"] - 1]["hash"]
                 lines.append(write_line(record, before, next(keys)))
                 before = bytes.fromhex(record["hash"])
             end = (segment, len(b"".join(lines)))
@@ -108,6 +120,8 @@ class Maker:
         os.makedirs(folder, exist_ok=True)
         for number, lines in enumerate(list(self.lines(keys))):
             segment = self.segments[number]
+            if number < self.gone:
+                continue
             if edit:
                 edit(number, lines)
             name = "%020d.log" % segment["records"][0]["seq"]

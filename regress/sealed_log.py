@@ -69,6 +69,24 @@ def segments(folder):
                   if re.fullmatch("[0-9]{20}[.]log", os.path.basename(path)))
 
 
+def first_of(path):
+    return int(os.path.basename(path)[:20])
+
+
+def lines_of(path):
+    """The records, up to the first line that is none."""
+    with open(path, "rb") as f:
+        for line in f:
+            try:
+                yield parsed(line[:-1], 0)[0]
+            except Bad:
+                return
+
+
+def head_of(path):
+    return next(lines_of(path), {"previous_hash": None})
+
+
 class Bad(Exception):
     """The first record that does not hold."""
 
@@ -140,6 +158,8 @@ class Log:
         self.starts, self.closed = [], set()
         self.notes, self.bad = [], None
         self.hash, self.end = ZERO, None
+        self.pruned, self.first = None, 1
+        self.find_pruned(segments(folder))
         try:
             for path in segments(folder):
                 self.read_segment(path)
@@ -148,7 +168,26 @@ class Log:
             self.bad = bad
 
     def next_seq(self):
-        return self.records[-1]["seq"] + 1 if self.records else 1
+        return self.records[-1]["seq"] + 1 if self.records else self.first
+
+    def find_pruned(self, paths):
+        """Where a record of the newest segment says that the beginning went."""
+        if not paths or first_of(paths[0]) == 1:
+            return
+        claims = [r for r in lines_of(paths[-1])
+                  if r["event"] in ("pruned", "snapshot-pruned")]
+        follower = [p for p in paths for c in claims[-1:]
+                    if first_of(p) == c["last"] + 1]
+        if not follower or \
+                head_of(follower[0])["previous_hash"] != claims[-1]["last_hash"]:
+            return
+        head = head_of(paths[0])
+        self.pruned, self.first = claims[-1], first_of(paths[0])
+        self.hash = bytes.fromhex(head["previous_hash"])
+        self.run_before = dict(run=head["run"] - (head["event"] == "start"),
+                               step=head["step"])
+        self.notes.append("records 1 to %d were pruned, as record %d says"
+                          % (self.first - 1, self.pruned["seq"]))
 
     def read_segment(self, path):
         name = NAME.fullmatch(os.path.basename(path))
@@ -188,6 +227,10 @@ class Log:
             raise (end.bad if end and end.bad else bad)
         if end is not None:
             self.check_joint(record, end)
+        elif self.pruned:
+            if seq != record["seq"] or \
+                    record["previous_hash"] != self.hash.hex():
+                raise Bad(seq, "does not follow what was pruned")
         elif record["event"] != "start" or seq != record["seq"] or \
                 record["previous_hash"] != ZERO.hex() or "previous" in record:
             raise Bad(1, "is missing: the log begins with record %d"
@@ -249,14 +292,16 @@ class Log:
         self.records.append(record)
         self.by_seq[record["seq"]] = record
         self.hash = bytes.fromhex(record["hash"])
-        if record["event"] == "start":
+        if record["event"] == "start" or len(self.records) == 1:
             self.starts.append(record)
         if record["event"] == "stop":
             self.closed.add(record["run"])
 
     def check_run(self, record):
         seq = record["seq"]
-        last = self.records[-1] if self.records else {"run": 0, "step": 0}
+        last = {"run": 0, "step": 0}
+        if self.records or self.pruned:
+            last = self.records[-1] if self.records else self.run_before
         run, step = record["run"], record["step"]
         if record["event"] == "start":
             if run <= last["run"]:
@@ -279,7 +324,7 @@ class Log:
                 not 1 <= start["seed_run"] <= run or \
                 type(start.get("seed_seen")) is not bool:
             raise Bad(start["seq"], "does not say which seed its run has")
-        if before and before not in self.closed:
+        if self.records and before not in self.closed:
             self.notes.append("run %d has no closing record" % before)
         if run > before + 1:
             self.notes.append("no record of run %s: a start that ended too early"
@@ -355,7 +400,8 @@ def check_seals(log, seeds, notes):
     for start in log.starts:
         run, name = start["run"], start["seed"]
         if name in seeds:
-            keys[run] = key_of_start(start, seeds[name], unchecked, before)
+            keys[run] = key_of_start(start, seeds[name], unchecked, before,
+                                     log.pruned)
         elif keys:
             raise Bad(start["seq"], other_seed(name))
         else:
@@ -377,7 +423,7 @@ def other_seed(name):
     return "sealed with another seed (%s): give its key too" % name
 
 
-def key_of_start(start, seed, unchecked, before):
+def key_of_start(start, seed, unchecked, before, pruned):
     """K of the run's first step.
 
     The line says where it began: a run that stands in its place with another
@@ -393,7 +439,7 @@ def key_of_start(start, seed, unchecked, before):
             raise Bad(start["seq"], "another seed was announced")
     elif before and before["run"] >= start["seed_run"]:
         raise Bad(start["seq"], "its line began before the last one's end")
-    elif start["run"] != start["seed_run"]:
+    elif start["run"] != start["seed_run"] and not (pruned and not before):
         raise Bad(start["seq"], "the first run of its line is not there")
     age = start["run"] - start["seed_run"]
     if age > STARTS_MAX:

@@ -347,6 +347,17 @@ begin(struct imsg *m)
 	verifier_begin();
 }
 
+static void
+take_retain(struct imsg *m)
+{
+	struct msg_retain retain;
+
+	if (imsg_payload(m, &retain, sizeof(retain)) == -1 ||
+	    retain.days > NUMBER_MAX / 86400 || retain.bytes > NUMBER_MAX)
+		fatalx("parent: bad settings");
+	prune_settings(&retain);
+}
+
 void
 config_dispatch(struct imsg *m)
 {
@@ -365,6 +376,7 @@ config_dispatch(struct imsg *m)
 		begin(m);
 		break;
 	case IMSG_CONFIG_BEGIN:
+		take_retain(m);
 		before = parent.end.state;
 		imsg_set_state(&parent.end, ST_RELOAD);
 		for (vm = vms; vm < vms + VM_TABLE; vm++)

@@ -367,6 +367,7 @@ send_answer(void)
 
 	journal_status(&log, &newest);
 	log.disk_low = disk_low;
+	log.pruned = prune_last();
 	switch (command) {
 	case IMSG_STATUS:
 		return (send_status(&log));

@@ -18,6 +18,7 @@ static struct {
 	int folder, fd;
 	off_t end;	     /* of what was written */
 	uint64_t first, seq; /* of the segment; of the next record */
+	uint64_t synced;     /* all before it are on disk */
 	uint64_t run, step;
 	uint8_t hash[32]; /* of the newest record */
 	int64_t newest_us;
@@ -25,7 +26,7 @@ static struct {
 	bool appended;	   /* since the last commit */
 	bool awaited;	   /* by somebody who acts once it is on disk */
 	uint64_t size;	   /* of the newest record */
-	bool seed_seen;	   /* the first one of its line was shown */
+	struct seal_line line;
 	char boot[BOOT_ID_LEN + 1];
 	void (*snapshot)(void);
 	struct log_end end_before; /* of the log that this start found */
@@ -119,6 +120,18 @@ journal_end(uint8_t hash[32])
 	return (seq);
 }
 
+bool
+journal_has(uint64_t seq)
+{
+	return (seq < j.synced);
+}
+
+uint64_t
+journal_segment(void)
+{
+	return (j.first);
+}
+
 uint64_t
 journal_size(void)
 {
@@ -145,7 +158,7 @@ journal_status(struct msg_status_log *log, struct msg_newest *newest)
 	    .seq = j.seq,
 	    .used = (uint64_t)j.end,
 	    .size = JOURNAL_SEGMENT,
-	    .seed_seen = j.seed_seen};
+	    .seed_seen = j.line.seen};
 	*newest = (struct msg_newest){.seq = j.seq - 1, .time_us = j.newest_us};
 	memcpy(newest->hash, j.hash, sizeof(j.hash));
 }
@@ -160,6 +173,7 @@ journal_commit(void)
 		fatal("log: fdatasync");
 	seal_step();
 	j.appended = false;
+	j.synced = j.seq;
 	j.step++;
 }
 
@@ -230,6 +244,15 @@ add_boot(struct record *r)
 	journal_add_booted(r);
 }
 
+/* In each segment: the ones before it may be pruned. */
+static void
+add_seed(struct record *r)
+{
+	record_str(r, "seed", j.line.first);
+	record_u64(r, "seed_run", j.line.first_run);
+	record_bool(r, "seed_seen", j.line.seen);
+}
+
 bool
 journal_rotate(void)
 {
@@ -252,6 +275,7 @@ journal_rotate(void)
 	record_u64(r, "previous", previous);
 	record_hex(r, "previous_hash", previous_hash, sizeof(previous_hash));
 	add_boot(r);
+	add_seed(r);
 	journal_end_quietly();
 	segment_begin();
 	/* Who waits for a commit has not been told of this one. */
@@ -296,7 +320,7 @@ journal_read(int folder, const char *boot, tail_seen *seen,
 }
 
 static void
-write_start(const struct seal_line *line, void (*add)(struct record *))
+write_start(void (*add)(struct record *))
 {
 	const struct log_end *before = &j.end_before;
 	uint8_t previous_hash[32];
@@ -314,11 +338,9 @@ write_start(const struct seal_line *line, void (*add)(struct record *))
 		    sizeof(before->sha256));
 	}
 	add_boot(r);
-	record_str(r, "seed", line->first);
-	record_u64(r, "seed_run", line->first_run);
-	record_bool(r, "seed_seen", line->seen);
-	if (line->next[0] != '\0')
-		record_str(r, "next_seed", line->next);
+	add_seed(r);
+	if (j.line.next[0] != '\0')
+		record_str(r, "next_seed", j.line.next);
 	add(r);
 	journal_end_quietly();
 }
@@ -351,19 +373,16 @@ journal_lost_runs(void)
 void
 journal_start(void (*snapshot)(void), void (*add)(struct record *))
 {
-	struct seal_line line;
-
 	j.snapshot = snapshot;
 	/* Room first: a start that fails for want of it uses up no run. */
 	j.fd = segment_create();
 	if (j.fd == -1)
 		fatal("log: a new segment of %d MiB",
 		    JOURNAL_SEGMENT / (1024 * 1024));
-	seal_take(j.folder, j.run, &line);
-	j.run = line.run;
-	j.seed_seen = line.seen;
+	seal_take(j.folder, j.run, &j.line);
+	j.run = j.line.run;
 	j.first = j.seq;
-	write_start(&line, add);
+	write_start(add);
 	segment_begin();
 	if (j.end_before.any)
 		give_back();

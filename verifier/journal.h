@@ -54,6 +54,10 @@ struct record *journal_begin(const char *event, const char *vm, const char *id);
 uint64_t journal_end(uint8_t hash[32]);
 /* The same for a record that nobody waits for: the next commit takes it along. */
 uint64_t journal_end_quietly(void);
+/* Whether that record is on disk. */
+bool journal_has(uint64_t seq);
+/* The first record of the segment that is written now. */
+uint64_t journal_segment(void);
 /* Bytes of the newest record. */
 uint64_t journal_size(void);
 /* Somebody waits for the next commit; makes it so. */

@@ -496,6 +496,22 @@ seen_snapshot(struct line *l)
 		memory_raise_v1_floor((int64_t)floor);
 }
 
+/* The newest one counts. */
+static void
+seen_pruned(struct line *l)
+{
+	struct pruned p = {.last = number(l, "last")};
+
+	digest(l, "last_hash", p.hash);
+	p.segments = number(l, "segments");
+	p.bytes = number(l, "bytes");
+	p.from_us = (int64_t)number(l, "from");
+	p.to_us = (int64_t)number(l, "to");
+	if (p.last == 0 || p.last >= l->h->seq)
+		bad(l->h);
+	prune_restore(&p);
+}
+
 static const struct {
 	const char *event;
 	void (*fn)(struct line *);
@@ -507,7 +523,9 @@ static const struct {
     {"snapshot-memory", seen_snapshot_memory},
     {"snapshot-request", seen_snapshot_request},
     {"snapshot-cancel", seen_snapshot_cancel},
+    {"snapshot-pruned", seen_pruned},
     {"snapshot", seen_snapshot},
+    {"pruned", seen_pruned},
     {"key", seen_key},
     {"intent", seen_intent},
     {"result", seen_result},
@@ -548,6 +566,7 @@ restore_forget(void)
 	}
 	memory_clear();
 	share_forget();
+	prune_restore(&(struct pruned){0});
 	pulse_clock(0);
 }
 

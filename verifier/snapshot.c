@@ -121,6 +121,7 @@ snapshot_write(void)
 	for (i = 0; i < n; i++)
 		add_key(order[i], &key_count);
 	add_memory(&memory_count);
+	prune_snapshot();
 	while ((s = share_next(s)) != NULL)
 		add_share(s, &vm_count);
 	for (vm = vms; vm < vms + VM_TABLE; vm++) {

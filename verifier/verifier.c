@@ -199,6 +199,7 @@ after_turn(void)
 	do {
 		now_ms = now_boottime_ms();
 		next = earlier(request_deadlines(now_ms), pulse(now_ms));
+		next = earlier(next, prune_pulse(now_ms));
 		for (vm = vms; vm < vms + VM_TABLE; vm++) {
 			next = earlier(next, retire(vm, now_ms));
 			keys_tidy(vm);
@@ -337,6 +338,7 @@ main(void)
 	if (folder_fd == -1)
 		fatal("log: its folder");
 	pulse_init(folder_fd);
+	prune_init(folder_fd);
 	restore_init(boot);
 	journal_read(folder_fd, boot, restore_seen, restore_forget);
 	open_channels(executor_fd);

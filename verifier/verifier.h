@@ -484,6 +484,23 @@ void restore_forget(void);
 /* What had begun and has no end is answered `interrupted`. */
 void restore_finish(void);
 
+/* prune.c: what of the log is kept no longer */
+struct pruned {
+	uint64_t last;		  /* the newest record that went; 0: none has */
+	uint8_t hash[SHA256_LEN]; /* its hash */
+	uint64_t segments, bytes; /* that went, in all */
+	int64_t from_us, to_us;	  /* the first record's time; of what stays */
+};
+void prune_init(int log_folder);
+/* From the next segment on. */
+void prune_settings(const struct msg_retain *);
+/* From the log. */
+void prune_restore(const struct pruned *);
+void prune_snapshot(void);
+uint64_t prune_last(void);
+/* One file at most; returns when to look again, or -1. */
+int64_t prune_pulse(int64_t now_ms);
+
 /* pulse.c: what is looked at after each turn */
 extern bool disk_low; /* the log's or the spool's has only its reserve */
 void pulse_init(int log_folder);

@@ -500,7 +500,7 @@ set_up_config(void)
 	uint8_t vm;
 
 	parent.end.state = ST_SERVING;
-	configure(IMSG_CONFIG_BEGIN, 0, 0);
+	configure(IMSG_CONFIG_BEGIN, 0, sizeof(struct msg_retain));
 	configure(IMSG_CONFIG_COMMANDS, 0, 0);
 	for (vm = 0; vm < POLLERS; vm++) {
 		configure(IMSG_CONFIG_VM, vm, sizeof(struct msg_vm));
@@ -537,6 +537,7 @@ set_up(void)
 		abort();
 	folder_fd = fuzz_disk();
 	pulse_init(folder_fd);
+	prune_init(folder_fd);
 	restore_init("00000000-0000-0000-0000-000000000000");
 	journal_read(folder_fd, "00000000-0000-0000-0000-000000000000",
 	    restore_seen, restore_forget);
