@@ -263,26 +263,25 @@ static bool
 take_segment(struct log *log)
 {
 	char control[CMSG_SPACE(sizeof(int))];
-	uint64_t first;
-	struct iovec iov = {.iov_base = &first, .iov_len = sizeof(first)};
+	struct segment s = {.packed = false};
+	struct iovec iov = {.iov_base = &s.first, .iov_len = sizeof(s.first)};
 	struct msghdr msg = {.msg_iov = &iov,
 	    .msg_iovlen = 1,
 	    .msg_control = control,
 	    .msg_controllen = sizeof(control)};
 	struct cmsghdr *c;
-	int fd;
 
-	if (recvmsg(keeper.channel, &msg, MSG_CMSG_CLOEXEC) != sizeof(first))
+	if (recvmsg(keeper.channel, &msg, MSG_CMSG_CLOEXEC) != sizeof(s.first))
 		return false;
 	c = CMSG_FIRSTHDR(&msg);
 	if (c == NULL || c->cmsg_type != SCM_RIGHTS)
 		return false;
-	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	memcpy(&s.fd, CMSG_DATA(c), sizeof(s.fd));
 	/* What was there already when the log was opened. */
-	if (log->count > 0 && first <= log->segments[log->count - 1].first)
-		close(fd);
+	if (log->count > 0 && s.first <= log->segments[log->count - 1].first)
+		close(s.fd);
 	else
-		segment_add(log, first, fd);
+		segment_add(log, &s);
 	return true;
 }
 

@@ -12,7 +12,8 @@
 
 struct segment {
 	uint64_t first; /* sequence number that its name says */
-	int fd;
+	int fd;		/* for segment_read() */
+	bool packed;
 };
 struct log {
 	struct segment *segments; /* in order */
@@ -27,7 +28,9 @@ struct log {
 void log_open(struct log *);
 /* Those in the folder that begin behind that seq.  Fatal on failure. */
 void segments_open(struct log *, int folder, uint64_t behind);
-void segment_add(struct log *, uint64_t first, int fd);
+void segment_add(struct log *, const struct segment *);
+/* Each step read back.  Fatal on failure. */
+void become_nobody(void);
 
 /* A segment's lines.  Zeroed before its first use; its buffer is kept. */
 struct reader {
@@ -45,7 +48,8 @@ void reader_start(struct reader *, int fd, off_t offset);
 bool reader_line(struct reader *, const char **, size_t *len);
 /* Where the next line begins. */
 off_t reader_offset(const struct reader *);
-/* Up to size bytes at an offset, 0 at the end.  Fatal on failure. */
+/* Up to size bytes at an offset of what a file, or a packed segment, holds: 0
+ * at the end.  Fatal on failure. */
 size_t segment_read(int fd, void *, size_t size, off_t offset);
 
 /* verify.c: their exit status */

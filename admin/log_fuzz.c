@@ -57,7 +57,8 @@ open_log(struct log *log)
 	while ((e = readdir(d)) != NULL && log->count < SEGMENTS_MAX)
 		if (segment_name_parse(e->d_name, &first) == 0)
 			segments[log->count++] = (struct segment){first,
-			    openat(folder, e->d_name, O_RDONLY | O_CLOEXEC)};
+			    openat(folder, e->d_name, O_RDONLY | O_CLOEXEC),
+			    false};
 	(void)closedir(d);
 	qsort(segments, log->count, sizeof(*segments), compare);
 }

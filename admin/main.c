@@ -82,6 +82,7 @@ static const struct command {
 	"checks the log: its chain, seals, checkpoints, receipts"},
     {"log checkpoint", command_log_checkpoint, "",
 	"prints a line to keep elsewhere"},
+    {"log compress", command_log_compress, "", "packs the log's older files"},
     {"log init", command_log_init, "[--key-file FILE]",
 	"begins the seals anew, and shows their key once"},
 };

@@ -3,7 +3,7 @@ LIBS += admin
 PROGS += $(B)/admin/qvm-remote-dom0
 $(B)/admin/qvm-remote-dom0: $(B)/admin/main.o $(B)/admin.a $(B)/audit.a \
 	$(B)/policy.a $(B)/crypto.a $(B)/imsg.a $(B)/wire.a $(B)/privsep/path.o
-$(B)/admin/qvm-remote-dom0: LDLIBS += -lbearssl
+$(B)/admin/qvm-remote-dom0: LDLIBS += -lbearssl -lzstd
 
 # What the tests read: a log made by the daemon's own writer.
 TESTS += $(B)/admin/mklog
@@ -26,4 +26,4 @@ $(B)/admin/log_fuzz: $(B)/regress/fuzz.fuzz.o $(B)/regress/fuzz_log.fuzz.o \
 	$(B)/admin.fuzz.a $(B)/audit.fuzz.a $(B)/policy.fuzz.a \
 	$(B)/privsep.fuzz.a $(B)/imsg.fuzz.a $(B)/wire.fuzz.a \
 	$(B)/crypto.fuzz.a
-$(B)/admin/log_fuzz: LDLIBS += $(FUZZ_LIBS)
+$(B)/admin/log_fuzz: LDLIBS += $(FUZZ_LIBS) -lzstd

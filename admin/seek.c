@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "admin/admin.h"
+#include "admin/packed.h"
 
 #define CHUNK 16384
 
@@ -17,7 +18,7 @@ written_end(int fd)
 	struct stat st;
 	char byte;
 
-	if (fstat(fd, &st) == -1)
+	if (fstat(packed_plain(fd), &st) == -1)
 		fail_errno("log: read");
 	high = st.st_size;
 	if (high == 0 ||
@@ -132,8 +133,7 @@ segment_seq(const struct segment *s, uint64_t seq, off_t end)
 	return bisect(s->fd, end, &t);
 }
 
-/* A segment's head has times from before a clock-accept behind it. */
-static bool
+bool
 is_head(const struct line_head *h)
 {
 	return strcmp(h->event, "start") == 0 ||
@@ -242,14 +242,28 @@ last_time(const struct segment *s, off_t end)
 	return is_head(&h) ? INT64_MIN : h.time_us;
 }
 
+/* A packed one need not be unpacked for that. */
+static bool
+is_outside(const struct segment *s, const struct window *w)
+{
+	int64_t first, last;
+
+	return (w->since_us != INT64_MIN || w->until_us != INT64_MAX) &&
+	    packed_times(s->fd, &first, &last) &&
+	    (last < w->since_us || first > w->until_us);
+}
+
 static struct range
 segment_range(const struct segment *s, const struct window *w)
 {
-	struct range r = {.from = 0, .to = segment_end(s)};
+	struct range r = {.from = 0, .to = 0};
 	struct target t = {.reached = reached_time};
 	int64_t last;
 	off_t since;
 
+	if (is_outside(s, w))
+		return r;
+	r.to = segment_end(s);
 	if (w->seq > s->first)
 		r.from = segment_seq(s, w->seq, r.to);
 	if (w->until_us == INT64_MAX && w->since_us == INT64_MIN)

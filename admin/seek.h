@@ -33,6 +33,8 @@ struct window {
 		.since_us = INT64_MIN, .until_us = INT64_MAX \
 	}
 
+/* Of a segment's head, which has times from before a clock-accept behind it. */
+bool is_head(const struct line_head *);
 /* Behind the last whole line, as far as the file is written. */
 off_t segment_end(const struct segment *);
 /* The seq of the log's newest record; 0: there is none. */

@@ -5,6 +5,7 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -13,6 +14,7 @@
 
 #include "admin/admin.h"
 #include "admin/log.h"
+#include "admin/packed.h"
 #include "privsep/path.h"
 
 #define READ_SIZE (256 * 1024)
@@ -35,11 +37,13 @@ compare(const void *a, const void *b)
 {
 	const struct segment *x = a, *y = b;
 
-	return x->first < y->first ? -1 : x->first > y->first;
+	if (x->first == y->first)
+		return (int)x->packed - (int)y->packed;
+	return x->first < y->first ? -1 : 1;
 }
 
 void
-segment_add(struct log *log, uint64_t first, int fd)
+segment_add(struct log *log, const struct segment *add)
 {
 	struct segment *s;
 
@@ -49,7 +53,7 @@ segment_add(struct log *log, uint64_t first, int fd)
 			fail_errno("log");
 		log->segments = s;
 	}
-	log->segments[log->count++] = (struct segment){first, fd};
+	log->segments[log->count++] = *add;
 }
 
 /* -1: it has just been pruned. */
@@ -70,25 +74,48 @@ open_segment(int folder, const char *name)
 	return fd;
 }
 
+static bool
+parse_name(const char *name, struct segment *s)
+{
+	s->packed = packed_name_parse(name, &s->first) == 0;
+	return s->packed || segment_name_parse(name, &s->first) == 0;
+}
+
+/* One that was packed and is still there stands in front. */
+static void
+drop_doubles(struct log *log)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < log->count; i++) {
+		if (kept > 0 &&
+		    log->segments[kept - 1].first == log->segments[i].first)
+			close(log->segments[i].fd);
+		else
+			log->segments[kept++] = log->segments[i];
+	}
+	log->count = kept;
+}
+
+/* The lock: none is packed, and so gets another name, meanwhile. */
 void
 segments_open(struct log *log, int folder, uint64_t behind)
 {
+	struct segment s;
 	struct dirent *e;
-	uint64_t first;
 	DIR *d;
-	int fd;
 
 	raise_limit();
 	folder = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (folder == -1 || (d = fdopendir(folder)) == NULL)
+	if (folder == -1 || flock(folder, LOCK_SH) == -1 ||
+	    (d = fdopendir(folder)) == NULL)
 		fail_errno("the log's folder");
 	while ((errno = 0, e = readdir(d)) != NULL) {
-		if (segment_name_parse(e->d_name, &first) == -1 ||
-		    first <= behind)
+		if (!parse_name(e->d_name, &s) || s.first <= behind)
 			continue;
-		fd = open_segment(folder, e->d_name);
-		if (fd != -1)
-			segment_add(log, first, fd);
+		s.fd = open_segment(folder, e->d_name);
+		if (s.fd != -1)
+			segment_add(log, &s);
 	}
 	if (errno != 0)
 		fail_errno("the log's folder");
@@ -96,12 +123,14 @@ segments_open(struct log *log, int folder, uint64_t behind)
 	if (log->count > 0)
 		qsort(log->segments, log->count, sizeof(*log->segments),
 		    compare);
+	drop_doubles(log);
 }
 
 static void
 open_all(struct log *log)
 {
 	char path[PATH_MAX];
+	size_t i;
 	int folder;
 
 	at_root(path, PATH_LOG);
@@ -110,10 +139,13 @@ open_all(struct log *log)
 		fail_errno("%s", path);
 	segments_open(log, folder, 0);
 	close(folder);
+	for (i = 0; i < log->count; i++) {
+		if (log->segments[i].packed)
+			packed_add(log->segments[i].fd, log->segments[i].first);
+	}
 }
 
-/* Each step is read back: what parses the log is nobody in particular. */
-static void
+void
 become_nobody(void)
 {
 	const struct passwd *pw;
@@ -153,6 +185,7 @@ segment_read(int fd, void *buf, size_t size, off_t offset)
 {
 	ssize_t n;
 
+	fd = packed_plain(fd);
 	do
 		n = pread(fd, buf, size, offset);
 	while (n == -1 && errno == EINTR);

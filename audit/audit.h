@@ -23,6 +23,7 @@
 #define AUDIT_TAIL_HASH	       (9 + 64 + 3) /* ,"hash":"<64>"}LF */
 #define AUDIT_TAIL_MAC	       (9 + 64 + 1 + 8 + 64 + 3)
 #define AUDIT_LINE_MAX	       (16u * 1024 * 1024)
+#define AUDIT_SEGMENT_MAX      (64 * 1024 * 1024)
 
 /*
  * Writing.  Bytes go to sink as they are made (a record may be larger than
@@ -117,5 +118,18 @@ int field_u64(struct line_fields *, const char *name, uint64_t *);
 /* <first sequence, 20 digits>.log */
 void segment_name(char out[AUDIT_SEGMENT_NAME_LEN + 1], uint64_t first);
 int segment_name_parse(const char *, uint64_t *first);
+
+/*
+ * A packed segment: the same name with ".zst" behind it.  It begins with a
+ * skippable frame of Zstandard (RFC 8878, 3.1.2) whose text begins with the
+ * segment's first line.
+ */
+#define AUDIT_PACKED_NAME_LEN (AUDIT_SEGMENT_NAME_LEN + 4)
+#define AUDIT_PACKED_HEAD     8 /* bytes before the text */
+void packed_name(char out[AUDIT_PACKED_NAME_LEN + 1], uint64_t first);
+int packed_name_parse(const char *, uint64_t *first);
+void packed_head(uint8_t out[AUDIT_PACKED_HEAD], size_t text_len);
+/* The text's length, or -1: it begins with no such frame. */
+ssize_t packed_head_parse(const uint8_t head[AUDIT_PACKED_HEAD]);
 
 #endif

@@ -39,8 +39,36 @@ ATF_TC_BODY(other_names_are_refused, tc)
 		    bad[i]);
 }
 
+ATF_TC_WITHOUT_HEAD(packed_names_and_heads_come_back);
+ATF_TC_BODY(packed_names_and_heads_come_back, tc)
+{
+	static const char *const bad[] = {"00000000000000000042.log",
+	    "00000000000000000042.log.zs", "00000000000000000042.log.zstx",
+	    "00000000000000000000.log.zst", "0000000000000000004x.log.zst",
+	    "00000000000000000042.log.ZST", ".zst.new"};
+	uint8_t head[AUDIT_PACKED_HEAD];
+	char name[AUDIT_PACKED_NAME_LEN + 1];
+	uint64_t first;
+	size_t i;
+
+	packed_name(name, 42);
+	ATF_CHECK_STREQ("00000000000000000042.log.zst", name);
+	ATF_CHECK_EQ(0, packed_name_parse(name, &first));
+	ATF_CHECK_EQ(42, first);
+	ATF_CHECK_EQ(-1, segment_name_parse(name, &first));
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ATF_CHECK_EQ_MSG(-1, packed_name_parse(bad[i], &first), "%s",
+		    bad[i]);
+	packed_head(head, 0x10203);
+	ATF_CHECK_EQ(0, memcmp(head, "\x50\x2a\x4d\x18\x03\x02\x01", 8));
+	ATF_CHECK_EQ(0x10203, packed_head_parse(head));
+	head[0]++;
+	ATF_CHECK_EQ(-1, packed_head_parse(head));
+}
+
 ATF_TP_ADD_TCS(tp)
 {
+	ATF_TP_ADD_TC(tp, packed_names_and_heads_come_back);
 	ATF_TP_ADD_TC(tp, names_come_back);
 	ATF_TP_ADD_TC(tp, other_names_are_refused);
 	return atf_no_error();

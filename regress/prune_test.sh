@@ -138,6 +138,25 @@ a_segment_that_was_stolen_is_not_hidden_by_pruning_body() {
         verify --key "$PWD/seed"
 }
 
+bed_test packed_segments_are_pruned_and_the_newest_are_missed
+packed_segments_are_pruned_and_the_newest_are_missed_body() {
+    days 4
+    atf_check -o match:'0001.log.zst: ' in_dom0 qvm-remote-dom0 log compress
+    bed_verify
+    retain 30d
+    find "$BED/$LOG" -name '*.zst' | sort | head -n 2 |
+        xargs touch -d '40 days ago'
+    atf_check "$regress/bed" start
+    wait_for '[ "$(find "$BED/$LOG" -name "*.zst" | grep -c .)" = 1 ]'
+    bed_verify
+    atf_check -o match:'log.zst: ' in_dom0 qvm-remote-dom0 log compress
+    # Without those that are not packed nothing is known of what has run.
+    bed_altered
+    find "$BED/$LOG" -name '*.log' -delete
+    atf_check -s exit:1 -e match:'which is packed, are not there: look at it' \
+        "$regress/bed" start
+}
+
 # killed_at N: the verifier, instead of its Nth unlink.
 killed_at() {
     "$BED/usr/libexec/bed/supervise" start -g "$(bed_cgroup)/daemon" \

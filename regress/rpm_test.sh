@@ -72,6 +72,8 @@ files_are_root_s() {
     done
     is 700 root /etc/qubes/remote.d
     is 644 root /usr/lib/systemd/system/qvm-remote-dom0.service
+    is 644 root /usr/lib/systemd/system/qvm-remote-compress.service
+    is 644 root /usr/lib/systemd/system/qvm-remote-compress.timer
     is 755 root /usr/bin/qvm-remote
     # Nothing is set-uid, nothing for others to write.
     rpm -qlp b/rpm/*-dom0-*.rpm b/rpm/*-vm-*.rpm >files

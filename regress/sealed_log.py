@@ -6,11 +6,13 @@ from DESIGN.md (The audit log), not from the programs.
 import glob
 import hashlib
 import hmac
+import io
 import json
 import os
 import re
+import subprocess
 
-NAME = re.compile(r"([0-9]{20})\.log")
+NAME = re.compile(r"([0-9]{20})\.log(\.zst)?")
 LINE = re.compile(rb'(\{[ -~]+),"hash":"([0-9a-f]{64})","mac":"([0-9a-f]{64})"\}')
 FIRST_FIELDS = ["seq", "time", "run", "step", "event"]
 ZERO = bytes(32)
@@ -65,8 +67,17 @@ def read_key(path, words):
 
 def segments(folder):
     """Other files may lie beside them."""
-    return sorted(path for path in glob.glob(os.path.join(folder, "*.log"))
-                  if re.fullmatch("[0-9]{20}[.]log", os.path.basename(path)))
+    return sorted(path for path in glob.glob(os.path.join(folder, "*.log*"))
+                  if re.fullmatch("[0-9]{20}[.]log([.]zst)?",
+                                  os.path.basename(path)))
+
+
+def read_segment(path):
+    if path.endswith(".zst"):
+        return subprocess.run(["zstd", "-dcq", path], check=True,
+                              stdout=subprocess.PIPE).stdout
+    with open(path, "rb") as f:
+        return f.read()
 
 
 def first_of(path):
@@ -75,12 +86,11 @@ def first_of(path):
 
 def lines_of(path):
     """The records, up to the first line that is none."""
-    with open(path, "rb") as f:
-        for line in f:
-            try:
-                yield parsed(line[:-1], 0)[0]
-            except Bad:
-                return
+    for line in io.BytesIO(read_segment(path)):
+        try:
+            yield parsed(line[:-1], 0)[0]
+        except Bad:
+            return
 
 
 def head_of(path):
@@ -194,8 +204,7 @@ class Log:
         if name is None:
             raise Bad(self.next_seq(), "%s is no segment's name"
                       % os.path.basename(path))
-        with open(path, "rb") as f:
-            data = f.read()
+        data = read_segment(path)
         first, good_end, bad = int(name.group(1)), 0, None
         while bad is None:
             lf = data.find(b"\n", good_end)

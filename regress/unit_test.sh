@@ -16,12 +16,15 @@ unit() {
 atf_test_case the_unit_is_clean
 the_unit_is_clean_body() {
     install_root
-    # The same unit, whose program is where this root has it.
-    sed "s,^ExecStart=,&$root," \
-        "$root/usr/lib/systemd/system/qvm-remote-dom0.service" \
-        >qvm-remote-dom0.service
-    atf_check systemd-analyze verify --man=no "$PWD/qvm-remote-dom0.service"
-    sed -n 's/^Documentation=//p' qvm-remote-dom0.service | tr ' ' '\n' |
+    # The same units, whose program is where this root has it.
+    for unit in dom0.service compress.service compress.timer; do
+        sed "s,^ExecStart=,&$root," \
+            "$root/usr/lib/systemd/system/qvm-remote-$unit" \
+            >"qvm-remote-$unit"
+    done
+    atf_check systemd-analyze verify --man=no "$PWD/qvm-remote-dom0.service" \
+        "$PWD/qvm-remote-compress.service" "$PWD/qvm-remote-compress.timer"
+    sed -n 's/^Documentation=//p' qvm-remote-* | tr ' ' '\n' |
         sed -E 's/^man:(.*)\((.)\)$/man\2\/\1.\2/' >pages
     atf_check test -s pages
     while read -r page; do

@@ -1,14 +1,18 @@
-# The unit, and what systemd makes of users and folders.
+# The units, and what systemd makes of users and folders.
 $(B)/systemd/%.service: systemd/%.service.in $(B)/flags
 	@mkdir -p $(@D)
 	sed 's,@PREFIX@,$(PREFIX),' $< > $@
 
-install-systemd: $(B)/systemd/qvm-remote-dom0.service
+UNITS = $(B)/systemd/qvm-remote-dom0.service \
+	$(B)/systemd/qvm-remote-compress.service \
+	systemd/qvm-remote-compress.timer
+
+install-systemd: $(UNITS)
 	$(INSTALL) -d -m 0755 $(DESTDIR)$(PREFIX)/lib/systemd/system \
 		$(DESTDIR)$(PREFIX)/lib/systemd/catalog \
 		$(DESTDIR)$(PREFIX)/lib/sysusers.d \
 		$(DESTDIR)$(PREFIX)/lib/tmpfiles.d
-	$(INSTALL) -m 0644 $< $(DESTDIR)$(PREFIX)/lib/systemd/system
+	$(INSTALL) -m 0644 $(UNITS) $(DESTDIR)$(PREFIX)/lib/systemd/system
 	$(INSTALL) -m 0644 systemd/qvm-remote.catalog \
 		$(DESTDIR)$(PREFIX)/lib/systemd/catalog
 	$(INSTALL) -m 0644 systemd/qvm-remote-dom0.sysusers \

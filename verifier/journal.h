@@ -14,7 +14,7 @@
  * known, and nothing may run on it.
  */
 
-#define JOURNAL_SEGMENT (64 * 1024 * 1024)
+#define JOURNAL_SEGMENT AUDIT_SEGMENT_MAX
 #define JOURNAL_RESULT	16384 /* at most one result or refusal record */
 
 #define BOOT_ID_LEN 36 /* /proc/sys/kernel/random/boot_id */

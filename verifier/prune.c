@@ -99,7 +99,13 @@ take_found(const struct found *f)
 	seen.bytes += f->bytes;
 	if (f->first < prune.looked && f->first > seen.before.first)
 		seen.before = *f;
-	i = seen.count;
+	/* One that was just packed has two names for a moment. */
+	for (i = 0; i < seen.count; i++) {
+		if (seen.oldest[i].first == f->first) {
+			seen.oldest[i].bytes += f->bytes;
+			return;
+		}
+	}
 	if (i == LOOK_MAX && seen.oldest[--i].first < f->first)
 		return;
 	for (; i > 0 && seen.oldest[i - 1].first > f->first; i--)
@@ -110,22 +116,22 @@ take_found(const struct found *f)
 }
 
 static int
-open_segment(uint64_t first)
+open_file(const char *name)
 {
-	char name[AUDIT_SEGMENT_NAME_LEN + 1];
-
-	segment_name(name, first);
 	return (openat(prune.folder, name,
 	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
 }
 
 static int
-look_at(uint64_t first)
+look_at(const char *name, uint64_t first)
 {
-	int fd = open_segment(first), error;
+	int fd = open_file(name), error;
 	struct found f = {.first = first};
 	struct stat st;
 
+	/* It is being packed. */
+	if (fd == -1 && errno == ENOENT)
+		return (0);
 	if (fd == -1)
 		return (-1);
 	error = fstat(fd, &st);
@@ -151,8 +157,10 @@ scan(void)
 	if (fd == -1 || (dir = fdopendir(fd)) == NULL)
 		return (-1);
 	while ((errno = 0, e = readdir(dir)) != NULL) {
-		if (segment_name_parse(e->d_name, &first) == 0 &&
-		    look_at(first) == -1)
+		if (segment_name_parse(e->d_name, &first) == -1 &&
+		    packed_name_parse(e->d_name, &first) == -1)
+			continue;
+		if (look_at(e->d_name, first) == -1)
 			break;
 	}
 	error = errno;
@@ -194,20 +202,40 @@ struct head {
 	uint8_t previous_hash[SHA256_LEN];
 };
 
+/* A segment's beginning, packed or not: its length, or -1. */
+static ssize_t
+read_beginning(uint64_t first, char buf[HEAD_MAX])
+{
+	char name[AUDIT_PACKED_NAME_LEN + 1];
+	off_t at = 0;
+	ssize_t n;
+	int fd;
+
+	segment_name(name, first);
+	fd = open_file(name);
+	if (fd == -1 && errno == ENOENT) {
+		packed_name(name, first);
+		fd = open_file(name);
+		at = AUDIT_PACKED_HEAD;
+	}
+	if (fd == -1)
+		return (-1);
+	n = pread(fd, buf, HEAD_MAX, at);
+	close(fd);
+	return (n);
+}
+
 /* What a segment's first record says of the one before: 0, or -1. */
 static int
 read_head(uint64_t first, struct head *head)
 {
 	char line[HEAD_MAX], hex[SHA256_HEX + 1];
-	int fd = open_segment(first);
 	struct line_head h;
 	const char *lf, *why;
 	ssize_t n;
 	size_t len;
 
-	n = fd == -1 ? -1 : pread(fd, line, sizeof(line), 0);
-	if (fd != -1)
-		close(fd);
+	n = read_beginning(first, line);
 	lf = n <= 0 ? NULL : memchr(line, '\n', (size_t)n);
 	if (lf == NULL)
 		return (-1);
@@ -280,22 +308,33 @@ record_due(void)
 	prune.recorded = journal_end_quietly();
 	journal_await();
 	snprintf(text, sizeof(text), "records 1 to %" PRIu64, p.last);
-	copy_event(NULL, "pruned", text);
+	copy_event("", "", "pruned", text);
 	return (true);
 }
 
-/* Not synced: what a crash brings back goes at the next start. */
+static bool
+remove_file(const char *name)
+{
+	if (unlinkat(prune.folder, name, 0) == 0 || errno == ENOENT)
+		return (true);
+	log_warn("log: cannot remove %s: %s", name, strerror(errno));
+	return (false);
+}
+
+/*
+ * By both of its names.  Not synced: what a crash brings back goes at the next
+ * start.
+ */
 static bool
 remove_oldest(uint64_t first)
 {
-	char name[AUDIT_SEGMENT_NAME_LEN + 1];
+	char name[AUDIT_PACKED_NAME_LEN + 1];
 
 	segment_name(name, first);
-	if (unlinkat(prune.folder, name, 0) == -1) {
-		log_warn("log: cannot remove %s: %s", name, strerror(errno));
+	if (!remove_file(name))
 		return (false);
-	}
-	return (true);
+	packed_name(name, first);
+	return (remove_file(name));
 }
 
 /* One file, or one record: whether there is more to do. */

@@ -36,8 +36,8 @@ static struct {
 static void
 newest_segments(int folder, uint64_t *newest, uint64_t *before)
 {
+	uint64_t first, packed = 0;
 	struct dirent *e;
-	uint64_t first;
 	DIR *dir;
 	int fd;
 
@@ -46,6 +46,8 @@ newest_segments(int folder, uint64_t *newest, uint64_t *before)
 	if (fd == -1 || (dir = fdopendir(fd)) == NULL)
 		fatal("log: its folder");
 	while ((errno = 0, e = readdir(dir)) != NULL) {
+		if (packed_name_parse(e->d_name, &first) == 0 && first > packed)
+			packed = first;
 		if (segment_name_parse(e->d_name, &first) == -1)
 			continue;
 		if (first > *newest) {
@@ -57,6 +59,10 @@ newest_segments(int folder, uint64_t *newest, uint64_t *before)
 	if (errno != 0)
 		fatal("log: its folder");
 	closedir(dir);
+	if (packed > *newest)
+		fatalx("log: the segments after %020llu.log.zst, which is "
+		       "packed, are not there: " DAMAGED,
+		    (unsigned long long)packed);
 }
 
 static void
