@@ -28,6 +28,7 @@ int command_log_stat(int argc, char **argv);
 int command_log_verify(int argc, char **argv);
 int command_log_checkpoint(int argc, char **argv);
 int command_log_compress(int argc, char **argv);
+int command_log_erase(int argc, char **argv);
 int command_log_init(int argc, char **argv);
 int command_status(int argc, char **argv);
 int command_kill(int argc, char **argv);

@@ -83,6 +83,8 @@ static const struct command {
     {"log checkpoint", command_log_checkpoint, "",
 	"prints a line to keep elsewhere"},
     {"log compress", command_log_compress, "", "packs the log's older files"},
+    {"log erase", command_log_erase, "VM [--yes]",
+	"erases the records of a VM that was revoked; asks first"},
     {"log init", command_log_init, "[--key-file FILE]",
 	"begins the seals anew, and shows their key once"},
 };

@@ -88,6 +88,13 @@ packed_add(int fd, uint64_t first)
 	packed.all[packed.count++] = (struct packed){fd, first};
 }
 
+void
+packed_forget(void)
+{
+	packed.count = 0;
+	packed.owner = -1;
+}
+
 static const struct packed *
 find(int fd)
 {

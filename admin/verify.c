@@ -6,8 +6,10 @@
 
 #include "admin/admin.h"
 #include "admin/log.h"
+#include "admin/proof.h"
 #include "admin/pruned.h"
 #include "admin/seals.h"
+#include "admin/stubs.h"
 #include "admin/witness.h"
 #include "audit/text.h"
 
@@ -27,6 +29,7 @@ struct part {
 	uint64_t first;
 	int fd;
 	off_t good_end;
+	uint64_t erased; /* bytes before it that are not there any more */
 	const char *why; /* what is wrong with the line there; or NULL */
 	uint64_t tail;	 /* bytes there, reserved zeros aside */
 	uint8_t tail_sha256[SHA256_LEN];
@@ -102,23 +105,30 @@ check_order(const struct chain *c, const struct line_head *h, bool first)
 	return h->step <= c->step + 1 ? NULL : "a step is left out";
 }
 
+static bool
+has_hash(const struct chain *c, const char *line, const struct line_head *h)
+{
+	uint8_t digest[SHA256_LEN];
+	struct sha256 sha;
+
+	sha256_init(&sha);
+	sha256_update(&sha, c->hash, sizeof(c->hash));
+	sha256_update(&sha, line, h->covered);
+	sha256_final(&sha, digest);
+	return memcmp(digest, h->hash, sizeof(digest)) == 0;
+}
+
 static const char *
 check_line(const struct chain *c, const char *line, size_t len, bool first,
     struct line_head *h)
 {
-	uint8_t digest[SHA256_LEN];
-	struct sha256 sha;
 	const char *why;
 
 	if (line_parse(line, len, h, &why) == -1)
 		return why;
 	if (h->seq != c->seq)
 		return "another sequence number stands in its place";
-	sha256_init(&sha);
-	sha256_update(&sha, c->hash, sizeof(c->hash));
-	sha256_update(&sha, line, h->covered);
-	sha256_final(&sha, digest);
-	if (memcmp(digest, h->hash, sizeof(digest)) != 0)
+	if (!is_stub(h) && !has_hash(c, line, h))
 		return "its hash is not that of what it says";
 	if (first && !same_hash(line, len, "previous_hash", c->hash))
 		return "it names another hash before it";
@@ -168,9 +178,10 @@ check_previous(const struct part *previous, const struct line_head *h,
 	if (!same_u64(line, len, "previous", previous->first))
 		altered(h->seq, "it names another segment before it");
 	/* A segment that was full ends with its last record. */
-	if (is_event(h, "segment") ? previous->tail != 0
-				   : !same_u64(line, len, "good_end",
-					 (uint64_t)previous->good_end) ||
+	if (is_event(h, "segment")
+		? previous->tail != 0
+		: !same_u64(line, len, "good_end",
+		      (uint64_t)previous->good_end + previous->erased) ||
 		    !same_u64(line, len, "tail_length", previous->tail) ||
 		    !same_hash(line, len, "tail_sha256", previous->tail_sha256))
 		altered(h->seq, "segment %" PRIu64 " does not end as it says",
@@ -181,6 +192,21 @@ check_previous(const struct part *previous, const struct line_head *h,
 		    " bytes behind record %" PRIu64
 		    " (a crash), as the next one says\n",
 		    previous->first, previous->tail, h->seq - 1);
+}
+
+static const char *
+check_erased(struct part *p, const struct line_head *h, const char *line,
+    size_t len)
+{
+	const char *why = NULL;
+	uint64_t length = len;
+
+	if (is_stub(h))
+		why = stubs_take(h, line, len, &length);
+	else if (is_event(h, "erase"))
+		why = stubs_erased_by(h, line, len, oldest, words);
+	p->erased += length - len;
+	return why;
 }
 
 /* Reads on from good_end, as far as the chain holds. */
@@ -199,6 +225,9 @@ read_on(struct chain *c, struct part *p, const struct part *previous)
 			return;
 		if (p->good_end == 0)
 			check_previous(previous, &h, line, len);
+		why = check_erased(p, &h, line, len);
+		if (why != NULL)
+			altered(h.seq, "%s", why);
 		why = witness_check(&h, line, len, words);
 		if (why != NULL)
 			altered(h.seq, "%s", why);
@@ -355,62 +384,9 @@ read_segments(const struct log *log, struct chain *c, struct part *p)
 					   : "something stands behind the "
 					     "closing record");
 	}
-}
-
-/* The records from..to, where there are any, and why they may be others. */
-static void
-not_proven(uint64_t from, uint64_t to, const char *why)
-{
-	if (from <= to)
-		printf("not proven: that nobody wrote records %" PRIu64
-		       " to %" PRIu64 " anew: %s\n",
-		    from, to, why);
-}
-
-static void
-print_pruned(uint64_t sealed)
-{
-	if (pruned.last >= oldest)
-		printf("note: records %" PRIu64 " to %" PRIu64 " are to be "
-		       "pruned: the daemon's next start removes them\n",
-		    oldest, pruned.last);
-	if (sealed != 0 && pruned.seq >= sealed)
-		printf("proven: records 1 to %" PRIu64 " were pruned, as "
-		       "record %" PRIu64 " says\n",
-		    oldest - 1, pruned.seq);
-	else
-		printf("not proven: that records 1 to %" PRIu64 " were pruned: "
-		       "record %" PRIu64 " says so, and its seal was not "
-		       "checked\n",
-		    oldest - 1, pruned.seq);
-}
-
-/* In words: up to which record what is shown, and by what. */
-static void
-print_proof(uint64_t newest)
-{
-	uint64_t known = witness_newest(), sealed = seals_from();
-
-	if (oldest > 1)
-		print_pruned(sealed);
-	if (known < oldest)
-		known = oldest - 1;
-	printf("proven: records %" PRIu64 " to %" PRIu64
-	       " are a chain without a gap\n",
-	    oldest, newest);
-	if (sealed != 0)
-		printf("proven: records %" PRIu64 " to %" PRIu64
-		       " are as they were sealed\n",
-		    sealed, newest);
-	witness_print(words);
-	if (sealed == 0)
-		not_proven(known + 1, newest, "their seals were not checked");
-	else
-		not_proven(known + 1, sealed - 1,
-		    "they were sealed with another key");
-	printf("not proven: that record %" PRIu64 " was the newest: a later "
-	       "checkpoint or receipt would show it\n",
-	    newest);
+	if (stubs_unexplained() != 0)
+		altered(stubs_unexplained(),
+		    "it was erased, and no record says so");
 }
 
 static void
@@ -453,7 +429,7 @@ log_verify(const struct log *log)
 	fits = seals_print();
 	seals_wipe();
 	print_end(&c, runs);
-	print_proof(c.seq - 1);
+	proof_print(oldest, c.seq - 1, &pruned);
 	finish_output();
 	if (!fits || cut || witness_disagrees())
 		return EXIT_ALTERED;

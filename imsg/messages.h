@@ -147,7 +147,10 @@ enum role {
 	X(CONTROL_END, VER, CTL, ST_SERVING, msg_none, NOFD)              \
 	/* for the log: what the daemon goes by, and who changes it */    \
 	X(CONF, PAR, VER, ST_SERVING, msg_conf, FD)                       \
-	X(ACT, CTL, VER, ST_SERVING, msg_act, NOFD)
+	X(ACT, CTL, VER, ST_SERVING, msg_act, NOFD)                       \
+	X(ERASE_BEGIN, CTL, VER, ST_SERVING, msg_vm, NOFD)                \
+	X(ERASE, CTL, VER, ST_SERVING, msg_erase, NOFD)                   \
+	X(ERASED, VER, CTL, ST_SERVING, msg_erased, NOFD)
 
 enum imsg_type {
 #define X(name, from, to, state, payload, fd) IMSG_##name,
@@ -531,6 +534,21 @@ enum answered {
 struct msg_answered {
 	char text[REASON_MAX + 1 + 55];
 	uint64_t outcome; /* enum answered */
+};
+
+/* What `log erase` erases: records of closed segments. */
+struct msg_erase {
+	char vm[VM_NAME_MAX + 1];
+	char who[VM_NAME_MAX + 1], tty[VM_NAME_MAX + 1];
+	uint8_t sha256[32]; /* of their hashes, in order */
+	uint64_t count, first, last;
+};
+#define ERASE_DONE    0
+#define ERASE_REFUSED 1 /* the VM is served or owed something */
+#define ERASE_NO_ROOM 2
+struct msg_erased {
+	uint64_t outcome; /* ERASE_* */
+	uint64_t seq;	  /* of the record that says so */
 };
 
 /* The newest record on disk. */

@@ -85,6 +85,12 @@ class Maker:
             "last": last, "last_hash": None, "segments": said, "bytes": 1,
             "from": 1, "to": 2})
 
+    def erase(self, *records):
+        """Says that they are; what is is for edit() to do (stub)."""
+        return self.add("erase", erased="vm1", count=len(records),
+                        first=records[0]["seq"], last=records[-1]["seq"],
+                        sha256=[r["seq"] for r in records], who="root", tty="-")
+
     def records(self):
         return [r for s in self.segments for r in s["records"]]
 
@@ -110,6 +116,10 @@ class Maker:
                 if record.get("last_hash", "") is None:
                     record["last_hash"] = self.records()[
                         record["last"] - 1]["hash"]
+                if record["event"] == "erase":
+                    record["sha256"] = hashlib.sha256(b"".join(
+                        bytes.fromhex(self.records()[seq - 1]["hash"])
+                        for seq in record["sha256"])).hexdigest()
                 lines.append(write_line(record, before, next(keys)))
                 before = bytes.fromhex(record["hash"])
             end = (segment, len(b"".join(lines)))
@@ -127,6 +137,15 @@ class Maker:
             name = "%020d.log" % segment["records"][0]["seq"]
             with open(os.path.join(folder, name), "wb") as f:
                 f.write(b"".join(lines) + segment["tail"])
+
+
+def stub(line, by):
+    """What stands in the place of a record that was erased."""
+    record = json.loads(line)
+    kept = {k: record[k] for k in ("seq", "time", "run", "step")}
+    kept.update(event="erased", by=by, length=len(line), hash=record["hash"],
+                mac=record["mac"])
+    return json.dumps(kept, separators=(",", ":")).encode() + b"\n"
 
 
 def follow(head, before, end):

@@ -16,6 +16,7 @@ NAME = re.compile(r"([0-9]{20})\.log(\.zst)?")
 LINE = re.compile(rb'(\{[ -~]+),"hash":"([0-9a-f]{64})","mac":"([0-9a-f]{64})"\}')
 FIRST_FIELDS = ["seq", "time", "run", "step", "event"]
 ZERO = bytes(32)
+STUBS = ("erased", "snapshot-erased")
 STARTS_MAX = 1000000    # of one line: a number beyond it is no honest one
 
 WHOLE, ALTERED, INTACT = 0, 1, 3
@@ -116,9 +117,10 @@ def without_zeros(data):
 class End:
     """How a segment ends: where, and what lies behind, zeros aside."""
 
-    def __init__(self, first, good_end, data, bad):
+    def __init__(self, first, good_end, erased, data, bad):
         behind = without_zeros(data[good_end:])
-        self.first, self.good_end, self.bad = first, good_end, bad
+        # As it was before bytes of it were erased.
+        self.first, self.good_end, self.bad = first, good_end + erased, bad
         self.behind = behind
         self.length = len(behind)
         self.sha256 = hashlib.sha256(behind).hexdigest()
@@ -168,12 +170,14 @@ class Log:
         self.starts, self.closed = [], set()
         self.notes, self.bad = [], None
         self.hash, self.end = ZERO, None
-        self.pruned, self.first = None, 1
+        self.pruned, self.first, self.stubs = None, 1, {}
         self.find_pruned(segments(folder))
         try:
             for path in segments(folder):
                 self.read_segment(path)
             self.check_last_end()
+            for stubs in self.stubs.values():
+                raise Bad(stubs[0]["seq"], "was erased, and no record says so")
         except Bad as bad:
             self.bad = bad
 
@@ -205,7 +209,7 @@ class Log:
             raise Bad(self.next_seq(), "%s is no segment's name"
                       % os.path.basename(path))
         data = read_segment(path)
-        first, good_end, bad = int(name.group(1)), 0, None
+        first, good_end, bad, erased = int(name.group(1)), 0, None, 0
         while bad is None:
             lf = data.find(b"\n", good_end)
             # Cut short, or never on the disk: what a crash leaves.
@@ -221,9 +225,11 @@ class Log:
                     bad = found
                     break
             good_end = lf + 1
+            if self.records[-1]["event"] in STUBS:
+                erased += self.records[-1]["length"] - len(line) - 1
         if good_end == 0:
             raise Bad(self.next_seq(), "its segment has no whole record")
-        self.end = End(first, good_end, data, bad)
+        self.end = End(first, good_end, erased, data, bad)
 
     def add_head(self, line, first):
         """A segment's first record: it says what it follows."""
@@ -286,7 +292,8 @@ class Log:
     def add(self, line):
         seq = self.next_seq()
         record, covered = parsed(line, seq)
-        if digest_of(self.hash, covered).hex() != record["hash"]:
+        if record["event"] not in STUBS and \
+                digest_of(self.hash, covered).hex() != record["hash"]:
             raise Bad(seq, "does not have the hash of what it says and of the "
                       "record before")
         if record["seq"] != seq:
@@ -298,6 +305,10 @@ class Log:
 
     def keep(self, record):
         self.check_run(record)
+        if record["event"] in STUBS:
+            self.add_stub(record)
+        if record["event"] == "erase":
+            self.check_erased(record)
         self.records.append(record)
         self.by_seq[record["seq"]] = record
         self.hash = bytes.fromhex(record["hash"])
@@ -305,6 +316,31 @@ class Log:
             self.starts.append(record)
         if record["event"] == "stop":
             self.closed.add(record["run"])
+
+    def add_stub(self, stub):
+        if not is_count(stub.get("by")) or stub["by"] <= stub["seq"] or \
+                not is_count(stub.get("length")):
+            raise Bad(stub["seq"], "does not say what has erased it")
+        self.stubs.setdefault(stub["by"], []).append(stub)
+
+    def check_erased(self, erase):
+        """All that it names, and nothing else, is a stub that names it."""
+        stubs = self.stubs.pop(erase["seq"], [])
+        if erase["last"] < self.first and not stubs:
+            return
+        if erase["first"] < self.first and 0 < len(stubs) <= erase["count"] and \
+                stubs[-1]["seq"] == erase["last"]:
+            self.notes.append("part of what record %d has erased was pruned"
+                              % erase["seq"])
+            return
+        digest = hashlib.sha256(b"".join(bytes.fromhex(s["hash"])
+                                         for s in stubs)).hexdigest()
+        if len(stubs) != erase["count"] or \
+                stubs[0]["seq"] != erase["first"] or \
+                stubs[-1]["seq"] != erase["last"] or \
+                digest != erase["sha256"]:
+            raise Bad(erase["seq"], "erases %d records, and %d are"
+                      % (erase["count"], len(stubs)))
 
     def check_run(self, record):
         seq = record["seq"]

@@ -26,6 +26,7 @@ static struct msg_count counts[VM_TABLE];
 static unsigned count, counts_sent;
 static struct msg_show show;
 static struct msg_answered answered;
+static struct msg_erased erased;
 
 static void
 end(const char *why)
@@ -169,6 +170,18 @@ revoke_approvals(struct imsg *m)
 	return (true);
 }
 
+static bool
+erase(struct imsg *m)
+{
+	struct msg_erase e;
+
+	return (imsg_payload(m, &e, sizeof(e)) == 0 &&
+	    imsg_text_ok(e.vm, sizeof(e.vm)) && e.vm[0] != '\0' &&
+	    imsg_text_ok(e.who, sizeof(e.who)) && e.who[0] != '\0' &&
+	    imsg_text_ok(e.tty, sizeof(e.tty)) && e.tty[0] != '\0' &&
+	    erase_record(&e, &erased));
+}
+
 /* What it says is done; false: it says nonsense. */
 static bool
 obey(struct imsg *m)
@@ -190,6 +203,13 @@ obey(struct imsg *m)
 		return (revoke_approvals(m));
 	case IMSG_ACT:
 		return (act_take(m, &answered));
+	case IMSG_ERASE_BEGIN:
+		if (!take_vm(m))
+			return (false);
+		erase_begin(meant, &erased);
+		return (true);
+	case IMSG_ERASE:
+		return (erase(m));
 	case IMSG_QUEUE_CLEAN:
 		if (!take_vm(m))
 			return (false);
@@ -386,6 +406,10 @@ send_answer(void)
 	case IMSG_CLOCK_ACCEPT:
 		return (channel_send(&control, IMSG_CLOCK, 0, &clock_now,
 		    sizeof(clock_now), -1));
+	case IMSG_ERASE_BEGIN:
+	case IMSG_ERASE:
+		return (channel_send(&control, IMSG_ERASED, 0, &erased,
+		    sizeof(erased), -1));
 	case IMSG_CHECKPOINT:
 		return (channel_send(&control, IMSG_NEWEST, 0, &newest,
 		    sizeof(newest), -1));

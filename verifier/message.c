@@ -38,6 +38,8 @@ static const struct {
     {"rotate-finish", "447ba6287fa04cb7973180005e7a1679"},
     {"enable", "e01a685d69ad493daad7b232a7b54517"},
     {"disable", "2458f222aae44d58ac8f4bf8ee61b9d5"},
+    {"pruned", "ed9d0ce99e5d46dca4bf7f0bb2c977f3"},
+    {"erase", "a83dc7347c2246fbac5e54d15788c6aa"},
 };
 
 const char *

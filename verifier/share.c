@@ -68,6 +68,17 @@ share_forget(void)
 	memset(shares, 0, sizeof(shares));
 }
 
+void
+share_drop(const char *vm)
+{
+	struct share *s;
+
+	for (s = shares; s < shares + SHARES_MAX; s++) {
+		if (strcmp(s->vm, vm) == 0)
+			memset(s, 0, sizeof(*s));
+	}
+}
+
 /* A day is UTC's, by the records' own times. */
 static void
 turn_day(struct share *s, int64_t time_us)

@@ -228,6 +228,13 @@ follows(const struct log_end *end, bool head, uint64_t first,
 		return (false);
 	if (head != is_head(h) || h->seq != (head ? first : end->seq + 1))
 		return (false);
+	/* Only a newer snapshot knows what it was. */
+	if (strcmp(h->event, "erased") == 0 ||
+	    strcmp(h->event, "snapshot-erased") == 0)
+		fatalx("log: record %llu was erased, and the segment after it "
+		       "has no whole snapshot: nothing is known of what has "
+		       "run: " DAMAGED,
+		    (unsigned long long)h->seq);
 	if (in.is_brief)
 		return (memcmp(in.digest, h->hash, sizeof(in.digest)) == 0);
 	sha256_init(&sha);

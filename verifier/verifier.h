@@ -469,6 +469,7 @@ struct share *share_of(const char *vm);
 /* All of them, from NULL to NULL. */
 const struct share *share_next(const struct share *);
 void share_forget(void);
+void share_drop(const char *vm);
 void share_count(const char *vm, int64_t time_us, uint64_t bytes);
 /* Whether there is room for a record with len bytes in it. */
 bool share_has(struct vm *, uint64_t len);
@@ -500,6 +501,11 @@ void prune_snapshot(void);
 uint64_t prune_last(void);
 /* One file at most; returns when to look again, or -1. */
 int64_t prune_pulse(int64_t now_ms);
+
+/* erase.c: what `log erase` asks for */
+void erase_begin(const char *vm, struct msg_erased *);
+/* False: it cannot be meant. */
+bool erase_record(const struct msg_erase *, struct msg_erased *);
 
 /* pulse.c: what is looked at after each turn */
 extern bool disk_low; /* the log's or the spool's has only its reserve */

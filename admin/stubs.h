@@ -1,0 +1,35 @@
+#ifndef ADMIN_STUBS_H
+#define ADMIN_STUBS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "audit/audit.h"
+
+/*
+ * What `log erase` leaves in the place of a record: its hash and mac, and which
+ * record erased it.
+ */
+#define STUB	     "erased"
+#define STUB_OF_HEAD "snapshot-erased"
+bool is_stub(const struct line_head *);
+/* Whether a record is one of what goes with the VM. */
+bool stub_is_of(const struct line_head *, const char *line, size_t len,
+    const char *vm);
+
+/*
+ * log verify: stubs, in order, each until the record that erased it.  NULL, or
+ * what is wrong.  length: of the line that was there.
+ */
+const char *stubs_take(const struct line_head *, const char *line, size_t len,
+    uint64_t *length);
+/* Such a record.  Before `oldest` all was pruned; notes go to words. */
+const char *stubs_erased_by(const struct line_head *, const char *line,
+    size_t len, uint64_t oldest, FILE *words);
+uint64_t stubs_count(void);
+/* The first that no record has erased; 0: there is none. */
+uint64_t stubs_unexplained(void);
+
+#endif
