@@ -222,6 +222,9 @@ nice = 3                  $keys/work.conf:8
 rate = 10/m               $keys/work.conf:9
 log-limit = 256M          default
 log-total = 4G            default
+record = head             default
+record-keep = 30          default
+record-total = 1G         default
 END
     dom0 policy explain --json work ls -l "'x y'" >out || atf_fail json
     atf_check python3 - <<'END'

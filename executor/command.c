@@ -13,15 +13,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "executor/body.h"
 #include "executor/cgroup.h"
 #include "executor/command.h"
 #include "executor/folder.h"
 #include "executor/spawn.h"
 #include "executor/tell.h"
 #include "executor/tree.h"
-#include "policy/policy.h"
 #include "privsep/channel.h"
 #include "privsep/log.h"
+#include "wire/id.h"
 
 #define GRACE_MS    5000 /* between SIGTERM and SIGKILL */
 #define REKILL_MS   1000 /* a process was moved in after the kill */
@@ -29,7 +30,6 @@
 #define CLEAN_S	    60	 /* for emptying a work folder */
 #define GROWN_MS    10
 #define GROWN_BYTES 65536
-#define SEALS	    (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 struct command commands[COMMANDS_MAX];
 static struct channel *verifier;
@@ -121,6 +121,12 @@ learn_start(struct command *c)
 	c->stopped = true;
 }
 
+bool
+command_is_there(uint64_t seq)
+{
+	return find(seq) != NULL;
+}
+
 /* What is kept is told at once if it is much or the last time is past. */
 static void
 grown_due(struct timer *t)
@@ -139,6 +145,8 @@ grown(void *arg)
 
 	/* Who writes has started, whichever event was seen first. */
 	learn_start(c);
+	if (c->run.keep != 0)
+		keep_note(&c->keep, c->out.kept, c->err.kept);
 	if (c->tell_grown)
 		return;
 	if (wait <= 0 ||
@@ -241,7 +249,10 @@ release(struct command *c)
 	stream_close(&c->err);
 	close_fd(&c->body);
 	close_fd(&c->input);
-	c->ended_us = now_realtime_us();
+	if (c->ended_us == 0)
+		c->ended_us = now_realtime_us();
+	keep_close(&c->keep, &c->run,
+	    c->started_us != 0 && c->how != END_FAILED);
 	remove_cgroup(c);
 	clean(c);
 }
@@ -251,7 +262,7 @@ fail(struct command *c)
 {
 	log_warn("command %" PRIu64 " did not start: %s: %s", c->run.seq,
 	    c->what, strerror(c->error));
-	c->how = END_FAILED;
+	c->how = c->unkept ? END_UNKEPT : END_FAILED;
 	c->stopped = true;
 	release(c);
 }
@@ -261,6 +272,22 @@ start_known(struct event *ev, uint32_t revents)
 {
 	(void)revents;
 	learn_start(ev->arg);
+}
+
+/* Then it is over, now or when its output is on disk: no more is written. */
+static void
+seal(struct command *c)
+{
+	timer_stop(&c->timer);
+	close_event(&c->empty);
+	c->ended_us = now_realtime_us();
+	if (!keep_seal(&c->keep, &c->run, c->ended_us)) {
+		release(c);
+		return;
+	}
+	stream_close(&c->out);
+	stream_close(&c->err);
+	c->state = CMD_SEALING;
 }
 
 /* Bash is reaped and nobody is in the cgroup, or what is left cannot die. */
@@ -277,7 +304,10 @@ finish(struct command *c)
 		c->limits |= LIMIT_FILE_SIZE;
 	stream_drain(&c->out);
 	stream_drain(&c->err);
-	release(c);
+	if (c->run.keep != 0 && c->started_us != 0 && c->how != END_FAILED)
+		seal(c);
+	else
+		release(c);
 }
 
 static void
@@ -361,6 +391,11 @@ command_reaped(pid_t pid, int status)
 			check_over(c);
 			return true;
 		}
+		if (c->keep.sealer == pid) {
+			keep_reaped(&c->keep, status);
+			release(c);
+			return true;
+		}
 		if (c->cleaner == pid) {
 			cleaned(c);
 			return true;
@@ -369,49 +404,32 @@ command_reaped(pid_t pid, int status)
 	return false;
 }
 
+static void
+stop_child(const struct command *c, pid_t pid)
+{
+	if (kill(pid, SIGKILL) == -1 || waitpid(pid, NULL, 0) == -1)
+		log_warn("command %" PRIu64 ": its end: %s", c->run.seq,
+		    strerror(errno));
+}
+
 void
-command_stop_cleaners(void)
+command_stop_children(void)
 {
 	struct command *c;
 
-	for (c = commands; c < commands + COMMANDS_MAX; c++)
-		if (c->state == CMD_CLEANING &&
-		    (kill(c->cleaner, SIGKILL) == -1 ||
-			waitpid(c->cleaner, NULL, 0) == -1))
-			log_warn("command %" PRIu64 ": cleaner: %s", c->run.seq,
-			    strerror(errno));
-}
-
-/*
- * What was signed is what runs: nobody can change it any more.  The new open
- * has an offset of its own, and cannot write.  0, or the errno.
- */
-static int
-open_sealed(int *fd)
-{
-	char path[64];
-	int seals, own;
-
-	if ((seals = fcntl(*fd, F_GET_SEALS)) == -1)
-		return errno;
-	if ((seals & SEALS) != SEALS)
-		return EPERM;
-	/* A command may run as another user, who must be able to read it. */
-	if (fchmod(*fd, 0444) == -1)
-		return errno;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", *fd);
-	if ((own = open(path, O_RDONLY | O_CLOEXEC)) == -1)
-		return errno;
-	close(*fd);
-	*fd = own;
-	return 0;
+	for (c = commands; c < commands + COMMANDS_MAX; c++) {
+		if (c->state == CMD_CLEANING)
+			stop_child(c, c->cleaner);
+		else if (c->state == CMD_SEALING)
+			stop_child(c, c->keep.sealer);
+	}
 }
 
 static int
 open_input(struct command *c)
 {
 	if (c->run.has_input)
-		return open_sealed(&c->input);
+		return body_open(&c->input);
 	c->input = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	return c->input == -1 ? errno : 0;
 }
@@ -431,6 +449,20 @@ open_cgroup(struct command *c)
 	return 0;
 }
 
+/* Its streams go where they stay, and there is room: 0, or the errno. */
+static int
+open_kept(struct command *c)
+{
+	int error = keep_open(&c->keep, &c->run);
+
+	c->unkept = error != 0;
+	if (error == 0) {
+		c->out.spool = c->keep.fd[OUTPUT_OUT];
+		c->err.spool = c->keep.fd[OUTPUT_ERR];
+	}
+	return error;
+}
+
 static int
 open_pipes(struct command *c, struct spawn *s)
 {
@@ -438,31 +470,6 @@ open_pipes(struct command *c, struct spawn *s)
 		return errno;
 	s->err = stream_pipe(&c->err);
 	return s->err == -1 ? errno : 0;
-}
-
-/* The words of a body that is executed without a shell: 0, or the errno. */
-static int
-split_body(int body, struct spawn *s)
-{
-	static char text[POLICY_COMMAND_MAX + 1], words[POLICY_COMMAND_MAX + 1];
-	static char *argv[POLICY_WORDS_MAX + 1];
-	char why[64], *word = words;
-	ssize_t n;
-	int i, count;
-
-	if ((n = pread(body, text, sizeof(text), 0)) == -1)
-		return errno;
-	count = policy_split(text, (size_t)n, words, sizeof(words), why,
-	    sizeof(why));
-	if (count < 1)
-		return EINVAL;
-	for (i = 0; i < count; i++) {
-		argv[i] = word;
-		word += strlen(word) + 1;
-	}
-	argv[count] = NULL;
-	s->argv = argv;
-	return 0;
 }
 
 /* Who runs it, as it is now: 0, or the errno. */
@@ -499,10 +506,13 @@ prepare(struct command *c, struct spawn *s, const char **what)
 	int error;
 
 	*what = "body";
-	if ((error = open_sealed(&c->body)) != 0)
+	if ((error = body_open(&c->body)) != 0)
 		return error;
 	*what = "input";
 	if ((error = open_input(c)) != 0)
+		return error;
+	*what = "kept output";
+	if (c->run.keep != 0 && (error = open_kept(c)) != 0)
 		return error;
 	*what = "pipe";
 	if ((error = open_pipes(c, s)) != 0)
@@ -514,7 +524,7 @@ prepare(struct command *c, struct spawn *s, const char **what)
 	if ((error = find_user(c, s)) != 0)
 		return error;
 	*what = "words";
-	if (c->run.direct && (error = split_body(c->body, s)) != 0)
+	if (c->run.direct && (error = body_split(c->body, &s->argv)) != 0)
 		return error;
 	*what = "cgroup";
 	if ((error = open_cgroup(c)) != 0)
@@ -547,6 +557,7 @@ start(struct command *c)
 		return;
 	}
 	c->state = CMD_RUNNING;
+	keep_start(&c->keep);
 	spawn_go(c->go);
 	event_add(&c->started, c->go, EPOLLIN, start_known, c);
 	c->go = -1;
@@ -566,6 +577,7 @@ command_clear(struct command *c, const struct msg_run *m, int fd)
 	c->empty.fd = c->started.fd = -1;
 	stream_init(&c->out);
 	stream_init(&c->err);
+	keep_init(&c->keep);
 	stream_open(&c->out, m->output_limit, need_spool, grown, c);
 	stream_open(&c->err, m->output_limit, need_spool, grown, c);
 	c->grown_timer.arg = c;
@@ -582,6 +594,8 @@ run_mistake(const struct msg_run *m)
 	    !imsg_text_ok(m->path, sizeof(m->path)) ||
 	    m->direct != (m->path[0] == '/'))
 		return "RUN with a user or a path that is none";
+	if (m->keep != 0 && !vm_name_valid(m->vm, strlen(m->vm)))
+		return "RUN that keeps output of no VM";
 	if (m->seq == 0 || m->timeout == 0 || m->has_input > 1)
 		return "RUN with a number out of range";
 	if (find(m->seq) != NULL)

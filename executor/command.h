@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "executor/keep.h"
 #include "executor/stream.h"
 #include "imsg/messages.h"
 #include "privsep/event.h"
@@ -13,8 +14,8 @@
 struct channel;
 
 /*
- * input -> ready -> running -> (ending ->) killing -> (cleaning ->) ended
- * -> free
+ * input -> ready -> running -> (ending ->) killing -> (sealing ->)
+ * (cleaning ->) ended -> free
  */
 enum command_state {
 	CMD_FREE,
@@ -23,6 +24,7 @@ enum command_state {
 	CMD_RUNNING,
 	CMD_ENDING,   /* SIGTERM was sent; it has 5 s */
 	CMD_KILLING,  /* cgroup.kill was written */
+	CMD_SEALING,  /* a child of ours puts its kept output on disk */
 	CMD_CLEANING, /* a child of ours empties its work folder */
 	CMD_ENDED     /* ENDED is to be sent */
 };
@@ -48,6 +50,8 @@ struct command {
 	struct timer timer; /* of the state */
 	int kills;
 	struct stream out, err;
+	struct keep keep; /* where its policy says so */
+	bool unkept;	  /* error is why it cannot be kept */
 	int64_t started_us, ended_us;
 
 	/* What the verifier is to be told. */
@@ -75,10 +79,14 @@ void command_kill(uint64_t seq);
 
 /* A child has been reaped: whether it was a command's. */
 bool command_reaped(pid_t, int status);
+bool command_is_there(uint64_t seq);
 /* How many are not over. */
 unsigned int command_count(void);
-/* Stops what still empties work folders: the caller does it itself. */
-void command_stop_cleaners(void);
+/*
+ * Stops what still empties work folders: the caller does it itself; and what
+ * still seals outputs.
+ */
+void command_stop_children(void);
 
 /* ENDED has been sent: the entry is free. */
 void command_forget(struct command *);

@@ -12,16 +12,19 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "executor/cgroup.h"
 #include "executor/command.h"
 #include "executor/folder.h"
+#include "executor/output.h"
 #include "executor/spawn.h"
 #include "executor/tell.h"
 #include "privsep/channel.h"
 #include "privsep/log.h"
 #include "privsep/role.h"
 #include "privsep/sandbox.h"
+#include "wire/id.h"
 
 #define END_MS 10000 /* for the cgroups to become empty */
 
@@ -39,7 +42,7 @@ static void __attribute__((noreturn)) end(int status)
 		status = 1;
 	cgroup_end_all("command.", END_MS);
 	cgroup_end_all("poller.", END_MS);
-	command_stop_cleaners();
+	command_stop_children();
 	work_sweep();
 	exit(status);
 }
@@ -112,10 +115,12 @@ got_kill(struct imsg *m)
 static void
 got_spool_open(struct imsg *m)
 {
-	struct msg_seq seq;
+	struct msg_output output;
 
-	read_payload(m, &seq, sizeof(seq));
-	if (tell_spool(seq.seq) == -1)
+	read_payload(m, &output, sizeof(output));
+	if (!imsg_text_ok(output.vm, sizeof(output.vm)))
+		mistrust("SPOOL_OPEN with a text that is none");
+	if (tell_spool(&output) == -1)
 		mistrust("SPOOL_OPEN for more than may be open");
 	channel_wake(&verifier);
 }
@@ -152,6 +157,27 @@ got_spool_sweep(struct imsg *m)
 	tell_disk(&verifier);
 }
 
+static void
+got_output_sweep(struct imsg *m)
+{
+	struct msg_seq seq;
+
+	read_payload(m, &seq, sizeof(seq));
+	output_sweep(seq.seq);
+}
+
+static void
+got_output_look(struct imsg *m)
+{
+	struct msg_look look;
+
+	read_payload(m, &look, sizeof(look));
+	if (!vm_name_valid(look.vm, strnlen(look.vm, sizeof(look.vm))) ||
+	    tell_output(&look) == -1)
+		mistrust("OUTPUT_LOOK for no VM, or for too many");
+	channel_wake(&verifier);
+}
+
 static const struct {
 	enum imsg_type type;
 	void (*fn)(struct imsg *);
@@ -164,6 +190,8 @@ static const struct {
     {IMSG_SPOOL_REMOVE, got_spool_remove},
     {IMSG_SPOOL_KEEP, got_spool_keep},
     {IMSG_SPOOL_SWEEP, got_spool_sweep},
+    {IMSG_OUTPUT_SWEEP, got_output_sweep},
+    {IMSG_OUTPUT_LOOK, got_output_look},
 };
 
 static void
@@ -230,6 +258,7 @@ main(void)
 	spawn_init();
 	cgroup_init(settings.cgroup);
 	folder_init(settings.root);
+	output_init(settings.root);
 	command_init(&verifier);
 	event_signal(SIGCHLD, reap);
 	role_ready(&parent, sandbox_deny_list());

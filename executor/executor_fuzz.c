@@ -146,6 +146,7 @@ fill_run(uint8_t arg, struct msg_run *r, int *fd)
 	memcpy(r->id, "20260218-143022-1-a1b2c3d4", 26);
 	r->output_limit = arg < 128 ? 1 << 20 : 100;
 	r->timeout = 1 + arg % 16;
+	r->keep = (arg & 0x10) != 0;
 	r->has_input = (arg & 0x40) != 0;
 	r->direct = (arg & 0x20) != 0;
 	if (r->direct)
@@ -166,10 +167,19 @@ fill(struct fuzz_peer *p, enum imsg_type type, uint8_t arg,
 	case IMSG_RUN_INPUT:
 	case IMSG_GO:
 	case IMSG_KILL:
-	case IMSG_SPOOL_OPEN:
 	case IMSG_SPOOL_REMOVE:
 	case IMSG_SPOOL_KEEP:
+	case IMSG_OUTPUT_SWEEP:
 		((struct msg_seq *)payload)->seq = arg % SEQS + 1;
+		break;
+	case IMSG_SPOOL_OPEN:
+		((struct msg_output *)payload)->seq = arg % SEQS + 1;
+		if (arg >= 128)
+			memcpy(((struct msg_output *)payload)->vm, "work", 4);
+		break;
+	case IMSG_OUTPUT_LOOK:
+		((struct msg_look *)payload)->before = arg;
+		memcpy(((struct msg_look *)payload)->vm, "work", 4);
 		break;
 	default:
 		break;
@@ -324,7 +334,8 @@ run(struct fuzz *in)
 static void
 set_up(void)
 {
-	static const char *const folders[] = {"var", "var/lib", "run"};
+	static const char *const folders[] = {"var", "var/lib", "var/log",
+	    "run"};
 	char root[32];
 	int disk = fuzz_disk();
 	size_t i;
@@ -334,6 +345,7 @@ set_up(void)
 			fatal("%s", folders[i]);
 	(void)snprintf(root, sizeof(root), "/proc/self/fd/%d", disk);
 	folder_init(root);
+	output_init(root);
 }
 
 int
@@ -347,6 +359,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* What the input before has left. */
 	spool_sweep();
 	work_sweep();
+	output_sweep(0);
 	fuzz_child(run, data, size);
 	return 0;
 }

@@ -33,8 +33,7 @@ make(const char *path)
 		fatal("cannot make the folder %s", path);
 }
 
-/* Makes path and the folder above it, both 0700, and opens it. */
-static int
+int
 folder_open(const char *root, const char *path)
 {
 	char full[PATH_MAX];

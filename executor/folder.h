@@ -9,6 +9,8 @@
  * number: SPOOL/<seq>.out and .err, WORK/<seq>.
  */
 
+/* Makes path and the folder above it, both 0700, and opens it, or is fatal. */
+int folder_open(const char *root, const char *path);
 /*
  * Makes and opens both, and empties the work folder.  Fatal on failure.  The
  * spool outlives us: it goes on until spool_sweep().

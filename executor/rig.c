@@ -135,6 +135,7 @@ rig_prepare(struct rig *r)
 	make_folder(r, "/run");
 	make_folder(r, "/var");
 	make_folder(r, "/var/lib");
+	make_folder(r, "/var/log");
 	make_cgroups(r);
 	memcpy(r->told_cgroup, r->cgroup, sizeof(r->told_cgroup));
 	to_clean = r;
@@ -277,6 +278,13 @@ note_disk(struct rig *r, struct imsg *m)
 }
 
 static void
+note_kept(struct rig *r, struct imsg *m)
+{
+	ATF_REQUIRE(imsg_payload(m, &r->kept, sizeof(r->kept)) == 0);
+	r->kepts++;
+}
+
+static void
 to_verifier(struct rig *r, struct imsg *m)
 {
 	static const struct {
@@ -288,6 +296,7 @@ to_verifier(struct rig *r, struct imsg *m)
 	    {IMSG_SPOOL, note_spool},
 	    {IMSG_ENDED, note_ended},
 	    {IMSG_SPOOL_DISK, note_disk},
+	    {IMSG_OUTPUTS, note_kept},
 	};
 	size_t i;
 
@@ -338,6 +347,12 @@ step(struct rig *r, int64_t deadline)
 	    "nothing came in time");
 	receive(r, &r->parent, from_executor);
 	receive(r, &r->verifier, to_verifier);
+}
+
+void
+rig_step(struct rig *r)
+{
+	step(r, now_ms() + DEADLINE_MS);
 }
 
 static bool
@@ -433,6 +448,8 @@ rig_send_run(struct rig *r, const struct msg_run *run, int body, int input)
 	struct msg_seq seq = {.seq = run->seq};
 
 	m.has_input = input != -1;
+	if (m.keep != 0)
+		memcpy(command_of(r, m.seq)->keeper, m.vm, sizeof(m.vm));
 	send_or_fail(&r->verifier, IMSG_RUN, &m, sizeof(m), body);
 	close(body);
 	if (input != -1) {
@@ -507,6 +524,7 @@ rig_open_spool(struct rig *r, uint64_t seq)
 {
 	int64_t deadline = now_ms() + DEADLINE_MS;
 	struct rig_command *c = command_of(r, seq);
+	struct msg_output output = {0};
 	int i;
 
 	for (i = 0; i < 2; i++) {
@@ -514,7 +532,10 @@ rig_open_spool(struct rig *r, uint64_t seq)
 			close(c->spool[i]);
 		c->spool[i] = -1;
 	}
-	rig_send_seq(r, IMSG_SPOOL_OPEN, seq);
+	output.seq = seq;
+	memcpy(output.vm, c->keeper, sizeof(output.vm));
+	send_or_fail(&r->verifier, IMSG_SPOOL_OPEN, &output, sizeof(output),
+	    -1);
 	while (c->spool[0] == -1 || c->spool[1] == -1)
 		step(r, deadline);
 }

@@ -32,7 +32,8 @@ struct rig_command {
 	bool started, ended;
 	uint32_t growns;
 	uint64_t grown_out;
-	int spool[2]; /* -1, or ours */
+	int spool[2];		      /* -1, or ours */
+	char keeper[VM_NAME_MAX + 1]; /* whose kept output it is; or "" */
 	struct msg_ended end;
 };
 
@@ -46,6 +47,8 @@ struct rig {
 	bool unswept; /* before the start: SPOOL_SWEEP is the test's to send */
 	unsigned int disks; /* how often SPOOL_DISK came, and its last word */
 	bool disk_low;
+	unsigned int kepts; /* how often OUTPUTS came, and the last one */
+	struct msg_kept kept;
 	char log[4096];			  /* all its lines */
 	struct imsg_end parent, verifier; /* fd -1 where closed */
 	struct rig_command commands[RIG_SEQS];
@@ -70,9 +73,11 @@ void rig_send_run(struct rig *, const struct msg_run *, int body, int input);
 /* RUN of a text with the default limits. */
 void rig_run(struct rig *, uint64_t seq, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* GO, KILL, SPOOL_OPEN, SPOOL_REMOVE */
+/* GO, KILL, SPOOL_REMOVE */
 void rig_send_seq(struct rig *, enum imsg_type, uint64_t seq);
 
+/* Waits for the next thing to happen, and takes it. */
+void rig_step(struct rig *);
 const struct msg_ended *rig_wait_ended(struct rig *, uint64_t seq);
 void rig_wait_started(struct rig *, uint64_t seq);
 /* Until so many bytes are known to be in the spool. */

@@ -9,6 +9,7 @@
 
 #include "executor/command.h"
 #include "executor/folder.h"
+#include "executor/output.h"
 #include "executor/tell.h"
 #include "privsep/channel.h"
 #include "privsep/log.h"
@@ -24,8 +25,12 @@
 static struct wanted {
 	uint64_t seq;
 	uint32_t stream; /* the next to be sent: 1 or 2 */
+	char vm[VM_NAME_MAX + 1];
 } wanted[WANTED_MAX];
 static unsigned int wanted_count;
+
+static struct msg_look looks[2 * VMS_MAX]; /* one for each VM */
+static unsigned int look_count;
 
 static bool disk_low, told_low; /* of the spool's disk; at first it is not */
 
@@ -48,17 +53,18 @@ drop_wanted(struct wanted *w)
 }
 
 int
-tell_spool(uint64_t seq)
+tell_spool(const struct msg_output *o)
 {
-	struct wanted *w = find_wanted(seq);
+	struct wanted *w = find_wanted(o->seq);
 
 	if (w == NULL) {
 		if (wanted_count == WANTED_MAX)
 			return -1;
 		w = &wanted[wanted_count++];
 	}
-	w->seq = seq;
+	w->seq = o->seq;
 	w->stream = 1;
+	memcpy(w->vm, o->vm, sizeof(w->vm));
 	return 0;
 }
 
@@ -76,13 +82,15 @@ tell_no_spool(uint64_t seq)
  * an answer, and finds that it is shorter than he was told.
  */
 static int
-open_spool(uint64_t seq, uint32_t stream)
+open_spool(const struct wanted *w)
 {
 	int fd;
 
-	if ((fd = spool_open(seq, stream)) != -1)
+	fd = w->vm[0] == '\0' ? spool_open(w->seq, w->stream)
+			      : output_open(w->vm, w->seq, w->stream);
+	if (fd != -1)
 		return fd;
-	log_warn("command %" PRIu64 ": spool: %s", seq, strerror(errno));
+	log_warn("command %" PRIu64 ": spool: %s", w->seq, strerror(errno));
 	if ((fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) == -1)
 		fatal("/dev/null");
 	return fd;
@@ -97,7 +105,7 @@ send_spool(struct channel *ch, const struct wanted *w)
 	memset(&m, 0, sizeof(m));
 	m.seq = w->seq;
 	m.stream = w->stream;
-	fd = open_spool(w->seq, w->stream);
+	fd = open_spool(w);
 	result = channel_send(ch, IMSG_SPOOL, 0, &m, sizeof(m), fd);
 	close(fd);
 	return result;
@@ -114,6 +122,44 @@ send_wanted(struct channel *ch)
 			return -1;
 		if (++w->stream > 2)
 			drop_wanted(w);
+	}
+	return 0;
+}
+
+int
+tell_output(const struct msg_look *look)
+{
+	unsigned int i;
+
+	for (i = 0; i < look_count; i++)
+		if (strcmp(looks[i].vm, look->vm) == 0)
+			break;
+	if (i == sizeof(looks) / sizeof(looks[0]))
+		return -1;
+	if (i == look_count)
+		look_count++;
+	looks[i] = *look;
+	return 0;
+}
+
+/*
+ * Looked at when it can be told: what ENDED has said by then is in it, and
+ * nothing else.
+ */
+static int
+send_looks(struct channel *ch)
+{
+	struct msg_kept m;
+
+	while (look_count > 0) {
+		const struct msg_look *look = &looks[look_count - 1];
+
+		memset(&m, 0, sizeof(m));
+		memcpy(m.vm, look->vm, sizeof(m.vm));
+		output_look(look->vm, look->before, &m.bytes, &m.oldest);
+		if (channel_send(ch, IMSG_OUTPUTS, 0, &m, sizeof(m), -1) == -1)
+			return -1;
+		look_count--;
 	}
 	return 0;
 }
@@ -196,6 +242,7 @@ end_value(const struct command *c)
 	case END_SIGNALED:
 		return (uint32_t)WTERMSIG(c->status);
 	case END_FAILED:
+	case END_UNKEPT:
 		return (uint32_t)c->error;
 	case END_TIMEOUT:
 	case END_KILLED:
@@ -222,6 +269,7 @@ send_ended(struct channel *ch, struct command *c)
 	m.err_head_len = (uint32_t)c->err.head_len;
 	memcpy(m.out_head, c->out.head, sizeof(m.out_head));
 	memcpy(m.err_head, c->err.head, sizeof(m.err_head));
+	keep_report(&c->keep, &m);
 	if (channel_send(ch, IMSG_ENDED, 0, &m, sizeof(m), -1) == -1)
 		return -1;
 	command_forget(c);
@@ -257,5 +305,6 @@ tell_pump(struct channel *ch)
 			return;
 		at = (at + 1) % COMMANDS_MAX;
 	}
-	send_wanted(ch);
+	if (send_wanted(ch) == 0)
+		send_looks(ch);
 }

@@ -109,11 +109,14 @@ enum role {
 	X(RUN, VER, EXE, ST_SERVING, msg_run, FD)                         \
 	X(RUN_INPUT, VER, EXE, ST_SERVING, msg_seq, FD)                   \
 	X(KILL, VER, EXE, ST_SERVING, msg_seq, NOFD)                      \
-	X(SPOOL_OPEN, VER, EXE, ST_SERVING, msg_seq, NOFD)                \
+	X(SPOOL_OPEN, VER, EXE, ST_SERVING, msg_output, NOFD)             \
 	X(SPOOL_REMOVE, VER, EXE, ST_SERVING, msg_seq, NOFD)              \
 	X(SPOOL_KEEP, VER, EXE, ST_SERVING, msg_seq, NOFD)                \
 	X(SPOOL_SWEEP, VER, EXE, ST_SERVING, msg_none, NOFD)              \
 	X(GO, VER, EXE, ST_SERVING, msg_seq, NOFD)                        \
+	X(OUTPUT_SWEEP, VER, EXE, ST_SERVING, msg_seq, NOFD)              \
+	X(OUTPUT_LOOK, VER, EXE, ST_SERVING, msg_look, NOFD)              \
+	X(OUTPUTS, EXE, VER, ST_SERVING | ST_STOPPING, msg_kept, NOFD)    \
 	X(SPOOL_DISK, EXE, VER, ST_SERVING | ST_STOPPING, msg_disk, NOFD) \
 	X(STARTED, EXE, VER, ST_SERVING | ST_STOPPING, msg_started, NOFD) \
 	X(GROWN, EXE, VER, ST_SERVING | ST_STOPPING, msg_sizes, NOFD)     \
@@ -320,6 +323,7 @@ struct msg_run {
 	char vm[VM_NAME_MAX + 1];
 	char id[ID_MAX + 8];
 	uint64_t output_limit; /* bytes kept of each stream */
+	uint64_t keep;	       /* not 0: they stay, with their times */
 	uint32_t timeout;      /* seconds */
 	uint32_t has_input;    /* RUN_INPUT follows */
 	/* 0 where the policy has no such limit */
@@ -333,6 +337,25 @@ struct msg_run {
 
 struct msg_seq {
 	uint64_t seq;
+};
+
+/* vm: whose kept output it is; "": it is in the spool. */
+struct msg_output {
+	uint64_t seq;
+	char vm[VM_NAME_MAX + 1];
+};
+
+/* Kept output that ended before then (Unix seconds; 0: none) goes. */
+struct msg_look {
+	char vm[VM_NAME_MAX + 1];
+	int64_t before;
+};
+
+/* What of a VM is kept, but for what has no ENDED yet. */
+struct msg_kept {
+	char vm[VM_NAME_MAX + 1];
+	uint64_t bytes;
+	int64_t oldest; /* when it ended; Unix seconds; 0: there is none */
 };
 
 /* The spool's disk has less free than the reserve (PROTOCOL.md, Limits). */
@@ -350,7 +373,8 @@ enum end_how {
 	END_SIGNALED,
 	END_TIMEOUT,
 	END_KILLED, /* after KILL */
-	END_FAILED  /* bash did not start; value is errno */
+	END_FAILED, /* bash did not start; value is errno */
+	END_UNKEPT  /* the same: its output cannot be kept */
 };
 /* Limits that it has run into. */
 #define LIMIT_MEMORY	0x1u
@@ -369,6 +393,9 @@ struct msg_ended {
 	struct msg_ended_stream out, err;
 	uint32_t out_head_len, err_head_len;
 	char out_head[512], err_head[512]; /* the beginning, raw */
+	/* Of a kept output: it is on disk, with as long a time file. */
+	uint64_t sealed, timing_len;
+	uint8_t timing_sha256[32];
 };
 
 /* One of the daemon's processes. */

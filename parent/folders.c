@@ -17,17 +17,20 @@
  */
 static const struct {
 	const char *path;
-	const char *user; /* NULL: root */
+	const char *user;  /* NULL: root */
+	const char *group; /* NULL: the user's */
 	mode_t mode;
 	bool empty;
 } folders[] = {
-    {PATH_RUN, NULL, 0755, false},
+    {PATH_RUN, NULL, NULL, 0755, false},
     /* Each command's folder is its user's: it is passed through. */
-    {PATH_WORK, NULL, 0711, false},
-    {PATH_EMPTY, NULL, 0555, true}, /* the poller's root */
-    {"/var/lib/qvm-remote", NULL, 0755, false},
-    {PATH_SPOOL, NULL, 0700, false},
-    {PATH_LOG, USER_VERIFIER, 0700, false},
+    {PATH_WORK, NULL, NULL, 0711, false},
+    {PATH_EMPTY, NULL, NULL, 0555, true}, /* the poller's root */
+    {"/var/lib/qvm-remote", NULL, NULL, 0755, false},
+    {PATH_SPOOL, NULL, NULL, 0700, false},
+    {PATH_LOG, USER_VERIFIER, NULL, 0700, false},
+    /* What is made there is of the group, which reads it and cannot get here. */
+    {PATH_OUTPUT, NULL, USER_LOG, 02750, false},
 };
 
 static uid_t
@@ -101,6 +104,8 @@ folders_make(void)
 	for (i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
 		settings_path(path, folders[i].path);
 		uid = user_id(folders[i].user, &gid);
+		if (folders[i].group != NULL)
+			(void)user_id(folders[i].group, &gid);
 		folder_make(path, uid, gid, folders[i].mode, folders[i].empty);
 	}
 	(void)user_id(USER_POLLER, &gid);

@@ -252,6 +252,13 @@ static const struct key keys[POLICY_KEYS] = {
 	NUMBER(log_limit, 64 * MIB, 1024 * GIB, 256 * MIB)},
     [POLICY_KEY_LOG_TOTAL] = {"log-total", set_size,
 	NUMBER(log_total, 64 * MIB, 1024 * GIB, 4 * GIB)},
+    [POLICY_KEY_RECORD] = {"record", set_choice,
+	WORDS(record_full, "head", "full")},
+    /* What is still owed is a day old at most, and never removed. */
+    [POLICY_KEY_RECORD_KEEP] = {"record-keep", set_number,
+	NUMBER(record_keep, 2, 36500, 30)},
+    [POLICY_KEY_RECORD_TOTAL] = {"record-total", set_size,
+	NUMBER(record_total, 64 * MIB, 1024 * GIB, GIB)},
 };
 
 const char *
@@ -311,6 +318,13 @@ check_whole(struct reader *r)
 		    "allow and deny lines need `mode = allow` or `mode = ask`: "
 		    "line %u has another",
 		    p->key_line[POLICY_KEY_MODE]);
+	}
+	if (p->record_full &&
+	    2 * p->output_limit + TIMING_MAX > p->record_total) {
+		r->t.line = p->key_line[POLICY_KEY_RECORD];
+		return text_complain(&r->t,
+		    "record = full needs room for two outputs at their "
+		    "limit, and 3M: record-total is less");
 	}
 	return 0;
 }

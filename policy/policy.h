@@ -55,6 +55,9 @@ enum policy_key {
 	POLICY_KEY_RATE,
 	POLICY_KEY_LOG_LIMIT,
 	POLICY_KEY_LOG_TOTAL,
+	POLICY_KEY_RECORD,
+	POLICY_KEY_RECORD_KEEP,
+	POLICY_KEY_RECORD_TOTAL,
 	POLICY_KEYS
 };
 /* As it stands in a file. */
@@ -74,11 +77,13 @@ struct policy {
 	char user[VM_NAME_MAX + 1];	/* "" : root */
 	bool auth_v1;			/* version 1 is accepted, too */
 	bool record_digest;		/* of an input, no more than that */
+	bool record_full;		/* outputs are kept whole */
 	bool hide;
 	/* What the file does not say is the default, or 0 where there is no
 	 * limit of ours.  Sizes in bytes, time in seconds. */
 	uint64_t timeout; /* for a request that names none, and the longest */
 	uint64_t output_limit, input_limit, log_limit, log_total;
+	uint64_t record_keep, record_total; /* of kept outputs; days, bytes */
 	uint64_t jobs, nice;
 	uint64_t memory, tasks, files, file_size;
 	/* A bucket that holds `rate`, and gets as many every rate_seconds. */

@@ -80,6 +80,9 @@ ATF_TC_BODY(what_is_not_said_is_the_default, tc)
 	ATF_CHECK_EQ(1024 * 1024, p.input_limit);
 	ATF_CHECK_EQ(256ull * 1024 * 1024, p.log_limit);
 	ATF_CHECK_EQ(4ull * 1024 * 1024 * 1024, p.log_total);
+	ATF_CHECK(!p.record_full);
+	ATF_CHECK_EQ(30, p.record_keep);
+	ATF_CHECK_EQ(1024ull * 1024 * 1024, p.record_total);
 	ATF_CHECK_EQ(4, p.jobs);
 	ATF_CHECK_EQ(0, p.nice + p.memory + p.tasks + p.files + p.file_size);
 	ATF_CHECK_EQ(0, p.rate + p.rate_seconds + p.lines + p.used);
@@ -103,6 +106,9 @@ static const char everything[] = "mode = allow\n"
 				 "rate = 10/m\n"
 				 "log-limit = 64M\n"
 				 "log-total = 1024G\n"
+				 "record = full\n"
+				 "record-keep = 365\n"
+				 "record-total = 10G\n"
 				 "allow = qvm-ls **\n"
 				 "allow-input = wc -c\n"
 				 "deny = cat '*' a*b ''\n"
@@ -131,6 +137,9 @@ ATF_TC_BODY(every_key_is_read, tc)
 	ATF_CHECK_EQ(60, p.rate_seconds);
 	ATF_CHECK_EQ(64 * 1024 * 1024, p.log_limit);
 	ATF_CHECK_EQ(1024ull * 1024 * 1024 * 1024, p.log_total);
+	ATF_CHECK(p.record_full);
+	ATF_CHECK_EQ(365, p.record_keep);
+	ATF_CHECK_EQ(10ull * 1024 * 1024 * 1024, p.record_total);
 	ATF_CHECK_EQ(3, p.lines);
 }
 
@@ -159,6 +168,8 @@ ATF_TC_BODY(a_policy_is_described_in_its_own_words, tc)
 			"memory = 2G\ntasks = 64\nfiles = 256\n"
 			"file-size = 100M\nhide = no\nnice = 19\nrate = 10/m\n"
 			"log-limit = 64M\nlog-total = 1024G\n"
+			"record = full\nrecord-keep = 365\n"
+			"record-total = 10G\n"
 			"allow = /usr/bin/qvm-ls **\n"
 			"allow-input = /usr/bin/wc -c\n"
 			"deny = /usr/bin/cat '*' a*b ''\n",
@@ -261,7 +272,13 @@ ATF_TC_BODY(a_bad_value_is_an_error_that_says_what_may_be, tc)
 	    {"rate = 10/w", "N/m"},
 	    {"log-limit = 63M", "64M to 1024G"},
 	    {"log-total = 63M", "64M to 1024G"},
-	    {"record = all", "`record`"},
+	    {"record = all", "head or full"},
+	    {"record-keep = 1", "2 to 36500"},
+	    {"record-keep = 36501", "2 to 36500"},
+	    {"record-keep = 30d", "2 to 36500"},
+	    {"record-total = 63M", "64M to 1024G"},
+	    {"record = full\noutput-limit = 100M\nrecord-total = 200M",
+		"two outputs at their limit"},
 	    {"example = x", "COMMAND -> run"},
 	    {"example = x -> maybe", "COMMAND -> run"},
 	    {"example = -> run", "COMMAND -> run"},

@@ -11,6 +11,7 @@
 #define PATH_CONF      "/etc/qubes/remote.conf"
 #define PATH_KEYS      "/etc/qubes/remote.d"
 #define PATH_LOG       "/var/log/qvm-remote"
+#define PATH_OUTPUT    "/var/log/qvm-remote/output"
 #define PATH_COPY      "/var/log/qubes/qvm-remote.log"
 #define PATH_JOURNAL   "/run/systemd/journal/socket"
 #define PATH_SPOOL     "/var/lib/qvm-remote/spool"

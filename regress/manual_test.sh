@@ -35,6 +35,7 @@ many_records() {
 bed_test every_event_and_field_of_a_log_is_in_the_manual
 every_event_and_field_of_a_log_is_in_the_manual_body() {
     bed_up 1
+    policy vm1 'mode = shell' 'record = full'
     many_records
     kill -9 "$(role_pid verifier)"
     wait_for '[ -z "$(bed_processes)" ]'

@@ -19,6 +19,7 @@ static struct {
 	off_t end;	     /* of what was written */
 	uint64_t first, seq; /* of the segment; of the next record */
 	uint64_t synced;     /* all before it are on disk */
+	uint64_t run_first;
 	uint64_t run, step;
 	uint8_t hash[32]; /* of the newest record */
 	int64_t newest_us;
@@ -364,6 +365,12 @@ give_back(void)
 		close(fd);
 }
 
+uint64_t
+journal_run_first(void)
+{
+	return (j.run_first);
+}
+
 bool
 journal_lost_runs(void)
 {
@@ -381,7 +388,7 @@ journal_start(void (*snapshot)(void), void (*add)(struct record *))
 		    JOURNAL_SEGMENT / (1024 * 1024));
 	seal_take(j.folder, j.run, &j.line);
 	j.run = j.line.run;
-	j.first = j.seq;
+	j.first = j.run_first = j.seq;
 	write_start(add);
 	segment_begin();
 	if (j.end_before.any)

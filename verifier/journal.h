@@ -85,6 +85,9 @@ void journal_clock_accept(void);
  */
 void journal_add_booted(struct record *);
 
+/* The first record of this run. */
+uint64_t journal_run_first(void);
+
 /* Runs have taken a seed of which the log has no record. */
 bool journal_lost_runs(void);
 

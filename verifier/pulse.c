@@ -90,6 +90,7 @@ pulse(int64_t now_ms)
 		beat_ms = now_ms + HEARTBEAT_MS;
 	if (beat_ms <= now_ms) {
 		record_event(NULL, "heartbeat", NULL, NULL);
+		output_hour();
 		beat_ms = now_ms + HEARTBEAT_MS;
 	}
 	return (beat_ms);

@@ -64,6 +64,8 @@ add_policy(struct record *rec, const struct request *r)
 	}
 	if (p->user[0] != '\0')
 		record_str(rec, "user", p->user);
+	if (r->kept)
+		record_str(rec, "record", "full");
 	if (r->approved != 0)
 		record_u64(rec, "approved", r->approved);
 }
@@ -232,6 +234,11 @@ record_result(struct request *r, const struct msg_ended *ended)
 	else
 		record_hex(rec, "request", r->answer.request, SHA256_LEN);
 	record_answer(rec, r, ended);
+	if (ended != NULL && ended->sealed != 0) {
+		record_u64(rec, "timing_length", ended->timing_len);
+		record_hex(rec, "timing_sha256", ended->timing_sha256,
+		    SHA256_LEN);
+	}
 	/* Last: of a long record a start reads what stands before it. */
 	if (r->seq == 0)
 		add_body(rec, r);

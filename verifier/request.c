@@ -103,6 +103,7 @@ leave(struct request *r)
 	TAILQ_REMOVE(&vm->requests, r, entry);
 	vm->count--;
 	vm->spool_bytes -= r->spool_bytes;
+	vm->kept.reserved -= r->kept_bytes;
 	if (r->body_fd != -1)
 		vm->bytes -= r->token.body_len + r->token.input_len;
 	vm->running -= has_begun(r);
@@ -116,6 +117,7 @@ join(struct request *r, struct vm *vm)
 	r->vm = vm;
 	vm->count++;
 	vm->spool_bytes += r->spool_bytes;
+	vm->kept.reserved += r->kept_bytes;
 	if (r->body_fd != -1)
 		vm->bytes += r->token.body_len + r->token.input_len;
 	vm->running += has_begun(r);
@@ -322,6 +324,7 @@ request_committed(void)
 	for (vm = vms; vm < vms + VM_TABLE; vm++) {
 		if (vm->name[0] == '\0')
 			continue;
+		output_committed(vm);
 		TAILQ_FOREACH (r, &vm->requests, entry)
 			committed(r);
 	}

@@ -232,7 +232,7 @@ remembered(struct line *l, const char *key_name, const uint8_t *request,
 static struct request *
 request_of(struct line *l, bool whole_span)
 {
-	char key[FINGERPRINT_HEX + 1], auth[4];
+	char key[FINGERPRINT_HEX + 1], auth[4], record[8];
 	uint8_t request[SHA256_LEN];
 	int64_t expires;
 	struct request *r;
@@ -257,6 +257,7 @@ request_of(struct line *l, bool whole_span)
 	r->answer.has_request = true;
 	r->v1 = field_str(&l->fields, "auth", auth, sizeof(auth)) == 2 &&
 	    strcmp(auth, "v1") == 0;
+	r->kept = field_str(&l->fields, "record", record, sizeof(record)) == 4;
 	memcpy(r->token.key, key, sizeof(key));
 	r->token.expires = expires;
 	r->memory = entry;
@@ -573,6 +574,10 @@ restore_forget(void)
 void
 restore_finish(void)
 {
+	static const char *const interrupted[] = {
+	    "the daemon ended before the command did",
+	    "the daemon ended before the command did; its kept output is not "
+	    "sealed"};
 	struct request *r;
 	struct vm *vm;
 
@@ -582,14 +587,14 @@ restore_finish(void)
 			if (r->state == REQUEST_FINISHED) {
 				r->spool_bytes = r->out + r->err;
 				vm->spool_bytes += r->spool_bytes;
-				if (r->spool_seq != 0)
+				if (r->spool_seq != 0 && !r->kept)
 					r->exec |= EXEC_KEEP;
 				continue;
 			}
 			/* Its output proves nothing: the spool is swept of it. */
 			r->spool_seq = 0;
 			request_refuse(r, RECEIPT_INTERRUPTED,
-			    "the daemon ended before the command did");
+			    interrupted[r->kept]);
 		}
 	}
 }

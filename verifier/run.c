@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "audit/piece.h"
 #include "privsep/log.h"
 #include "verifier/journal.h"
 
@@ -82,6 +83,9 @@ name_limits(struct request *r, const struct msg_ended *e)
 		name_limit(r, "its policy's limit: output-limit");
 	if (is_lost(&e->out, kept_max(r)) || is_lost(&e->err, kept_max(r)))
 		name_limit(r, "dom0's spool took no more output");
+	if (r->kept && e->sealed == 0 && e->started_us != 0 &&
+	    e->how < END_FAILED)
+		name_limit(r, "its kept output is not sealed");
 }
 
 static void
@@ -110,6 +114,12 @@ set_end(struct request *r, const struct msg_ended *e)
 		    strerror((int)e->value));
 		set_status(a, RECEIPT_REJECTED, 0, reason);
 		break;
+	case END_UNKEPT:
+		snprintf(reason, sizeof(reason),
+		    "dom0 cannot keep its output: %s: it did not run",
+		    strerror((int)e->value));
+		set_status(a, RECEIPT_REJECTED, 0, reason);
+		break;
 	default:
 		fatalx("executor: an end that is none: %u", e->how);
 	}
@@ -127,13 +137,14 @@ check_end(const struct request *r, const struct msg_ended *e)
 	if (e->value > UINT8_MAX || (uint64_t)e->started_us > NUMBER_MAX ||
 	    (uint64_t)e->ended_us > NUMBER_MAX || e->out.kept < r->out ||
 	    e->err.kept < r->err || e->out.kept > kept_max(r) ||
-	    e->err.kept > kept_max(r) ||
+	    e->err.kept > kept_max(r) || e->sealed > r->kept ||
+	    e->timing_len > TIMING_MAX || e->timing_len % PIECE_LEN != 0 ||
 	    receipt_print(text, sizeof(text), &r->answer) == -1)
 		fatalx("executor: an end that cannot be");
 }
 
 static void
-command_over(struct request *r)
+command_over(struct request *r, uint64_t timing_len)
 {
 	struct vm *vm = r->vm;
 
@@ -143,6 +154,7 @@ command_over(struct request *r)
 	vm->spool_bytes -= r->spool_bytes;
 	r->spool_bytes = r->answer.out.kept + r->answer.err.kept;
 	vm->spool_bytes += r->spool_bytes;
+	output_over(r, timing_len);
 	r->exec &= ~(EXEC_RUN | EXEC_INPUT | EXEC_GO | EXEC_KILL);
 }
 
@@ -171,7 +183,7 @@ handle_ended(struct imsg *m)
 	v1_exit(r);
 	r->out = r->answer.out.kept;
 	r->err = r->answer.err.kept;
-	command_over(r);
+	command_over(r, e.timing_len);
 	record_result(r, &e);
 	request_answered(r);
 }
@@ -276,6 +288,9 @@ run_dispatch(struct channel *ch, struct imsg *m)
 	case IMSG_SPOOL_DISK:
 		handle_disk(m);
 		break;
+	case IMSG_OUTPUTS:
+		output_told(m);
+		break;
 	default:
 		fatalx("executor: unexpected message %u", m->hdr.type);
 	}
@@ -287,6 +302,7 @@ send_run_message(struct channel *ch, struct request *r)
 	const struct policy *p = r->vm->policy;
 	struct msg_run run = {.seq = r->seq,
 	    .output_limit = kept_max(r),
+	    .keep = r->kept,
 	    .timeout = r->timeout,
 	    .memory = p->memory,
 	    .file_size = p->file_size,
@@ -295,7 +311,7 @@ send_run_message(struct channel *ch, struct request *r)
 	    .nice = (uint32_t)p->nice,
 	    .direct = r->path[0] != '\0'};
 
-	memcpy(run.vm, r->vm->name, sizeof(r->vm->name));
+	memcpy(run.vm, r->asker, sizeof(r->asker));
 	memcpy(run.id, r->answer.id, sizeof(r->answer.id));
 	memcpy(run.user, p->user, sizeof(p->user));
 	memcpy(run.path, r->path, sizeof(r->path));
@@ -308,7 +324,7 @@ static void
 cancelled_unstarted(struct request *r)
 {
 	set_status(&r->answer, RECEIPT_CANCELLED, 0, r->why);
-	command_over(r);
+	command_over(r, 0);
 	record_result(r, NULL);
 	r->spool_seq = 0;
 	request_answered(r);
@@ -325,6 +341,22 @@ send_seq(struct channel *ch, enum imsg_type type, struct request *r,
 	if (channel_send(ch, type, 0, &seq, sizeof(seq), fd) == -1)
 		return (-1);
 	r->exec &= ~bit;
+	return (0);
+}
+
+/* From the spool, or from where it stays. */
+static int
+send_open(struct channel *ch, struct request *r)
+{
+	struct msg_output m = {.seq = r->spool_seq};
+
+	if ((r->exec & EXEC_OPEN) == 0)
+		return (0);
+	if (r->kept)
+		memcpy(m.vm, r->asker, sizeof(m.vm));
+	if (channel_send(ch, IMSG_SPOOL_OPEN, 0, &m, sizeof(m), -1) == -1)
+		return (-1);
+	r->exec &= ~EXEC_OPEN;
 	return (0);
 }
 
@@ -368,7 +400,7 @@ pump_request(struct channel *ch, struct request *r)
 	if (send_run(ch, r) == -1 || send_go(ch, r) == -1 ||
 	    send_seq(ch, IMSG_KILL, r,
 		r->state == REQUEST_RUNNING ? EXEC_KILL : 0, -1) == -1 ||
-	    send_seq(ch, IMSG_SPOOL_OPEN, r, EXEC_OPEN, -1) == -1 ||
+	    send_open(ch, r) == -1 ||
 	    send_seq(ch, IMSG_SPOOL_REMOVE, r, EXEC_REMOVE, -1) == -1)
 		return (-1);
 	return (0);
@@ -378,11 +410,12 @@ pump_request(struct channel *ch, struct request *r)
 static bool
 sweep(struct channel *ch)
 {
-	static bool swept;
+	struct msg_seq from = {.seq = journal_run_first()};
+	static bool swept, outputs_swept;
 	struct request *r;
 	struct vm *vm;
 
-	if (swept)
+	if (outputs_swept)
 		return (true);
 	for (vm = vms; vm < vms + VM_TABLE; vm++) {
 		TAILQ_FOREACH (r, &vm->requests, entry) {
@@ -391,8 +424,12 @@ sweep(struct channel *ch)
 				return (false);
 		}
 	}
-	swept = channel_send(ch, IMSG_SPOOL_SWEEP, 0, NULL, 0, -1) == 0;
-	return (swept);
+	if (!swept && channel_send(ch, IMSG_SPOOL_SWEEP, 0, NULL, 0, -1) == -1)
+		return (false);
+	swept = true;
+	outputs_swept = channel_send(ch, IMSG_OUTPUT_SWEEP, 0, &from,
+			    sizeof(from), -1) == 0;
+	return (outputs_swept);
 }
 
 void
@@ -425,6 +462,8 @@ run_pump(struct channel *ch)
 	for (vm = vms; vm < vms + VM_TABLE; vm++) {
 		if (vm->name[0] == '\0')
 			continue;
+		if (output_pump(ch, vm) == -1)
+			return;
 		for (r = TAILQ_FIRST(&vm->requests); r != NULL; r = next) {
 			next = TAILQ_NEXT(r, entry);
 			if (r->exec != 0 && pump_request(ch, r) == -1)

@@ -36,6 +36,8 @@ may_run(const struct vm *vm, const struct request *r, bool queue_held)
 	if (r->token.queue ? queue_held || vm->running_queue > 0
 			   : attached >= vm->policy->jobs)
 		return (false);
+	if (vm->policy->record_full && output_room(vm) == 0)
+		return (false);
 	return (vm->spool_bytes + 2 * vm->policy->output_limit <= SPOOL_BYTES);
 }
 
@@ -69,6 +71,13 @@ start(struct vm *vm, struct request *r)
 	case VERDICT_RUN:
 		break;
 	}
+	r->kept = vm->policy->record_full;
+	if (r->kept && output_room(vm) == -1) {
+		request_refuse(r, RECEIPT_REJECTED,
+		    "dom0 keeps its output, and record-total is used up: "
+		    "nothing runs");
+		return (false);
+	}
 	r->timeout = decide_timeout(r);
 	if (!record_intent(r)) {
 		request_refuse(r, RECEIPT_REJECTED,
@@ -79,6 +88,7 @@ start(struct vm *vm, struct request *r)
 	r->exec |= EXEC_RUN;
 	r->spool_bytes = 2 * vm->policy->output_limit;
 	vm->spool_bytes += r->spool_bytes;
+	output_reserve(r);
 	vm->running++;
 	if (r->token.queue)
 		vm->running_queue++;

@@ -84,6 +84,8 @@ add_request(const struct request *r, unsigned *count)
 	record_i64(rec, "expires", r->token.expires);
 	record_u64(rec, "intent", r->seq);
 	record_str(rec, "asker", request_asker(r));
+	if (r->kept)
+		record_str(rec, "record", "full");
 	if (r->answer.has_log) {
 		record_u64(rec, "result", r->answer.log_seq);
 		record_hex(rec, "result_hash", r->answer.log_hash, SHA256_LEN);

@@ -203,6 +203,7 @@ after_turn(void)
 		for (vm = vms; vm < vms + VM_TABLE; vm++) {
 			next = earlier(next, retire(vm, now_ms));
 			keys_tidy(vm);
+			output_turn(vm);
 			next = earlier(next, session_rests(vm, now_ms));
 			if (session_is_held(vm))
 				next = earlier(next, now_ms + held_ms(vm));

@@ -118,8 +118,10 @@ struct request {
 	uint64_t spool_bytes; /* counted in its VM's share */
 	int64_t started_ms;   /* boottime */
 	uint32_t tell, exec;
-	bool reserved; /* room for its result is set aside */
-	bool entered;  /* has one of the poller's entries */
+	bool kept;	     /* its output stays in dom0 */
+	uint64_t kept_bytes; /* set aside for that, until it ends */
+	bool reserved;	     /* room for its result is set aside */
+	bool entered;	     /* has one of the poller's entries */
 	bool done_sent;
 	bool cancelled;		  /* KILL is on its way */
 	char why[REASON_MAX + 1]; /* why it is being killed */
@@ -168,6 +170,15 @@ struct served {
 	uint8_t policy[SHA256_LEN];
 };
 
+/* A VM's outputs that the executor keeps. */
+struct kept {
+	bool look, asked; /* the executor is to count, and does */
+	bool known;	  /* what it has counted */
+	uint64_t bytes, reserved;
+	/* Removed is what ended before, in Unix seconds; 0: nothing. */
+	int64_t recorded, before; /* not on disk yet; and to be told */
+};
+
 struct vm {
 	char name[VM_NAME_MAX + 1]; /* "" : free */
 	bool served;
@@ -191,6 +202,7 @@ struct vm {
 	unsigned count;
 	uint64_t bytes, spool_bytes;
 	unsigned running, running_queue;
+	struct kept kept;
 	struct cancel cancels[CANCELS_MAX];
 	int64_t refused_since_ms;
 	unsigned refused, refused_more;
@@ -566,6 +578,24 @@ struct queue_place {
 	unsigned approval;
 };
 bool queue_row(const char *vm, struct queue_place *at, struct msg_row *);
+
+/* output.c: the outputs that stay in dom0 */
+/*
+ * Whether the VM's next command has room there: 1; 0: not yet; -1: not before
+ * something is removed.
+ */
+int output_room(const struct vm *);
+/* It is about to run; it has ended, with a time file so long. */
+void output_reserve(struct request *);
+void output_over(struct request *, uint64_t timing_len);
+/* An hour has passed; a turn of the loop; a commit. */
+void output_hour(void);
+void output_turn(struct vm *);
+void output_committed(struct vm *);
+/* Asks the executor: 0; -1: the channel takes no more now. */
+int output_pump(struct channel *, struct vm *);
+/* What it answers. */
+void output_told(struct imsg *);
 
 /* schedule.c: whose turn it is */
 void schedule(void);

@@ -196,7 +196,7 @@ fill_ended(uint8_t arg, struct msg_ended *e)
 		e->out_head_len = e->value * 256 + 1;
 	else if (e->how == END_FAILED + 3)
 		e->err_head_len = e->value * 256 + 1;
-	if (e->how > END_FAILED)
+	if (e->how > END_UNKEPT)
 		e->how = END_EXITED;
 	e->started_us = e->ended_us = now_realtime_us();
 	sha256("", 0, e->out.sha256);

@@ -22,10 +22,11 @@
 #define PIECE_MAX	 65536 /* bytes behind one out or err frame */
 #define OUTPUT_DEFAULT	 (10 * 1024 * 1024)
 #define OUTPUT_LIMIT_MAX (128 * 1024 * 1024)
-#define TIMEOUT_DEFAULT	 300   /* seconds */
-#define TIMEOUT_MAX	 86400 /* seconds; what a token may say */
-#define EXPIRES_MAX	 86400 /* seconds after issued */
-#define CLOCK_SLACK	 300   /* seconds a VM's clock may be off */
+#define TIMING_MAX	 (3 * 1024 * 1024) /* of a kept output: when it came */
+#define TIMEOUT_DEFAULT	 300		   /* seconds */
+#define TIMEOUT_MAX	 86400		   /* seconds; what a token may say */
+#define EXPIRES_MAX	 86400		   /* seconds after issued */
+#define CLOCK_SLACK	 300		   /* seconds a VM's clock may be off */
 #define NUMBER_MAX	 (UINT64_C(1) << 53)   /* of a number that is read */
 #define TIME_MAX	 INT64_C(253402300799) /* seconds: the end of 9999 */
 #define VMS_MAX		 64
