@@ -25,6 +25,8 @@ int command_log(int argc, char **argv);
 int command_log_follow(int argc, char **argv);
 int command_log_export(int argc, char **argv);
 int command_log_stat(int argc, char **argv);
+int command_log_output(int argc, char **argv);
+int command_log_replay(int argc, char **argv);
 int command_log_verify(int argc, char **argv);
 int command_log_checkpoint(int argc, char **argv);
 int command_log_compress(int argc, char **argv);

@@ -10,6 +10,7 @@
 
 #include "admin/admin.h"
 #include "admin/keeper.h"
+#include "admin/kept.h"
 #include "admin/options.h"
 #include "admin/show.h"
 
@@ -102,6 +103,7 @@ command_log_verify(int argc, char **argv)
 	static struct log log;
 
 	parse_verify(argc, argv);
+	outputs_begin();
 	log_open(&log);
 	claims_read();
 	return log_verify(&log);

@@ -80,19 +80,19 @@ parse_grep(struct filter *f, const char *pattern)
 	f->grep = true;
 }
 
-static void
-parse_vm(struct filter *f, const char *vm)
+void
+filter_vm(struct filter *f, const char *vm)
 {
 	if (!vm_name_valid(vm, strlen(vm)))
 		usage_error("log: --vm: no VM has the name %s", vm);
 	f->vm = vm;
 }
 
-static void
-parse_id(struct filter *f, const char *id)
+void
+filter_id(struct filter *f, const char *id)
 {
 	if (!id_valid(id, strlen(id)) && !id_valid_v1_ping(id, strlen(id)))
-		usage_error("log: --id: %s is no request's id", id);
+		usage_error("log: %s is no request's id", id);
 	f->id = id;
 }
 
@@ -154,10 +154,10 @@ take_filter(int c, struct filter *f)
 		f->window.until_us = when_option("log: --until", optarg);
 		break;
 	case OPT_VM:
-		parse_vm(f, optarg);
+		filter_vm(f, optarg);
 		break;
 	case OPT_ID:
-		parse_id(f, optarg);
+		filter_id(f, optarg);
 		break;
 	case OPT_STATUS:
 		f->status = parse_status(optarg);

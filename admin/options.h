@@ -20,6 +20,10 @@ struct log_options {
 	bool json, csv, no_pager;
 };
 
+/* Of this VM; with this id.  Fatal where it is none. */
+void filter_vm(struct filter *, const char *);
+void filter_id(struct filter *, const char *);
+
 /* Each takes its own; fatal where one is wrong. */
 void log_options(enum log_command, int argc, char **argv, struct log_options *);
 

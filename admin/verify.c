@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "admin/admin.h"
+#include "admin/kept.h"
 #include "admin/log.h"
 #include "admin/proof.h"
 #include "admin/pruned.h"
@@ -231,6 +232,7 @@ read_on(struct chain *c, struct part *p, const struct part *previous)
 		why = witness_check(&h, line, len, words);
 		if (why != NULL)
 			altered(h.seq, "%s", why);
+		outputs_seen(&h, line, len);
 		advance(c, &h);
 		p->good_end = reader_offset(&reader);
 	}
@@ -404,7 +406,7 @@ int
 log_verify(const struct log *log)
 {
 	/* Before and after: one that ends or begins meanwhile is no crash. */
-	bool runs = lock_holder(log->lock) != 0, fits, cut;
+	bool runs = lock_holder(log->lock) != 0, fits, cut, kept;
 	struct chain c;
 	struct part last;
 	const char *word;
@@ -414,6 +416,9 @@ log_verify(const struct log *log)
 		fail("there is no log");
 	read_segments(log, &c, &last);
 	runs = runs || lock_holder(log->lock) != 0;
+	/* One may have gone meanwhile, its record before it. */
+	if (runs && outputs_are_missing())
+		read_on(&c, &last, NULL);
 	if (c.stopped && last.tail > 0 && !runs)
 		altered(c.seq, "something stands behind the closing record");
 	if (last.tail > 0 && !runs)
@@ -429,9 +434,10 @@ log_verify(const struct log *log)
 	fits = seals_print();
 	seals_wipe();
 	print_end(&c, runs);
+	kept = outputs_check();
 	proof_print(oldest, c.seq - 1, &pruned);
 	finish_output();
-	if (!fits || cut || witness_disagrees())
+	if (!fits || cut || !kept || witness_disagrees())
 		return EXIT_ALTERED;
 	return runs || c.stopped ? 0 : EXIT_OPEN;
 }

@@ -440,6 +440,10 @@ an_executor_that_lies_ends_the_daemon_and_changes_no_answer_body() {
     lies "$impossible" "$run end(seq, started=1 << 54, ended=1 << 54)"
     lies "$impossible" "$run end(seq, how=1, value=0)"
     lies "$impossible" "$run end(seq, value=256)"
+    # Of what is not kept, none is sealed.
+    lies "$impossible" "$run end(seq, sealed=(1, 12))"
+    lies "$impossible" "$run end(seq, sealed=(0, 13))"
+    lies 'executor: bad outputs' "$run tell('OUTPUTS', b'\x1b', 0, 0)"
     for heads in '(513, 0)' '(0, 513)'; do
         lies 'executor: a bad end' "$run end(seq, heads=$heads)"
     done
@@ -474,6 +478,7 @@ a_silent_executor_holds_up_what_it_was_given_alone_body() {
 seq = given("RUN")[0]
 until("go")
 tell("STARTED", seq, time.time_ns() // 1000)
+tell("OUTPUTS", b"vm1", 1, 1)
 tell("GROWN", seq, 5)
 given("SPOOL_OPEN")
 for stream in (1, 2):
@@ -493,6 +498,8 @@ END
     wait $client
     atf_check_equal 255 $?
     atf_check -o match:'dom0 lost output: 5 of 5 bytes' cat err
+    # Of what it was not asked about, no record says that it is too old.
+    atf_check -s exit:1 -o inline:'0\n' count_log '"event":"outputs-removed"'
     atf_check -o match:'dom0' timeout 5 "$regress/bed" run vm2 qvm-remote ping
     no_witness
 }

@@ -40,6 +40,7 @@ static const struct {
     {"disable", "2458f222aae44d58ac8f4bf8ee61b9d5"},
     {"pruned", "ed9d0ce99e5d46dca4bf7f0bb2c977f3"},
     {"erase", "a83dc7347c2246fbac5e54d15788c6aa"},
+    {"outputs-removed", "747a9a9227284cbf8ec93be8bf7b9594"},
 };
 
 const char *

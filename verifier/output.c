@@ -113,7 +113,7 @@ record_removal(struct vm *vm, int64_t before)
 	rec = journal_begin("outputs-removed", vm->name, NULL);
 	record_i64(rec, "before", before);
 	record_end_of(vm->name, hash);
-	copy_event(vm, "outputs-removed", "");
+	copy_event(vm->name, "", "outputs-removed", "");
 	vm->kept.recorded = before;
 }
 

@@ -1,0 +1,152 @@
+#include "admin/kept.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "admin/admin.h"
+#include "admin/log.h"
+#include "privsep/path.h"
+#include "wire/id.h"
+
+#define CHUNK 65536
+
+static const struct {
+	const char *suffix, *len, *sha256;
+	uint64_t max;
+} files[] = {
+    [KEPT_OUT] = {"out", "out_kept", "out_sha256", OUTPUT_LIMIT_MAX},
+    [KEPT_ERR] = {"err", "err_kept", "err_sha256", OUTPUT_LIMIT_MAX},
+    [KEPT_TIME] = {"time", "timing_length", "timing_sha256", TIMING_MAX},
+};
+
+static int folder = -1;
+
+bool
+kept_record(const char *line, size_t len, struct kept_record *r)
+{
+	struct line_fields fields = {.line = line, .len = len};
+	char hex[SHA256_HEX + 1];
+	enum kept_file i;
+
+	for (i = KEPT_OUT; i < KEPT_FILES; i++) {
+		if (field_u64(&fields, files[i].len, &r->len[i]) == -1 ||
+		    field_str(&fields, files[i].sha256, hex, sizeof(hex)) !=
+			SHA256_HEX ||
+		    hex_parse(r->sha256[i], hex, SHA256_LEN) == -1)
+			return false;
+	}
+	return true;
+}
+
+void
+kept_open(void)
+{
+	char path[PATH_MAX];
+
+	at_root(path, PATH_OUTPUT);
+	folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (folder == -1 && errno != ENOENT)
+		fail_errno("%s", path);
+}
+
+const char *
+kept_name(const char *vm, uint64_t intent, enum kept_file file)
+{
+	static char name[VM_NAME_MAX + 32];
+
+	snprintf(name, sizeof(name), "%s/%" PRIu64 ".%s", vm, intent,
+	    files[file].suffix);
+	return name;
+}
+
+/* Only what a log's record can name: a VM, and no path. */
+static int
+open_file(const char *vm, uint64_t intent, enum kept_file file)
+{
+	const char *name = kept_name(vm, intent, file);
+	int dir, fd;
+
+	errno = ENOENT;
+	if (folder == -1 || !vm_name_valid(vm, strlen(vm)))
+		return -1;
+	dir =
+	    openat(folder, vm, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir == -1)
+		return -1;
+	fd = openat(dir, strchr(name, '/') + 1,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	close(dir);
+	return fd;
+}
+
+bool
+kept_is_there(const char *vm, uint64_t intent, enum kept_file file)
+{
+	int fd = open_file(vm, intent, file);
+
+	if (fd != -1)
+		close(fd);
+	return fd != -1;
+}
+
+/* All of it, at most max bytes: their count. */
+static uint64_t
+read_all(int fd, uint64_t max, struct sha256 *sha, uint8_t *data)
+{
+	static uint8_t buf[CHUNK];
+	uint64_t done = 0;
+	size_t n;
+
+	while (done <= max &&
+	    (n = segment_read(fd, buf, sizeof(buf), (off_t)done)) > 0) {
+		if (data != NULL)
+			memcpy(data + done, buf,
+			    n < max - done ? n : (size_t)(max - done));
+		sha256_update(sha, buf, n);
+		done += n;
+	}
+	return done;
+}
+
+const char *
+kept_read(const char *vm, uint64_t intent, enum kept_file file,
+    const struct kept_record *want, uint8_t **data, size_t *len)
+{
+	int fd = open_file(vm, intent, file);
+	uint8_t digest[SHA256_LEN];
+	uint8_t *bytes = NULL;
+	struct sha256 sha;
+	struct stat st;
+	uint64_t max, n;
+
+	if (fd == -1)
+		return strerror(errno);
+	if (fstat(fd, &st) == -1)
+		fail_errno("a kept output");
+	max = want != NULL ? want->len[file] : (uint64_t)st.st_size;
+	if (max > files[file].max)
+		max = files[file].max;
+	if (data != NULL && (bytes = malloc(max + 1)) == NULL)
+		fail_errno("a kept output");
+	sha256_init(&sha);
+	n = S_ISREG(st.st_mode) ? read_all(fd, max, &sha, bytes) : 0;
+	close(fd);
+	sha256_final(&sha, digest);
+	if (want != NULL &&
+	    (n != want->len[file] ||
+		memcmp(digest, want->sha256[file], sizeof(digest)) != 0)) {
+		free(bytes);
+		return "it is not what was recorded";
+	}
+	if (data != NULL) {
+		*data = bytes;
+		*len = n < max ? n : max;
+	}
+	return NULL;
+}
