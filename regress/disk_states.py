@@ -87,6 +87,8 @@ class Recording:
         for path in folders:
             for name in sorted(os.listdir(path)):
                 full = os.path.join(path, name)
+                if os.path.isdir(full):
+                    continue
                 inodes[os.stat(full).st_ino] = len(self.files)
                 self.names[path][name] = len(self.files)
                 with open(full, "rb") as f:
@@ -120,7 +122,9 @@ class Recording:
     def touches(self, fds, args):
         paths = [path for _, path in fds] + [
             os.fsdecode(unhex(t)) for t in TEXT.findall(args)]
-        return any((path + "/").startswith(folder + "/")
+        # Kept outputs, of which these sessions have none, are beside the log.
+        return any((path + "/").startswith(folder + "/") and not
+                   (path + "/").startswith(folder + "/output/")
                    for path in paths for folder in self.folders)
 
     def file(self, pid, fds):

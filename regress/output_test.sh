@@ -338,6 +338,40 @@ a_killed_verifier_leaves_what_was_written_body() {
     crash verifier
 }
 
+# On disk before its result is recorded, or the record does not say so.
+bed_test a_disk_that_fails_leaves_it_unsealed_and_says_so
+a_disk_that_fails_leaves_it_unsealed_and_says_so_head() {
+    atf_set require.user root
+    atf_set require.progs strace
+}
+a_disk_that_fails_leaves_it_unsealed_and_says_so_body() {
+    kept_bed
+    strace -f -qq -y -o trace -e trace=fsync -p "$(role_pid executor)" \
+        -e inject=fsync:error=EIO:when=3 &
+    strace=$!
+    wait_for 'grep -q "^TracerPid:.[1-9]" "/proc/$(role_pid executor)/status"'
+    atf_check -o inline:'on\n' -e match:'its kept output is not sealed' \
+        in_vm vm1 qvm-remote 'echo on'
+    atf_check -o inline:'3\n' grep -c "fsync(.*/$OUTPUT/vm1/.*\.\(out\|err\|time\)>)" trace
+    atf_check -o match:'"reason":"its kept output is not sealed"' \
+        -o not-match:timing_sha256 cat_log
+    atf_check -o inline:'out | on\n' -e match:'not sealed' \
+        dom0 log output "$(newest_id)"
+    kill $strace
+    wait $strace
+    strace -f -qq -y -o trace -e trace=fsync -p "$(role_pid executor)" &
+    strace=$!
+    wait_for 'grep -q "^TracerPid:.[1-9]" "/proc/$(role_pid executor)/status"'
+    atf_check -o inline:'on\n' in_vm vm1 qvm-remote 'echo on'
+    kill $strace
+    wait $strace
+    sed "s/.*<\([^>]*\)>.*/\1/; s/.*$(newest)\.//" trace >synced
+    atf_check -o inline:"out\nerr\ntime\n$BED/$OUTPUT/vm1\n$BED/$OUTPUT\n" \
+        cat synced
+    atf_check -o match:'^kept outputs: 1 are as' verify
+    bed_verify
+}
+
 # What is owed is delivered from where it stays, by a later run of the daemon.
 bed_test what_is_owed_over_a_restart_is_delivered
 what_is_owed_over_a_restart_is_delivered_body() {
