@@ -300,6 +300,57 @@ what_is_too_old_goes_on_record_body() {
     bed_verify
 }
 
+# Files that the log does not know, and so nothing is said of: they are too old
+# when the policy first asks about them.
+bed_test what_goes_is_on_record_before
+what_goes_is_on_record_before_head() {
+    atf_set require.user root
+    atf_set require.progs strace
+}
+what_goes_is_on_record_before_body() {
+    bed_up 1
+    bed_seed
+    mkdir "$BED/$OUTPUT/vm1"
+    touch -d '3 days ago' "$BED/$OUTPUT/vm1/1.out"
+    strace -f -qq -y -s 300 -o trace -e trace=pwrite64,fdatasync,unlinkat \
+        -p "$(role_pid verifier)" -p "$(role_pid executor)" &
+    strace=$!
+    for role in verifier executor; do
+        wait_for 'grep -q "^TracerPid:.[1-9]" "/proc/$(role_pid '$role')/status"'
+    done
+    policy vm1 'mode = shell' 'record = full' 'record-keep = 2'
+    wait_for '[ ! -e "$BED/$OUTPUT/vm1/1.out" ]'
+    kill $strace
+    wait $strace
+    sed -n '/outputs-removed/,$ p' trace |
+        sed -n 's/.*outputs-removed.*/record/p
+            s/.*fdatasync(.*= 0$/sync/p
+            s/.*unlinkat(.*"1.out".*/gone/p' >order
+    atf_check -o match:'^record sync .*gone' sh -c 'tr "\n" " " <order'
+    bed_verify
+}
+
+# Ids are the VMs': two may have one.
+bed_test an_id_of_two_vms_needs_a_name
+an_id_of_two_vms_needs_a_name_body() {
+    bed_up 2
+    bed_seed
+    id=20260218-143022-1234-a1b2c3d4
+    for vm in vm1 vm2; do
+        policy $vm 'mode = shell' 'record = full'
+        forge $vm --id $id --body "echo of $vm" --wait 20 >meta ||
+            atf_fail "$vm"
+    done
+    atf_check -s exit:1 -e match:'have used this id: name one with --vm' \
+        dom0 log output $id
+    for vm in vm1 vm2; do
+        atf_check -o inline:"out | of $vm\n" dom0 log output $id --vm $vm
+    done
+    atf_check -s exit:2 -e match:'no VM has the name' \
+        dom0 log output $id --vm ../vm1
+    bed_verify
+}
+
 # crash ROLE: what it has written so far stays, and is said to be not sealed.
 crash() {
     kept_bed

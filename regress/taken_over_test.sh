@@ -475,10 +475,12 @@ bed_test a_silent_executor_holds_up_what_it_was_given_alone
 a_silent_executor_holds_up_what_it_was_given_alone_body() {
     executor_puppet 2
     cat >"$BED/orders" <<'END'
+given("OUTPUT_LOOK")
+tell("OUTPUTS", b"vm2", 1, 0)
+tell("OUTPUTS", b"vm2", 1, 1)
 seq = given("RUN")[0]
 until("go")
 tell("STARTED", seq, time.time_ns() // 1000)
-tell("OUTPUTS", b"vm1", 1, 1)
 tell("GROWN", seq, 5)
 given("SPOOL_OPEN")
 for stream in (1, 2):
@@ -486,6 +488,7 @@ for stream in (1, 2):
 end(seq, out=(5, 5, b"\1" * 32))
 until_over()
 END
+    echo 'record-keep = 2' >>"$BED/etc/qubes/remote.d/vm2.conf"
     atf_check "$regress/bed" start
     in_vm vm1 qvm-remote -q "$(witness)" 2>err &
     client=$!

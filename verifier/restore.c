@@ -587,7 +587,7 @@ restore_finish(void)
 			if (r->state == REQUEST_FINISHED) {
 				r->spool_bytes = r->out + r->err;
 				vm->spool_bytes += r->spool_bytes;
-				if (r->spool_seq != 0 && !r->kept)
+				if (r->spool_seq != 0)
 					r->exec |= EXEC_KEEP;
 				continue;
 			}
