@@ -51,12 +51,14 @@ int command_policy_explain(int argc, char **argv);
 int command_policy_replay(int argc, char **argv);
 
 /* say.c: what people read.  No byte but printable ASCII leaves. */
-/* `qvm-remote-dom0: error: …`, and exit status 1. */
+/* What stands before each line. */
+extern const char *our_name;
+/* `PROGRAM: error: …`, and exit status 1. */
 void fail(const char *, ...) __attribute__((noreturn, format(printf, 1, 2)));
 /* The same with ": " and strerror(errno). */
 void fail_errno(const char *, ...)
     __attribute__((noreturn, format(printf, 1, 2)));
-/* `qvm-remote-dom0: …` and where help is, and exit status 2. */
+/* `PROGRAM: …` and where help is, and exit status 2. */
 void usage_error(const char *, ...)
     __attribute__((noreturn, format(printf, 1, 2)));
 /* What getopt_long, with opterr 0, has found wrong. */

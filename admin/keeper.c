@@ -285,6 +285,18 @@ take_segment(struct log *log)
 	return true;
 }
 
+bool
+keeper_take(struct log *log)
+{
+	struct pollfd fd = {.fd = keeper.channel, .events = POLLIN};
+
+	drain(keeper.modified);
+	while (poll(&fd, 1, 0) == 1)
+		if (!take_segment(log))
+			return false;
+	return true;
+}
+
 void
 keeper_wait(struct log *log)
 {
@@ -294,8 +306,13 @@ keeper_wait(struct log *log)
 	while (poll(fds, 2, -1) == -1)
 		if (errno != EINTR)
 			fail_errno("poll");
-	if (fds[1].revents != 0)
-		drain(keeper.modified);
-	if (fds[0].revents != 0 && !take_segment(log))
+	if (!keeper_take(log))
 		exit(1);
+}
+
+void
+keeper_fds(int fds[2])
+{
+	fds[0] = keeper.channel;
+	fds[1] = keeper.modified;
 }

@@ -1,6 +1,7 @@
 #ifndef ADMIN_KEEPER_H
 #define ADMIN_KEEPER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "admin/log.h"
@@ -33,5 +34,8 @@ void keeper_save(const struct cursor *);
 
 /* Waits until something has been written; new segments are in the log then. */
 void keeper_wait(struct log *);
+/* The same for a loop: what to wait for, and what follows; false: it has ended. */
+void keeper_fds(int fds[2]);
+bool keeper_take(struct log *);
 
 #endif

@@ -26,6 +26,8 @@ struct log {
  * that may read nothing else.  Fatal on failure.
  */
 void log_open(struct log *);
+/* The same, but that it stays root. */
+void log_take(struct log *);
 /* Those in the folder that begin behind that seq.  Fatal on failure. */
 void segments_open(struct log *, int folder, uint64_t behind);
 void segment_add(struct log *, const struct segment *);

@@ -34,7 +34,7 @@ when_option(const char *option, const char *text)
 	return us;
 }
 
-static size_t
+size_t
 parse_count(const char *s)
 {
 	unsigned long n;
@@ -48,7 +48,7 @@ parse_count(const char *s)
 	return n;
 }
 
-static const char *
+const char *
 parse_status(const char *s)
 {
 	size_t i;
@@ -63,7 +63,7 @@ parse_status(const char *s)
 	    s);
 }
 
-static void
+void
 parse_grep(struct filter *f, const char *pattern)
 {
 	char why[256];

@@ -27,4 +27,9 @@ void filter_id(struct filter *, const char *);
 /* Each takes its own; fatal where one is wrong. */
 void log_options(enum log_command, int argc, char **argv, struct log_options *);
 
+/* Of one option; fatal where it is wrong. */
+void parse_grep(struct filter *, const char *);
+const char *parse_status(const char *);
+size_t parse_count(const char *);
+
 #endif

@@ -18,6 +18,7 @@ static struct {
 	const struct filter *filter;
 	struct requests *out;
 	size_t room, open; /* of the list; requests without a result in it */
+	size_t looked;
 	struct pending pending[PENDING_MAX];
 	size_t pending_count;
 } find;
@@ -133,7 +134,14 @@ list_add(const struct request *r)
 static bool
 may_follow(void)
 {
-	return find.filter->window.until_us != INT64_MAX;
+	return find.filter->window.until_us != INT64_MAX ||
+	    find.filter->window.before != 0;
+}
+
+static bool
+looked_enough(void)
+{
+	return find.filter->look != 0 && find.looked++ >= find.filter->look;
 }
 
 static bool
@@ -162,11 +170,18 @@ take_backward(const struct line_head *h, const char *line,
 	struct request r = {.seq = h->seq, .run = h->run, .asked = *p};
 
 	(void)arg;
-	if (!filter_head(find.filter, h))
+	if (looked_enough()) {
+		find.out->more = true;
+		return false;
+	}
+	if (!filter_head(find.filter, h)) {
+		find.out->next = h->seq;
 		return true;
+	}
 	if (!is_request(h, line, p->len)) {
 		if (strcmp(h->event, "result") == 0)
 			pending_add(intent_of(line, p->len), p);
+		find.out->next = h->seq;
 		return true;
 	}
 	if (strcmp(h->event, "intent") == 0)
@@ -179,6 +194,7 @@ take_backward(const struct line_head *h, const char *line,
 			return false;
 		list_add(&r);
 	}
+	find.out->next = h->seq;
 	return true;
 }
 
@@ -214,17 +230,22 @@ take_answer(const struct line_head *h, const char *line, const struct place *p,
 			find.open--;
 		}
 	}
-	return find.open > 0;
+	return find.open > 0 && !looked_enough();
 }
 
 /* Answers that came behind the window, and whether they are wanted. */
 static void
 finish(const struct log *log)
 {
-	struct window behind = {find.filter->window.until_us, INT64_MAX, 0};
+	const struct window *w = &find.filter->window;
+	struct window behind = WINDOW_ALL;
 	struct requests *out = find.out;
 	size_t i, kept = 0;
 
+	behind.seq = w->before;
+	if (w->until_us != INT64_MAX)
+		behind.since_us = w->until_us;
+	find.looked = 0;
 	if (find.open > 0 && may_follow())
 		log_forward(log, &behind, take_answer, NULL);
 	for (i = 0; i < out->count; i++) {
@@ -234,8 +255,12 @@ finish(const struct log *log)
 			continue;
 		out->list[kept++] = out->list[i];
 	}
-	out->more |= kept > find.filter->count;
-	out->count = kept > find.filter->count ? find.filter->count : kept;
+	out->count = kept;
+	if (kept > find.filter->count) {
+		out->count = find.filter->count;
+		out->more = true;
+		out->next = out->list[out->count - 1].seq;
+	}
 }
 
 static void
@@ -243,7 +268,7 @@ find_in(const struct log *log, const struct filter *f, struct requests *out)
 {
 	find.filter = f;
 	find.out = out;
-	find.room = find.open = find.pending_count = 0;
+	find.room = find.open = find.pending_count = find.looked = 0;
 	memset(out, 0, sizeof(*out));
 	log_backward(log, &f->window, take_backward, NULL);
 	finish(log);

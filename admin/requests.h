@@ -21,13 +21,15 @@ struct filter {
 	regex_t regex; /* of the command */
 	struct window window;
 	size_t count;
+	size_t look; /* at so many records at most; 0: at all */
 };
 
 /* Their list, newest first.  The caller frees it. */
 struct requests {
 	struct request *list;
 	size_t count;
-	bool more; /* that were not taken */
+	bool more; /* that were not taken: go on before this seq */
+	uint64_t next;
 };
 void requests_find(const struct log *, const struct filter *,
     struct requests *);

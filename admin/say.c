@@ -7,7 +7,7 @@
 
 #include "admin/admin.h"
 
-#define PROGRAM "qvm-remote-dom0"
+const char *our_name = "qvm-remote-dom0";
 
 static void __attribute__((format(printf, 2, 0)))
 say(const char *what, const char *fmt, va_list ap, const char *error)
@@ -17,7 +17,7 @@ say(const char *what, const char *fmt, va_list ap, const char *error)
 	if (vsnprintf(raw, sizeof(raw), fmt, ap) < 0)
 		raw[0] = '\0';
 	escape(text, sizeof(text), raw, strlen(raw));
-	fprintf(stderr, PROGRAM ": %s%s%s%s\n", what, text,
+	fprintf(stderr, "%s: %s%s%s%s\n", our_name, what, text,
 	    error != NULL ? ": " : "", error != NULL ? error : "");
 }
 
@@ -52,7 +52,7 @@ usage_error(const char *fmt, ...)
 	va_start(ap, fmt);
 	say("", fmt, ap, NULL);
 	va_end(ap);
-	fprintf(stderr, "Try `" PROGRAM " --help`.\n");
+	fprintf(stderr, "Try `%s --help`.\n", our_name);
 	exit(EXIT_USAGE);
 }
 

@@ -259,13 +259,17 @@ segment_range(const struct segment *s, const struct window *w)
 	struct range r = {.from = 0, .to = 0};
 	struct target t = {.reached = reached_time};
 	int64_t last;
-	off_t since;
+	off_t since, before;
 
 	if (is_outside(s, w))
 		return r;
 	r.to = segment_end(s);
 	if (w->seq > s->first)
 		r.from = segment_seq(s, w->seq, r.to);
+	if (w->before != 0) {
+		before = segment_seq(s, w->before, r.to);
+		r.to = before > r.from ? before : r.from;
+	}
 	if (w->until_us == INT64_MAX && w->since_us == INT64_MIN)
 		return r;
 	last = last_time(s, r.to);

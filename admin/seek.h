@@ -23,10 +23,10 @@ struct place {
 	size_t len;
 };
 
-/* Times of records, both included, and the least seq. */
+/* Times of records, both included, the least seq, and the first one behind. */
 struct window {
 	int64_t since_us, until_us;
-	uint64_t seq;
+	uint64_t seq, before; /* before 0: none is */
 };
 #define WINDOW_ALL                                           \
 	{                                                    \

@@ -169,12 +169,18 @@ become_nobody(void)
 }
 
 void
-log_open(struct log *log)
+log_take(struct log *log)
 {
 	memset(log, 0, sizeof(*log));
 	tzset();
 	log->lock = lock_open();
 	open_all(log);
+}
+
+void
+log_open(struct log *log)
+{
+	log_take(log);
 	/* A copy of the log, which its owner verifies. */
 	if (geteuid() == 0)
 		become_nobody();

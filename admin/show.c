@@ -272,6 +272,22 @@ ending_of(const char *line, size_t len, const char *status)
 	return DONE_FAIL;
 }
 
+const char *
+show_category(const char *line, size_t len)
+{
+	struct line_head head;
+	char status[16];
+	ssize_t n = line_str(line, len, "status", status, sizeof(status));
+
+	if (line_peek(line, len, &head) == 0 &&
+	    strcmp(head.event, "refused") == 0)
+		return categories[AUTH_FAIL].name;
+	if (n < 0 || (size_t)n >= sizeof(status))
+		return categories[ERROR].name;
+	status[n] = '\0';
+	return categories[ending_of(line, len, status)].name;
+}
+
 static void
 print_stream(const char *line, size_t len, const char *name, const char *what)
 {

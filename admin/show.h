@@ -14,6 +14,9 @@ enum fate {
 /* One request as a block; the colours are ours, and all else is ASCII. */
 void show_request(const struct log *, const struct request *, enum fate);
 
+/* The category of an answer's record, as the classic log names it. */
+const char *show_category(const char *line, size_t len);
+
 /* That it runs, and no more. */
 void show_announced(const struct request *);
 /* log.c: its records as they are. */

@@ -47,6 +47,7 @@ static const char *const role_names[ROLE_COUNT] = {
     [ROLE_VERIFIER] = "verifier",
     [ROLE_EXECUTOR] = "executor",
     [ROLE_CONTROL] = "control",
+    [ROLE_WEB] = "web",
 };
 
 /* CMSG_SPACE would have room for a second descriptor. */

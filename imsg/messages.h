@@ -26,6 +26,7 @@ enum role {
 	ROLE_VERIFIER,
 	ROLE_EXECUTOR,
 	ROLE_CONTROL, /* qvm-remote-dom0, on the control socket */
+	ROLE_WEB,     /* of qvm-remote-webui, whose reader is its parent */
 	ROLE_COUNT
 };
 
@@ -35,6 +36,9 @@ enum role {
 #define VER (1u << ROLE_VERIFIER)
 #define EXE (1u << ROLE_EXECUTOR)
 #define CTL (1u << ROLE_CONTROL)
+#define WEB (1u << ROLE_WEB)
+/* Those that begin with role_begin(). */
+#define ROLES (POL | VER | EXE | WEB)
 
 /*
  * The receiver's state on that channel; the receiver sets it
@@ -59,12 +63,12 @@ enum role {
 /*	 name,	       from, to, the receiver's state, payload, descriptor */
 #define IMSG_TABLE(X)                                                     \
 	/* a role's start */                                              \
-	X(SETTINGS, PAR, POL | VER | EXE, ST_SETUP, msg_settings, NOFD)   \
+	X(SETTINGS, PAR, ROLES, ST_SETUP, msg_settings, NOFD)             \
 	X(SESSION, PAR, POL, ST_SETUP, msg_session, NOFD)                 \
 	X(VERIFIER_CHANNEL, PAR, POL | EXE, ST_SETUP, msg_none, FD)       \
 	X(EXECUTOR_CHANNEL, PAR, VER, ST_SETUP, msg_none, FD)             \
-	X(READY, POL | VER | EXE, PAR, ST_SETUP, msg_ready, NOFD)         \
-	X(LOG, POL | VER | EXE, PAR, ST_ANY, msg_log, NOFD)               \
+	X(READY, ROLES, PAR, ST_SETUP, msg_ready, NOFD)                   \
+	X(LOG, ROLES, PAR, ST_ANY, msg_log, NOFD)                         \
 	/* every role is ready: the log begins a run */                   \
 	X(COPY, PAR, VER, ST_SERVING, msg_copy, FD)                       \
 	X(BEGIN, PAR, VER, ST_SERVING, msg_begin, NOFD)                   \
@@ -153,7 +157,12 @@ enum role {
 	X(ACT, CTL, VER, ST_SERVING, msg_act, NOFD)                       \
 	X(ERASE_BEGIN, CTL, VER, ST_SERVING, msg_vm, NOFD)                \
 	X(ERASE, CTL, VER, ST_SERVING, msg_erase, NOFD)                   \
-	X(ERASED, VER, CTL, ST_SERVING, msg_erased, NOFD)
+	X(ERASED, VER, CTL, ST_SERVING, msg_erased, NOFD)                 \
+	/* the web view: what a browser asks, and the log's answer */     \
+	X(WEB_SOCKET, PAR, WEB, ST_SETUP, msg_web_secrets, FD)            \
+	X(WEB_QUERY, WEB, PAR, ST_SERVING, msg_web_query, NOFD)           \
+	X(WEB_ANSWER, PAR, WEB, ST_SERVING, msg_web_answer, FD)           \
+	X(WEB_NEWS, PAR, WEB, ST_SERVING, msg_none, NOFD)
 
 enum imsg_type {
 #define X(name, from, to, state, payload, fd) IMSG_##name,
@@ -576,6 +585,38 @@ struct msg_erase {
 struct msg_erased {
 	uint64_t outcome; /* ERASE_* */
 	uint64_t seq;	  /* of the record that says so */
+};
+
+/* What a browser must show: the token of the address once, then the cookie. */
+struct msg_web_secrets {
+	char token[64], cookie[64]; /* hex digits, without a NUL */
+	uint64_t port;		    /* 0: a Unix socket */
+};
+
+enum web_what {
+	WEB_ROWS,     /* requests, newest first */
+	WEB_DOWNLOAD, /* the same, their records whole */
+	WEB_REQUEST,  /* one, whole */
+	WEB_STAT,     /* how many an hour */
+	WEB_STATE,    /* the newest record; what was verified */
+	WEB_LOGS,     /* the copy for people, from a byte on */
+	WEB_WHAT_COUNT
+};
+/* imsg id: the asker's name for it.  What does not apply is 0 or empty. */
+struct msg_web_query {
+	uint32_t what, count;
+	uint64_t seq;	      /* the request's; or none below it */
+	uint64_t before;      /* none from it on */
+	uint64_t offset;      /* bytes */
+	int64_t since, until; /* Unix seconds */
+	char vm[VM_NAME_MAX + 1], status[16], grep[256];
+};
+
+/* The memfd is sealed; what it holds is JSON, or where status is not 200, text. */
+struct msg_web_answer {
+	uint32_t status; /* HTTP's */
+	uint32_t unused;
+	uint64_t length;
 };
 
 /* The newest record on disk. */

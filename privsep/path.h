@@ -18,6 +18,7 @@
 #define PATH_RUN       "/run/qvm-remote"
 #define PATH_WORK      "/run/qvm-remote/work"
 #define PATH_EMPTY     "/run/qvm-remote/empty"
+#define PATH_WEB_EMPTY "/run/qvm-remote-webui"
 #define PATH_CONTROL   "control" /* in PATH_RUN */
 #define PATH_CGROUP    "/run/qvm-remote/cgroup"
 #define PATH_QUBES_RUN "/run/qubes"
@@ -28,6 +29,7 @@
 #define USER_POLLER   "qvm-remote-poll"
 #define USER_VERIFIER "qvm-remote-key"
 #define USER_LOG      "qvm-remote-log"
+#define USER_WEB      "qvm-remote-web"
 
 /* root || path into out; -1 with ENAMETOOLONG when it does not fit. */
 int path_join(char *out, size_t size, const char *root, const char *path);

@@ -53,7 +53,7 @@ role_begin(struct channel *parent, enum role me, struct msg_settings *s)
 	check_parent_fd();
 	sandbox_close_from(PARENT_FD + 1);
 	sandbox_no_dump();
-	if (me == ROLE_POLLER)
+	if (me == ROLE_POLLER || me == ROLE_WEB)
 		sandbox_setup_caps();
 	umask(077);
 	event_init();

@@ -4,13 +4,13 @@
 #include "privsep/channel.h"
 
 /*
- * How poller, verifier and executor begin.  Each of these is fatal when it
+ * How poller, verifier, executor and web begin.  Each of these is fatal when it
  * fails.
  */
 
 /*
  * Takes what the parent gave: descriptor 3 and nothing else above 2.  umask
- * 077, no core, not dumpable, the poller with sandbox_setup_caps(); event loop,
+ * 077, no core, not dumpable, poller and web with sandbox_setup_caps(); event loop,
  * log, the channel (ST_SETUP), and the first message on it.  *parent must stay
  * where it is; its callbacks are the caller's to set before event_loop().
  */

@@ -124,7 +124,7 @@ set_limits(const struct sandbox *s)
 	limit(RLIMIT_NOFILE, "NOFILE", s->nofile);
 	if (s->fsize != RLIM_INFINITY)
 		limit(RLIMIT_FSIZE, "FSIZE", s->fsize);
-	limit(RLIMIT_NPROC, "NPROC", 0);
+	limit(RLIMIT_NPROC, "NPROC", s->nproc);
 }
 
 static void

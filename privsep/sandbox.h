@@ -17,6 +17,7 @@ struct sandbox {
 	const char *chroot; /* opened before, absolute */
 	rlim_t nofile;
 	rlim_t fsize; /* RLIM_INFINITY: as it is */
+	rlim_t nproc; /* its user's, for one that forks */
 	bool writes;  /* Landlock: its root folder may be written */
 };
 

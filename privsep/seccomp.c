@@ -13,10 +13,12 @@
 
 static const struct {
 	const char *name;
-	const struct syscall_table *table;
+	const struct syscall_table *base, *table;
 } roles[] = {
-    {"poller", &syscalls_poller},
-    {"verifier", &syscalls_verifier},
+    {"poller", &syscalls_base, &syscalls_poller},
+    {"verifier", &syscalls_base, &syscalls_verifier},
+    {"web", &syscalls_base, &syscalls_web},
+    {"reader", &syscalls_reader, NULL},
 };
 
 static void __attribute__((noreturn)) fail(int rc, const char *what)
@@ -96,8 +98,9 @@ seccomp_enter(const char *name)
 		if (strcmp(roles[i].name, name) != 0)
 			continue;
 		ctx = new_filter(SCMP_ACT_KILL_PROCESS);
-		add_table(ctx, &syscalls_base);
-		add_table(ctx, roles[i].table);
+		add_table(ctx, roles[i].base);
+		if (roles[i].table != NULL)
+			add_table(ctx, roles[i].table);
 		load(ctx);
 		return;
 	}

@@ -27,11 +27,14 @@ struct syscall_table {
 	size_t len;
 };
 
-/* What every sandboxed role does. */
+/* What every sandboxed role of the daemon does, and web. */
 extern const struct syscall_table syscalls_base;
 /* Beyond that. */
 extern const struct syscall_table syscalls_poller;
 extern const struct syscall_table syscalls_verifier;
+extern const struct syscall_table syscalls_web;
+/* All that the web view's reader does: it forks, as nobody else may. */
+extern const struct syscall_table syscalls_reader;
 /* What parent, executor and every command may not do. */
 extern const struct syscall_table syscalls_deny;
 

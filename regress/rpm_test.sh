@@ -56,18 +56,19 @@ is() {
 }
 
 users_are_made() {
-    for user in poll key log; do
+    for user in poll key log web; do
         atf_check -o match:'^[^:]*:x:[1-9][0-9]*:[1-9][0-9]*:[^:]*:/nonexistent:/usr/sbin/nologin$' \
             grep "^qvm-remote-$user:" "$root/etc/passwd"
     done
-    atf_check_equal 3 "$(grep '^qvm-remote' "$root/etc/passwd" |
+    atf_check_equal 4 "$(grep '^qvm-remote' "$root/etc/passwd" |
         cut -d: -f3 | sort -u | wc -l)"
 }
 
 files_are_root_s() {
     is 755 root /usr/bin/qvm-remote-dom0
     is 755 root /usr/libexec/qvm-remote
-    for role in parent poller verifier executor; do
+    is 755 root /usr/bin/qvm-remote-webui
+    for role in parent poller verifier executor web; do
         is 755 root "/usr/libexec/qvm-remote/$role"
     done
     is 700 root /etc/qubes/remote.d
@@ -76,7 +77,7 @@ files_are_root_s() {
     is 644 root /usr/lib/systemd/system/qvm-remote-compress.timer
     is 755 root /usr/bin/qvm-remote
     # Nothing is set-uid, nothing for others to write.
-    rpm -qlp b/rpm/*-dom0-*.rpm b/rpm/*-vm-*.rpm >files
+    rpm -qlp b/rpm/*-dom0-*.rpm b/rpm/*-vm-*.rpm b/rpm/*-webui-*.rpm >files
     atf_check test -s files
     while read -r file; do
         [ -e "$root$file" ] && [ ! -L "$root$file" ] || continue
@@ -94,7 +95,7 @@ files_are_root_s() {
 # What both targets install, and nothing else but what packages add.
 nothing_is_left_out() {
     make -s -C "$TREE" BUILD="$BUILD" PREFIX=/usr DESTDIR="$PWD/installed" \
-        install-dom0 install-vm || atf_fail "install"
+        install-dom0 install-vm install-webui || atf_fail "install"
     (cd installed && find . ! -type d) | sed 's/^\.//' | sort >want
     sed -E 's/(\/man\/.*)\.gz$/\1/' files | sort |
         grep -vE '/(doc|licenses|\.build-id)(/|$)' >have
@@ -141,7 +142,8 @@ upgrade_and_removal_keep_the_configuration() {
 # A key and a policy are not the package's: they outlive it.
 removal_leaves_what_is_an_administrator_s() {
     echo secret >"$root/etc/qubes/remote.d/work.key"
-    in_root -e qvm-remote-dom0 qvm-remote-vm || atf_fail "not removed"
+    in_root -e qvm-remote-dom0 qvm-remote-vm qvm-remote-webui ||
+        atf_fail "not removed"
     atf_check -o inline:'secret\n' cat "$root/etc/qubes/remote.d/work.key"
     atf_check test ! -e "$root/usr/libexec/qvm-remote"
     atf_check test ! -e "$root/usr/bin/qvm-remote"
@@ -155,7 +157,8 @@ packages_install_without_enabling_anything_head() {
 packages_install_without_enabling_anything_body() {
     make_rpm BEARSSL=system || atf_fail "no packages"
     make_root
-    in_root -i b/rpm/*-dom0-*.rpm b/rpm/*-vm-*.rpm || atf_fail "not installed"
+    in_root -i b/rpm/*-dom0-*.rpm b/rpm/*-vm-*.rpm b/rpm/*-webui-*.rpm ||
+        atf_fail "not installed"
     atf_check -s exit:1 -o inline:'disabled\n' is_enabled
     atf_check -o empty find "$root/etc" -name 'qvm-remote-dom0*'
     users_are_made
@@ -175,7 +178,7 @@ atf_test_case packages_take_the_place_of_older_ones
 packages_take_the_place_of_older_ones_body() {
     sed 's/@VERSION@/2.0.0/; s/@REL@/1/; /@CHANGELOG@/d' \
         "$TREE/rpm/qvm-remote.spec.in" >qvm-remote.spec
-    cp "$TREE/systemd/qvm-remote-dom0.sysusers" .
+    cp "$TREE"/systemd/*.sysusers .
     atf_check -o save:obsoletes -e ignore rpmspec -q --load="$TREE/rpm/macros" \
         --define "_sourcedir $PWD" --qf '[%{=NAME} %{OBSOLETES} %{OBSOLETEVERSION}\n]' \
         qvm-remote.spec

@@ -17,7 +17,7 @@ rpm:
 	rm -rf $(RPM)
 	mkdir -p $(RPM_SOURCES)
 	$(RPM_TAR)
-	cp systemd/qvm-remote-dom0.sysusers $(RPM_SOURCES)
+	cp systemd/*.sysusers $(RPM_SOURCES)
 	$(if $(filter system,$(BEARSSL)),,cp '$(BEARSSL)' \
 		$(RPM_SOURCES)/bearssl-0.6.tar.gz)
 	sed 's/@VERSION@/$(VERSION)/; s/@REL@/$(shell cat rel)/; /@CHANGELOG@/d' \

@@ -1,0 +1,99 @@
+#!/usr/bin/env atf-sh
+# The web view: what it serves, to whom, and what it refuses.
+. "$(atf_get_srcdir)/lib.sh"
+
+WEB_TESTS=
+
+# web_test NAME: a case of regress/web_checks.
+web_test() {
+    atf_test_case "$1"
+    eval "$1_head() {
+        atf_set require.user root
+        atf_set timeout 120
+    }
+    $1_body() {
+        python3 -B \"\$regress/web_checks\" $1 2>said ||
+            atf_fail \"\$(tail -n 1 said)\"
+    }"
+    WEB_TESTS="$WEB_TESTS $1"
+}
+
+web_test token_is_for_one_browser
+web_test every_answer_forbids_what_is_foreign
+web_test other_names_and_pages_are_refused
+web_test what_is_no_question_is_refused
+web_test idle_and_slow_connections_hold_up_nobody
+web_test a_bad_pattern_stalls_nobody
+web_test pages_have_each_request_once
+web_test what_is_new_is_told
+web_test state_says_what_was_verified
+web_test logs_are_as_they_were
+web_test each_process_has_no_more_than_it_needs
+web_test a_unix_socket_is_root_s
+web_test export_is_one_file
+
+webui() {
+    "$BUILD/webui/qvm-remote-webui" --root "$PWD/none" "$@"
+}
+
+atf_test_case wrong_words_are_refused_in_one_line
+wrong_words_are_refused_in_one_line_head() {
+    atf_set require.user root
+}
+wrong_words_are_refused_in_one_line_body() {
+    mkdir none
+    for words in '--port 0' '--port 65536' '--port x' '--port' 'log' \
+        '--vm work' '-n 3' '--port 1 --socket x' '--port 1 --export x' \
+        '--export x --status odd' '--export x --grep (' '--nothing'; do
+        # shellcheck disable=SC2086
+        atf_check -s exit:2 -e match:'^qvm-remote-webui: ' webui $words
+    done
+    atf_check -s exit:1 -e match:'^qvm-remote-webui: error: ' webui
+    atf_check -s exit:1 -e match:'error: .*is no log|error: .*No such file' \
+        webui --export out.html
+    atf_check test ! -e out.html
+}
+
+atf_test_case every_option_is_in_the_manual
+every_option_is_in_the_manual_body() {
+    webui --help >help || atf_fail "--help"
+    sed -n 's/^  *\(-[-a-z]*\).*/\1/p' help >options
+    atf_check -o inline:'12\n' grep -c . options
+    while read -r option; do
+        grep -q "^\.It Fl ${option#-}\( \|\$\)" "$TREE/man/qvm-remote-webui.8" ||
+            atf_fail "$option"
+    done <options
+    atf_check -o inline:"qvm-remote-webui $(cat "$TREE/version")\n" \
+        webui --version
+}
+
+# The web process has no key, no parser of the log; the reader speaks no HTTP.
+atf_test_case each_process_links_no_more_than_it_may_do
+each_process_links_no_more_than_it_may_do_body() {
+    nm "$BUILD/webui/web" | awk '{ print $NF }' >web
+    nm "$BUILD/webui/qvm-remote-webui" | awk '{ print $NF }' >reader
+    atf_check -o match:'^MHD_run' -o not-match:'^line_parse' \
+        -o not-match:'^(derive_keys|seal_|policy_|segment_|requests_)' cat web
+    atf_check -o match:'^line_parse' -o not-match:'MHD_' cat reader
+}
+
+# Less than 60 KB, and nothing that is not there.
+atf_test_case the_page_is_small_and_whole
+the_page_is_small_and_whole_body() {
+    size=$(cat "$TREE"/webui/page.html "$TREE"/webui/page.css \
+        "$TREE"/webui/page.js | wc -c)
+    [ "$size" -lt 60000 ] || atf_fail "$size bytes"
+    atf_check -s exit:1 grep -nE \
+        'innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|https?://[^w]' \
+        "$TREE/webui/page.html" "$TREE/webui/page.css" "$TREE/webui/page.js"
+}
+
+atf_init_test_cases() {
+    for name in $WEB_TESTS; do
+        atf_add_test_case "$name"
+    done
+    atf_add_test_case wrong_words_are_refused_in_one_line
+    atf_add_test_case every_option_is_in_the_manual
+    atf_add_test_case each_process_links_no_more_than_it_may_do
+    atf_add_test_case the_page_is_small_and_whole
+}

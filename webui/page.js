@@ -1,0 +1,583 @@
+/*
+ * The log as a page.  All that a record says is put in as text; what cannot be
+ * seen is shown by its code point.  Nothing here makes markup of a string.
+ */
+"use strict";
+
+const $ = (id) => document.getElementById(id);
+const form = $("filter"), rows = $("rows");
+const CHUNK = 100;	/* rows that are fetched at once */
+const WINDOW = 6;	/* chunks that are on the page */
+const LINE_MAX = 4096, LINES_MAX = 2000;	/* of a script, shown */
+
+/* In a file of --export all is here; otherwise the server is asked. */
+const kept = $("data") && JSON.parse($("data").textContent);
+
+/* One shape for each category, beside its colour and its name. */
+const SHAPES = {
+	"DONE": "M2 9l4 4 8-9-2-2-6 7-2-2z",
+	"DONE-FAIL": "M8 1l7 14H1zM7 6v4h2V6zM7 11v2h2v-2z",
+	"TIMEOUT": "M2 1h12v2L9 8l5 5v2H2v-2l5-5-5-5z",
+	"REJECT": "M8 0a8 8 0 100 16A8 8 0 008 0zM3 7h10v2H3z",
+	"AUTH-FAIL": "M3 1l5 5 5-5 2 2-5 5 5 5-2 2-5-5-5 5-2-2 5-5-5-5z",
+	"ERROR": "M8 0l8 8-8 8-8-8z",
+	"DRY": "M1 1h14v14H1zM4 4v8h8V4z",
+	"INFO": "M8 3a5 5 0 100 10A5 5 0 008 3z",
+	"TRUNC": "M1 3h14v3H1zM1 10h7v3H1z",
+};
+
+function element(name, attributes, ...children) {
+	const e = document.createElement(name);
+	for (const [key, value] of Object.entries(attributes || {}))
+		e.setAttribute(key, value);
+	e.append(...children);
+	return e;
+}
+
+function drawing(name, attributes, ...children) {
+	const e = document.createElementNS("http://www.w3.org/2000/svg", name);
+	for (const [key, value] of Object.entries(attributes))
+		e.setAttribute(key, value);
+	e.append(...children);
+	return e;
+}
+
+/* What has no shape of its own, or changes that of others. */
+const UNSEEN = new RegExp("[\\p{C}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}"
+	+ "\\u00a0\\u2000-\\u200a\\u2800\\u3000]|(?<=\\p{M}{2})\\p{M}", "u");
+
+/* A text from a record, to be appended. */
+function raw(text, name) {
+	const e = element("span", { class: "raw" });
+	let plain = "";
+	if (name)
+		e.classList.add(name);
+	for (const c of text) {
+		if (!UNSEEN.test(c)) {
+			plain += c;
+			continue;
+		}
+		e.append(plain, element("span", { class: "code" }, "U+"
+			+ c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")));
+		plain = "";
+	}
+	e.append(plain);
+	return e;
+}
+
+/* Bytes that are no text: each that is not printable ASCII as \xHH. */
+function bytes(base64) {
+	return Array.from(atob(base64), (c) => c === "\n" || (c >= " " && c <= "~")
+		? c : "\\x" + c.charCodeAt(0).toString(16).padStart(2, "0")).join("");
+}
+
+function field(record, name) {
+	const coded = record[name + "_b64"];
+	return coded === undefined ? record[name] : bytes(coded);
+}
+
+const local = (ms) => new Date(ms).toLocaleString("sv");
+const plural = (n, what) => n + " " + what + (n === 1 ? "" : "s");
+
+function duration(us) {
+	const s = us / 1e6;
+	if (s < 1)
+		return Math.round(us / 1000) + " ms";
+	return s < 100 ? s.toFixed(1) + " s"
+		: Math.floor(s / 60) + " min " + Math.round(s % 60) + " s";
+}
+
+/* What became of it, in one line. */
+function result(row) {
+	let text = row.status || "";
+	if (row.exit !== undefined)
+		text += " " + row.exit;
+	if (row.ended >= row.started)
+		text += ", " + duration(row.ended - row.started);
+	const why = field(row, "reason");
+	return why ? text + ": " + why : text;
+}
+
+function badge(row) {
+	const name = row.category;
+	const button = element("button", { type: "button", class: "toggle " + name,
+		"aria-expanded": "false", tabindex: "-1" },
+	drawing("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" },
+		drawing("path", { d: SHAPES[name] || SHAPES.INFO, "fill-rule": "evenodd" })),
+	name);
+	button.setAttribute("aria-label", name + ", request " + row.seq);
+	return button;
+}
+
+function makeRow(row) {
+	const command = field(row, "command");
+	const first = command === undefined ? "" : command.split("\n")[0];
+	const more = command !== undefined
+		&& (command.trimEnd() !== first || row.command_length > command.length + 1);
+	const tr = element("tr", {},
+		element("td", {}, badge(row)),
+		element("td", {}, element("time", { datetime: row.time },
+			local(Date.parse(row.time)))),
+		element("td", {}, raw(row.vm || "")),
+		element("td", {}, raw(first), more ? " ..." : ""),
+		element("td", {}, raw(result(row))));
+	tr.dataset.seq = row.seq;
+	return tr;
+}
+
+/* Filters: the form, the address behind #, and what the server is asked. */
+const NAMES = ["grep", "vm", "status", "since", "until"];
+
+function filter() {
+	const f = new URLSearchParams();
+	for (const name of NAMES) {
+		const value = form.elements[name].value;
+		if (value === "")
+			continue;
+		f.set(name, name === "since" || name === "until"
+			? Math.floor(new Date(value).getTime() / 1000) : value);
+	}
+	return f;
+}
+
+function fillForm() {
+	const f = new URLSearchParams(location.hash.slice(1));
+	for (const name of NAMES) {
+		const value = f.get(name) || "";
+		form.elements[name].value = value !== "" && (name === "since" || name === "until")
+			? local(value * 1000).replace(" ", "T") : value;
+	}
+}
+
+function showError(text) {
+	$("error").textContent = text;
+	$("error").hidden = text === "";
+}
+
+async function get(path, query) {
+	const response = await fetch("/api/" + path + "?" + query);
+	if (!response.ok)
+		throw new Error(await response.text());
+	return response.json();
+}
+
+/* The same from what the file holds: typed patterns are the reader's own. */
+function getKept(query) {
+	const grep = query.get("grep") && new RegExp(query.get("grep"), "m");
+	const found = kept.rows.filter((row, i) => {
+		const t = Date.parse(row.time) / 1000;
+		return (!query.has("vm") || row.vm === query.get("vm"))
+			&& (!query.has("status") || row.status === query.get("status"))
+			&& (!query.has("since") || t >= +query.get("since"))
+			&& (!query.has("until") || t < +query.get("until") + 1)
+			&& (!query.has("before") || row.seq < +query.get("before"))
+			&& (!grep || grep.test(field(kept.requests[i].asked, "body") || ""));
+	});
+	const some = found.slice(0, CHUNK);
+	return { newest: kept.newest, rows: some,
+		next: found.length > CHUNK ? some[CHUNK - 1].seq : 0 };
+}
+
+async function getRows(more) {
+	const query = filter();
+	for (const [key, value] of Object.entries(more))
+		if (value)
+			query.set(key, value);
+	query.set("count", CHUNK);
+	return kept ? getKept(query) : get("rows", query);
+}
+
+/*
+ * The window: chunks[first] to chunks[last] are on the page.  Of the others
+ * only where they begin is kept, so that they can be fetched again.
+ */
+let chunks, first, last, newest, busy = false, turn = 0;
+
+function place(chunk, before) {
+	chunk.body = element("tbody", {});
+	chunk.body.append(...chunk.rows.map(makeRow));
+	rows.parentNode.insertBefore(chunk.body, before);
+}
+
+function forget(chunk) {
+	chunk.body.remove();
+	chunk.body = chunk.rows = null;
+}
+
+function showEnds() {
+	$("older").hidden = !chunks[last].next;
+	$("newer").hidden = first === 0;
+	const focused = rows.parentNode.querySelector(".toggle[tabindex='0']");
+	if (!focused) {
+		const button = rows.parentNode.querySelector(".toggle");
+		if (button)
+			button.tabIndex = 0;
+	}
+}
+
+async function alone(work) {
+	const mine = turn;
+	if (busy)
+		return;
+	busy = true;
+	try {
+		await work(() => mine === turn);
+		showError("");
+	} catch (error) {
+		if (mine === turn)
+			showError(error.message);
+	}
+	busy = false;
+	if (mine !== turn)
+		start();
+}
+
+const older = () => alone(async (current) => {
+	const before = chunks[last].next;
+	const got = await getRows({ before });
+	if (!current())
+		return;
+	chunks[++last] = { before, rows: got.rows, next: got.next };
+	place(chunks[last], rows);
+	if (last - first >= WINDOW)
+		forget(chunks[first++]);
+	showEnds();
+});
+
+const newer = () => alone(async (current) => {
+	const chunk = chunks[first - 1];
+	const got = await getRows({ before: chunk.before });
+	if (!current())
+		return;
+	chunk.rows = got.rows;
+	place(chunk, chunks[first--].body);
+	if (last - first >= WINDOW)
+		forget(chunks[last--]);
+	showEnds();
+});
+
+/* Requests that are new, and answers to those that had none. */
+const refresh = () => alone(async (current) => {
+	const top = chunks[0];
+	const open = top.rows.filter((r) => r.status === "running").map((r) => r.seq);
+	const seq = Math.min(newest + 1, ...open);
+	const got = await getRows({ seq });
+	if (!current() || first !== 0)
+		return;
+	newest = got.newest;
+	if (got.next) {		/* more than fits: from the beginning */
+		turn++;
+		return;
+	}
+	for (const row of got.rows.reverse()) {
+		const at = top.rows.findIndex((r) => r.seq === row.seq);
+		if (at === -1) {
+			top.rows.unshift(row);
+			top.body.prepend(makeRow(row));
+			continue;
+		}
+		if (top.rows[at].status === row.status)
+			continue;
+		const old = top.body.querySelector("tr[data-seq='" + row.seq + "']");
+		const had = old.contains(document.activeElement);
+		const unfolded = isOpen(old);
+		if (unfolded)
+			fold(old);
+		const now = makeRow(row);
+		old.replaceWith(now);
+		top.rows[at] = row;
+		if (had)
+			go(now.querySelector(".toggle"));
+		if (unfolded)
+			unfold(now);
+	}
+	showEnds();
+	showStatus();
+});
+
+const start = () => alone(async (current) => {
+	const got = await getRows({});
+	if (!current())
+		return;
+	for (const body of rows.parentNode.querySelectorAll("tbody:not(#rows)"))
+		body.remove();
+	chunks = [{ before: 0, rows: got.rows, next: got.next }];
+	first = last = 0;
+	newest = got.newest;
+	place(chunks[0], rows);
+	showEnds();
+	showStatus();
+});
+
+function restart() {
+	turn++;
+	const f = filter();
+	$("permalink").href = "#" + f;
+	$("download").href = "/api/download?" + f;
+	history.replaceState(null, "", "#" + f);
+	if (!busy)
+		start();
+	showCharts();
+}
+
+let live = false;
+function showStatus() {
+	$("status").textContent = kept
+		? plural(kept.rows.length, "request") + (kept.more ? ", not all that there are" : "")
+		: (live ? "live" : "not connected") + "; newest record " + newest;
+}
+
+/* One request, unfolded. */
+function isOpen(tr) {
+	return tr.classList.contains("open");
+}
+
+function fold(tr) {
+	tr.classList.remove("open");
+	tr.nextElementSibling.remove();
+	tr.querySelector(".toggle").setAttribute("aria-expanded", "false");
+}
+
+function script(text) {
+	const all = text.replace(/\n$/, "").split("\n");
+	const list = element("ol", { class: "script", tabindex: "0",
+		"aria-label": "The command, by lines" });
+	for (const line of all.slice(0, LINES_MAX)) {
+		const cut = line.length > LINE_MAX;
+		list.append(element("li", {}, raw(cut ? line.slice(0, LINE_MAX) : line),
+			cut ? " ... and " + plural(line.length - LINE_MAX, "character") : ""));
+	}
+	if (all.length > LINES_MAX)
+		list.append(element("li", {}, "... and "
+			+ plural(all.length - LINES_MAX, "line")));
+	return list;
+}
+
+function facts(title, pairs) {
+	const known = pairs.filter(([, value]) => value !== undefined && value !== "");
+	if (known.length === 0)
+		return [];
+	const list = element("dl", {});
+	for (const [name, value] of known)
+		list.append(element("dt", {}, name), element("dd", {}, raw(String(value))));
+	return [element("h2", {}, title), list];
+}
+
+const moment = (us) => us === undefined ? undefined : local(us / 1000);
+const size = (n) => n === undefined ? undefined : plural(n, "byte");
+
+function verdict(asked, answer, approved) {
+	if (answer && answer.event === "refused")
+		return "refused: " + (field(answer, "reason") || "");
+	if (asked.event !== "intent")
+		return (answer.status || "") + ": " + (field(answer, "reason") || "");
+	if (approved)
+		return "approved in dom0 by " + (field(approved, "who") || "a person")
+			+ " (record " + approved.seq + ")";
+	return asked.policy_line === undefined ? "allowed, as every command is"
+		: "allowed by line " + asked.policy_line + " of its policy";
+}
+
+function detail(got) {
+	const asked = got.asked, answer = got.answer || {};
+	const body = field(asked, "body");
+	const every = (title, record) => facts(title, Object.keys(record)
+		.filter((key) => !key.startsWith("body") && key !== "input" && key !== "input_b64")
+		.map((key) => [key.replace(/_b64$/, ""), field(record, key.replace(/_b64$/, ""))]));
+	const all = element("details", {}, element("summary", {}, "Every field"));
+	all.append(...every("What was asked", asked));
+	if (answer.seq !== asked.seq)
+		all.append(...every("What became of it", answer));
+	return [
+		...(body === undefined ? [] : [element("h2", {}, "Command"), script(body)]),
+		...facts("Verdict", [["Verdict", verdict(asked, got.answer, got.approved)],
+			["Program", field(asked, "path")], ["As", field(asked, "user")],
+			["The VM claims", field(asked, "note")]]),
+		...facts("Limits", [["Time-out", asked.timeout && plural(asked.timeout, "second")],
+			["Begins before", moment(asked.expires && asked.expires * 1e6)],
+			["Input", size(asked.input_length)]]),
+		...facts("Times", [["Recorded", local(Date.parse(asked.time))],
+			["Began", moment(answer.started)], ["Ended", moment(answer.ended)],
+			["Took", answer.ended && duration(answer.ended - answer.started)]]),
+		...facts("Sizes", [["Command", size(asked.body_length)],
+			["Output", size(answer.out_written)], ["of it kept", size(answer.out_kept)],
+			["Error output", size(answer.err_written)], ["of it kept", size(answer.err_kept)],
+			["Output begins", field(answer, "out_head")],
+			["Error output begins", field(answer, "err_head")]]),
+		...(answer.event === "result" ? facts("Receipt", [["Names record", answer.seq],
+			["and its hash", answer.hash], ["Key", asked.key]]) : []),
+		all,
+	];
+}
+
+async function unfold(tr) {
+	const seq = +tr.dataset.seq;
+	const cell = element("td", { colspan: "5" }, "loading");
+	tr.classList.add("open");
+	tr.querySelector(".toggle").setAttribute("aria-expanded", "true");
+	tr.after(element("tr", { class: "detail" }, cell));
+	try {
+		const got = kept ? kept.requests.find((r) => r.asked.seq === seq)
+			: await get("request", "seq=" + seq);
+		cell.replaceChildren(...detail(got));
+	} catch (error) {
+		cell.replaceChildren(error.message);
+	}
+}
+
+const toggle = (tr) => isOpen(tr) ? fold(tr) : unfold(tr);
+
+/* Keys. */
+function go(button) {
+	for (const old of rows.parentNode.querySelectorAll(".toggle[tabindex='0']"))
+		old.tabIndex = -1;
+	button.tabIndex = 0;
+	button.focus();
+	button.scrollIntoView({ block: "nearest" });
+}
+
+function step(by) {
+	const all = [...rows.parentNode.querySelectorAll(".toggle")];
+	const at = all.indexOf(document.activeElement);
+	const next = all[at === -1 ? 0 : at + by];
+	if (next)
+		go(next);
+}
+
+document.addEventListener("keydown", (event) => {
+	const typing = /^(INPUT|SELECT)$/.test(event.target.tagName);
+	if (event.ctrlKey || event.altKey || event.metaKey)
+		return;
+	if (event.key === "Escape" && typing) {
+		step(1);
+	} else if (typing) {
+		return;
+	} else if (event.key === "/") {
+		form.elements.grep.focus();
+	} else if (event.key === "ArrowDown" || event.key === "j") {
+		step(1);
+	} else if (event.key === "ArrowUp" || event.key === "k") {
+		step(-1);
+	} else if (event.key === "Home") {
+		go(rows.parentNode.querySelector(".toggle"));
+	} else {
+		return;
+	}
+	event.preventDefault();
+});
+
+rows.parentNode.addEventListener("click", (event) => {
+	const tr = event.target.closest("tr[data-seq]");
+	if (tr && !getSelection().toString()) {
+		go(tr.querySelector(".toggle"));
+		toggle(tr);
+	}
+});
+
+/* Requests above the line, refusals below it, an hour each. */
+function chart(vm, asked, refused) {
+	const most = Math.max(1, ...asked, ...refused);
+	const sum = (list) => list.reduce((a, b) => a + b, 0);
+	const svg = drawing("svg", { viewBox: "0 0 240 48", role: "img",
+		"aria-label": vm + ": " + sum(asked) + " requests, " + sum(refused)
+			+ " refused in 24 hours", preserveAspectRatio: "none" });
+	const bar = (name, i, n, y) => n && svg.append(drawing("rect", { class: name,
+		x: i * 10 + 1, y: y < 0 ? 24 - 23 * n / most : 24, width: 8,
+		height: 23 * n / most }));
+	asked.forEach((n, i) => bar("asked", i, n, -1));
+	refused.forEach((n, i) => bar("refused", i, n, 1));
+	svg.append(drawing("line", { class: "axis", x1: 0, x2: 240, y1: 24, y2: 24 }));
+	return element("figure", {}, svg, element("figcaption", {}, raw(vm), ": "
+		+ plural(sum(asked), "request") + ", " + sum(refused) + " refused"));
+}
+
+async function showCharts() {
+	if (kept)
+		return;
+	const f = filter();
+	const got = await get("stat", f.has("until") ? "until=" + f.get("until") : "");
+	$("charts").replaceChildren(...got.vms.slice(0, 8)
+		.map((v) => chart(v.vm, v.asked, v.refused)));
+}
+
+async function showState() {
+	const got = await get("state", "");
+	const v = got.verified;
+	if (!v)
+		return;
+	const to = v.text.map((l) => /^proven: records 1 to (\d+) are/.exec(l)).find((m) => m);
+	const good = (v.status === 0 || v.status === 3) && to;
+	$("verified").firstElementChild.textContent = good
+		? "proved to record " + to[1] + " at " + local(v.time * 1000).slice(11, 16)
+		: "NOT proved: " + v.text[0];
+	$("verified").classList.toggle("ERROR", !good);
+	$("verified").lastElementChild.replaceChildren(
+		...v.text.map((line) => element("li", {}, raw(line))));
+}
+
+/* The log has grown: what is new is asked for, a few times a second at most. */
+let soon = 0, slow = 0;
+function grown() {
+	if (!soon)
+		soon = setTimeout(() => {
+			soon = 0;
+			if (busy)
+				grown();
+			else if (chunks && first === 0)
+				refresh();
+		}, 150);
+	if (!slow)
+		slow = setTimeout(() => {
+			slow = 0;
+			showCharts();
+			showState();
+		}, 2000);
+}
+
+function listen() {
+	const events = new EventSource("/api/events");
+	events.onopen = () => {
+		live = true;
+		grown();
+		showStatus();
+	};
+	events.onerror = () => {
+		live = false;
+		showStatus();
+	};
+	events.onmessage = grown;
+}
+
+let typed = 0;
+form.addEventListener("input", () => {
+	clearTimeout(typed);
+	typed = setTimeout(restart, 250);
+});
+form.addEventListener("reset", () => setTimeout(restart));
+form.addEventListener("submit", (event) => {
+	event.preventDefault();
+	restart();
+});
+addEventListener("hashchange", () => {
+	fillForm();
+	restart();
+});
+$("older").addEventListener("click", older);
+$("newer").addEventListener("click", newer);
+const near = new IntersectionObserver((entries) => {
+	for (const entry of entries)
+		if (entry.isIntersecting && !entry.target.hidden)
+			(entry.target.id === "older" ? older : newer)();
+}, { rootMargin: "300px" });
+near.observe($("older"));
+near.observe($("newer"));
+
+fillForm();
+restart();
+if (kept) {
+	$("download").hidden = true;
+	$("verified").hidden = true;
+} else {
+	showState();
+	listen();
+}
