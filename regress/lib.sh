@@ -28,6 +28,27 @@ bed_add_tests() {
     done
 }
 
+CHECKS_TESTS=
+
+# checks_test PROGRAM NAME: a case of regress/PROGRAM, whose reason is one line.
+checks_test() {
+    atf_test_case "$2"
+    eval "$2_head() {
+        atf_set require.user root
+        atf_set timeout 120
+    }
+    $2_body() {
+        python3 -B \"\$regress/$1\" $2 2>said || atf_fail \"\$(tail -n 1 said)\"
+    }"
+    CHECKS_TESTS="$CHECKS_TESTS $2"
+}
+
+checks_add_tests() {
+    for name in $CHECKS_TESTS; do
+        atf_add_test_case "$name"
+    done
+}
+
 # The cleanup is another process: it finds the beds in a file.
 bed_new() {
     BED=$(mktemp -d "${BEDS:-/tmp}/qvm-remote-bed.XXXXXX") || atf_fail "mktemp"

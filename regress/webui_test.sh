@@ -2,35 +2,19 @@
 # The web view: what it serves, to whom, and what it refuses.
 . "$(atf_get_srcdir)/lib.sh"
 
-WEB_TESTS=
-
-# web_test NAME: a case of regress/web_checks.
-web_test() {
-    atf_test_case "$1"
-    eval "$1_head() {
-        atf_set require.user root
-        atf_set timeout 120
-    }
-    $1_body() {
-        python3 -B \"\$regress/web_checks\" $1 2>said ||
-            atf_fail \"\$(tail -n 1 said)\"
-    }"
-    WEB_TESTS="$WEB_TESTS $1"
-}
-
-web_test token_is_for_one_browser
-web_test every_answer_forbids_what_is_foreign
-web_test other_names_and_pages_are_refused
-web_test what_is_no_question_is_refused
-web_test idle_and_slow_connections_hold_up_nobody
-web_test a_bad_pattern_stalls_nobody
-web_test pages_have_each_request_once
-web_test what_is_new_is_told
-web_test state_says_what_was_verified
-web_test logs_are_as_they_were
-web_test each_process_has_no_more_than_it_needs
-web_test a_unix_socket_is_root_s
-web_test export_is_one_file
+checks_test web_checks token_is_for_one_browser
+checks_test web_checks every_answer_forbids_what_is_foreign
+checks_test web_checks other_names_and_pages_are_refused
+checks_test web_checks what_is_no_question_is_refused
+checks_test web_checks idle_and_slow_connections_hold_up_nobody
+checks_test web_checks a_bad_pattern_stalls_nobody
+checks_test web_checks pages_have_each_request_once
+checks_test web_checks what_is_new_is_told
+checks_test web_checks state_says_what_was_verified
+checks_test web_checks logs_are_as_they_were
+checks_test web_checks each_process_has_no_more_than_it_needs
+checks_test web_checks a_unix_socket_is_root_s
+checks_test web_checks export_is_one_file
 
 webui() {
     "$BUILD/webui/qvm-remote-webui" --root "$PWD/none" "$@"
@@ -89,9 +73,7 @@ the_page_is_small_and_whole_body() {
 }
 
 atf_init_test_cases() {
-    for name in $WEB_TESTS; do
-        atf_add_test_case "$name"
-    done
+    checks_add_tests
     atf_add_test_case wrong_words_are_refused_in_one_line
     atf_add_test_case every_option_is_in_the_manual
     atf_add_test_case each_process_links_no_more_than_it_may_do

@@ -98,13 +98,18 @@ class View:
         self.cookie = headers["Set-Cookie"].split(";")[0]
         return self
 
+    def stop(self):
+        """All of its processes have ended."""
+        if self.program.poll() is None:
+            pids = self.processes()
+            self.program.terminate()
+            wait_for(lambda: all(map(ended, pids)))
+        self.program.wait(DEADLINE)
+        self.program = None
+
     def end(self):
         if self.program:
-            web = self.processes()[2] if self.program.poll() is None else None
-            self.program.terminate()
-            self.program.wait(DEADLINE)
-            if web:
-                wait_for(lambda: ended(web))
+            self.stop()
         self.log.stdin.close()
         self.log.wait()
         shutil.rmtree(self.root)

@@ -204,6 +204,14 @@ function forget(chunk) {
 	chunk.body = chunk.rows = null;
 }
 
+/* What is looked at stays where it is, while rows come and go around it. */
+function inPlace(still, change) {
+	const top = still.getBoundingClientRect().top;
+	change();
+	if (scrollY > 0)
+		scrollBy(0, still.getBoundingClientRect().top - top);
+}
+
 function showEnds() {
 	$("older").hidden = !chunks[last].next;
 	$("newer").hidden = first === 0;
@@ -230,6 +238,10 @@ async function alone(work) {
 	busy = false;
 	if (mine !== turn)
 		start();
+	for (const end of [$("older"), $("newer")]) {
+		near.unobserve(end);	/* it tells again what is in sight */
+		near.observe(end);
+	}
 }
 
 const older = () => alone(async (current) => {
@@ -237,10 +249,12 @@ const older = () => alone(async (current) => {
 	const got = await getRows({ before });
 	if (!current())
 		return;
-	chunks[++last] = { before, rows: got.rows, next: got.next };
-	place(chunks[last], rows);
-	if (last - first >= WINDOW)
-		forget(chunks[first++]);
+	inPlace(chunks[last].body, () => {
+		chunks[++last] = { before, rows: got.rows, next: got.next };
+		place(chunks[last], rows);
+		if (last - first >= WINDOW)
+			forget(chunks[first++]);
+	});
 	showEnds();
 });
 
@@ -250,9 +264,11 @@ const newer = () => alone(async (current) => {
 	if (!current())
 		return;
 	chunk.rows = got.rows;
-	place(chunk, chunks[first--].body);
-	if (last - first >= WINDOW)
-		forget(chunks[last--]);
+	inPlace(chunks[first].body, () => {
+		place(chunk, chunks[first--].body);
+		if (last - first >= WINDOW)
+			forget(chunks[last--]);
+	});
 	showEnds();
 });
 
@@ -273,7 +289,8 @@ const refresh = () => alone(async (current) => {
 		const at = top.rows.findIndex((r) => r.seq === row.seq);
 		if (at === -1) {
 			top.rows.unshift(row);
-			top.body.prepend(makeRow(row));
+			inPlace(top.body.lastElementChild || rows,
+				() => top.body.prepend(makeRow(row)));
 			continue;
 		}
 		if (top.rows[at].status === row.status)
@@ -569,8 +586,6 @@ const near = new IntersectionObserver((entries) => {
 		if (entry.isIntersecting && !entry.target.hidden)
 			(entry.target.id === "older" ? older : newer)();
 }, { rootMargin: "300px" });
-near.observe($("older"));
-near.observe($("newer"));
 
 fillForm();
 restart();
