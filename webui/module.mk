@@ -25,3 +25,8 @@ $(B)/webui/page.c: $(WEB_PAGE) webui/module.mk
 		webui/page.$$f; echo ';'; done > $@
 $(B)/webui/page.o: $(B)/webui/page.c $(B)/flags
 	$(CC) $(CFLAGS_ALL) -c -o $@ $<
+
+FUZZERS += $(B)/webui/http_fuzz
+$(B)/webui/http_fuzz: $(B)/webui/request.fuzz.o $(B)/imsg/imsg.fuzz.o \
+	$(B)/crypto/hash.fuzz.o
+$(B)/webui/http_fuzz: LDLIBS += -lbearssl

@@ -7,7 +7,7 @@
 const $ = (id) => document.getElementById(id);
 const form = $("filter"), rows = $("rows");
 const CHUNK = 100;	/* rows that are fetched at once */
-const WINDOW = 6;	/* chunks that are on the page */
+const WINDOW = 600;	/* rows that are on the page */
 const LINE_MAX = 4096, LINES_MAX = 2000;	/* of a script, shown */
 
 /* In a file of --export all is here; otherwise the server is asked. */
@@ -171,6 +171,7 @@ function getKept(query) {
 			&& (!query.has("since") || t >= +query.get("since"))
 			&& (!query.has("until") || t < +query.get("until") + 1)
 			&& (!query.has("before") || row.seq < +query.get("before"))
+			&& (!query.has("seq") || row.seq >= +query.get("seq"))
 			&& (!grep || grep.test(field(kept.requests[i].asked, "body") || ""));
 	});
 	const some = found.slice(0, CHUNK);
@@ -199,9 +200,19 @@ function place(chunk, before) {
 	rows.parentNode.insertBefore(chunk.body, before);
 }
 
-function forget(chunk) {
-	chunk.body.remove();
-	chunk.body = chunk.rows = null;
+/* While there are enough without them: those at that end. */
+function forget(end) {
+	const shown = () => chunks.slice(first, last + 1)
+		.reduce((sum, chunk) => sum + chunk.rows.length, 0);
+	while (first < last && shown() - chunks[end()].rows.length >= WINDOW) {
+		const chunk = chunks[end()];
+		chunk.body.remove();
+		chunk.body = chunk.rows = null;
+		if (end() === first)
+			first++;
+		else
+			last--;
+	}
 }
 
 /* What is looked at stays where it is, while rows come and go around it. */
@@ -249,25 +260,33 @@ const older = () => alone(async (current) => {
 	const got = await getRows({ before });
 	if (!current())
 		return;
+	if (got.rows.length === 0) {	/* the filter takes few */
+		chunks[last].next = got.next;
+		showEnds();
+		return;
+	}
 	inPlace(chunks[last].body, () => {
 		chunks[++last] = { before, rows: got.rows, next: got.next };
 		place(chunks[last], rows);
-		if (last - first >= WINDOW)
-			forget(chunks[first++]);
+		forget(() => first);
 	});
 	showEnds();
 });
 
 const newer = () => alone(async (current) => {
 	const chunk = chunks[first - 1];
-	const got = await getRows({ before: chunk.before });
+	const got = await getRows({ before: chunk.before, seq: chunk.next });
 	if (!current())
 		return;
+	if (got.next) {		/* so many have come: from the beginning */
+		turn++;
+		return;
+	}
+	newest = got.newest;
 	chunk.rows = got.rows;
 	inPlace(chunks[first].body, () => {
 		place(chunk, chunks[first--].body);
-		if (last - first >= WINDOW)
-			forget(chunks[last--]);
+		forget(() => last);
 	});
 	showEnds();
 });

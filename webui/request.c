@@ -232,7 +232,8 @@ cookie_right(const char *cookie, const struct msg_web_secrets *s)
 		    ct_equal(cookie + n + 1, s->cookie, SECRET_LEN))
 			return true;
 		cookie = strchr(cookie, ';');
-		cookie += cookie != NULL;
+		if (cookie != NULL)
+			cookie++;
 	}
 	return false;
 }
