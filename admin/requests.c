@@ -40,6 +40,42 @@ is_request(const struct line_head *h, const char *line, size_t len)
 	    strcmp(h->event, "refused") == 0;
 }
 
+/* Without an intent, a result says that nothing ran; pings aside. */
+static bool
+is_refusal(const struct line_head *h, const char *line, size_t len)
+{
+	char status[16];
+
+	if (strcmp(h->event, "refused") == 0)
+		return true;
+	if (line_str(line, len, "status", status, sizeof(status)) < 0)
+		return false;
+	return strcmp(status, "rejected") == 0 ||
+	    strcmp(status, "denied") == 0 || strcmp(status, "expired") == 0 ||
+	    strcmp(status, "replayed") == 0;
+}
+
+bool
+request_count(const struct line_head *h, const char *line, size_t len,
+    uint64_t *requests, uint64_t *refused)
+{
+	uint64_t n;
+
+	if (strcmp(h->event, "refused-summary") == 0) {
+		if (line_u64(line, len, "count", &n) == -1)
+			n = 0;
+		*requests += n;
+		*refused += n;
+		return true;
+	}
+	if (is_request(h, line, len)) {
+		++*requests;
+		*refused +=
+		    strcmp(h->event, "intent") != 0 && is_refusal(h, line, len);
+	}
+	return false;
+}
+
 const char *
 request_body(const char *line, size_t len, size_t *body_len)
 {

@@ -44,6 +44,13 @@ uint64_t intent_of(const char *line, size_t len);
 /* Whether the record is the first that a request has. */
 bool is_request(const struct line_head *, const char *line, size_t len);
 
+/*
+ * Counts the requests that the record is the first one of, and those of them that
+ * were refused.  True: it is a summary, and says no more.
+ */
+bool request_count(const struct line_head *, const char *line, size_t len,
+    uint64_t *requests, uint64_t *refused);
+
 /* The command, valid until the next call; NULL: there is none. */
 const char *request_body(const char *line, size_t len, size_t *body_len);
 

@@ -51,42 +51,17 @@ row_of(const char *vm)
 	return r;
 }
 
-/* Without an intent, a result says that nothing ran; pings aside. */
-static bool
-is_refusal(const struct line_head *h, const char *line, size_t len)
-{
-	char status[16];
-
-	if (strcmp(h->event, "refused") == 0)
-		return true;
-	if (line_str(line, len, "status", status, sizeof(status)) < 0)
-		return false;
-	return strcmp(status, "rejected") == 0 ||
-	    strcmp(status, "denied") == 0 || strcmp(status, "expired") == 0 ||
-	    strcmp(status, "replayed") == 0;
-}
-
 static bool
 take(const struct line_head *h, const char *line, const struct place *p,
     void *arg)
 {
-	uint64_t n = 1, started, ended;
+	uint64_t started, ended;
 	struct row *r = row_of(h->vm);
 
 	(void)arg;
 	r->last_us = h->time_us;
-	if (strcmp(h->event, "refused-summary") == 0) {
-		if (line_u64(line, p->len, "count", &n) == -1)
-			n = 0;
-		r->requests += n;
-		r->refused += n;
+	if (request_count(h, line, p->len, &r->requests, &r->refused))
 		return true;
-	}
-	if (is_request(h, line, p->len)) {
-		r->requests++;
-		r->refused += strcmp(h->event, "intent") != 0 &&
-		    is_refusal(h, line, p->len);
-	}
 	if (line_u64(line, p->len, "started", &started) == 0 &&
 	    line_u64(line, p->len, "ended", &ended) == 0 && ended > started)
 		r->spent_us += ended - started;

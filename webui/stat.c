@@ -9,13 +9,13 @@
 #define HOUR_US 3600000000ll
 #define LOOK	500000 /* records, at most */
 
-/* The 24 hours up to `until`; those of VMs beyond the table count as "…". */
+/* The 24 hours up to `until`; those of VMs beyond the table count together. */
 static struct {
 	int64_t until_us;
 	uint64_t looked;
 	struct {
 		char vm[VM_NAME_MAX + 1];
-		unsigned asked[HOURS], refused[HOURS];
+		uint64_t asked[HOURS], refused[HOURS];
 	} rows[VMS_MAX + 1];
 	size_t count;
 } stat;
@@ -40,30 +40,27 @@ count(const struct line_head *h, const char *line, const struct place *p,
     void *arg)
 {
 	int64_t hour = (stat.until_us - h->time_us) / HOUR_US;
-	uint64_t n = 1;
 	size_t i;
 
 	(void)arg;
-	if (hour < 0 || hour >= HOURS || stat.looked++ >= LOOK)
-		return hour >= 0 && hour < HOURS ? false : hour < 0;
+	if (hour < 0)
+		return true;
+	if (hour >= HOURS || stat.looked++ >= LOOK)
+		return false;
 	i = row_of(h->vm);
-	if (strncmp(h->event, "refused", 7) == 0) {
-		(void)line_u64(line, p->len, "count", &n);
-		stat.rows[i].refused[hour] += (unsigned)n;
-	} else if (is_request(h, line, p->len)) {
-		stat.rows[i].asked[hour]++;
-	}
+	request_count(h, line, p->len, &stat.rows[i].asked[hour],
+	    &stat.rows[i].refused[hour]);
 	return true;
 }
 
 static void
-print_hours(const char *name, const unsigned *hours)
+print_hours(const char *name, const uint64_t *hours)
 {
 	size_t i;
 
 	printf(",\"%s\":[", name);
 	for (i = HOURS; i > 0; i--)
-		printf("%u%s", hours[i - 1], i > 1 ? "," : "]");
+		printf("%" PRIu64 "%s", hours[i - 1], i > 1 ? "," : "]");
 }
 
 void
