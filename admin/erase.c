@@ -11,6 +11,7 @@
 
 #include "admin/admin.h"
 #include "admin/control.h"
+#include "admin/kept.h"
 #include "admin/pack.h"
 #include "admin/packed.h"
 #include "admin/replace.h"
@@ -265,14 +266,16 @@ command_log_erase(int argc, char **argv)
 	check_removed(vm);
 	folder = replace_begin();
 	f = find_apart(vm);
-	if (f.count == 0)
+	/* A crash may have come before the outputs went. */
+	if (f.count == 0 && !kept_erase(vm))
 		fail("the log has no record of %s", vm);
-	if (!yes)
+	if (f.count > 0 && !yes)
 		ask(vm, f.count);
 	while (f.count > 0) {
 		erase_all(folder, vm, f);
 		f = find_apart(vm);
 	}
+	(void)kept_erase(vm);
 	finish_output();
 	return 0;
 }

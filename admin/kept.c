@@ -1,5 +1,6 @@
 #include "admin/kept.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -149,4 +150,31 @@ kept_read(const char *vm, uint64_t intent, enum kept_file file,
 		*len = n < max ? n : max;
 	}
 	return NULL;
+}
+
+bool
+kept_erase(const char *vm)
+{
+	const struct dirent *e;
+	DIR *dir = NULL;
+	int fd = -1;
+
+	kept_open();
+	if (folder != -1)
+		fd = openat(folder, vm,
+		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1 && errno == ENOENT)
+		return false;
+	if (fd == -1 || (dir = fdopendir(fd)) == NULL)
+		fail_errno("kept outputs of %s", vm);
+	while ((e = readdir(dir)) != NULL)
+		if (strcmp(e->d_name, ".") != 0 &&
+		    strcmp(e->d_name, "..") != 0 &&
+		    unlinkat(fd, e->d_name, 0) == -1)
+			fail_errno("kept outputs of %s", vm);
+	closedir(dir);
+	if (unlinkat(folder, vm, AT_REMOVEDIR) == -1)
+		fail_errno("kept outputs of %s", vm);
+	sync_folder(folder);
+	return true;
 }

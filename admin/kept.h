@@ -38,6 +38,9 @@ const char *kept_name(const char *vm, uint64_t intent, enum kept_file);
 const char *kept_read(const char *vm, uint64_t intent, enum kept_file,
     const struct kept_record *, uint8_t **data, size_t *len);
 
+/* As root: removes all of a VM's; false: there are none.  Fatal on failure. */
+bool kept_erase(const char *vm);
+
 /* outputs.c: for log verify */
 void outputs_begin(void);
 /* A record, each in its order. */

@@ -65,6 +65,29 @@ is_whole() {
     atf_check -o match:'^whole' "$regress/log-verify" --key seed "$BED/$LOG"
 }
 
+bed_test its_kept_outputs_go_too
+its_kept_outputs_go_too_body() {
+    bed_up 1
+    bed_altered
+    bed_seed
+    policy vm1 'mode = shell' 'record = full'
+    atf_check -o inline:'secret\n' in_vm vm1 qvm-remote 'echo secret'
+    kept=$BED/$LOG/output/vm1
+    cp -a "$kept" before
+    atf_check grep -qr secret before
+    revoke
+    atf_check -o match:'^[0-9]+ records of vm1 are erased' \
+        dom0 log erase vm1 --yes
+    atf_check test ! -e "$kept"
+    # What a crash has left of them.
+    cp -a before "$kept"
+    atf_check dom0 log erase vm1 --yes
+    atf_check test ! -e "$kept"
+    atf_check -s exit:1 -e match:'the log has no record of vm1' \
+        dom0 log erase vm1 --yes
+    is_whole
+}
+
 bed_test what_is_erased_is_gone_and_the_rest_is_whole
 what_is_erased_is_gone_and_the_rest_is_whole_body() {
     packed_and_revoked
@@ -108,6 +131,7 @@ bed_test what_may_not_be_erased_stays
 what_may_not_be_erased_stays_body() {
     bed_up 2
     atf_check -o ignore in_vm vm1 qvm-remote 'echo secret 1'
+    wait_for 'all | grep -q "\"event\":\"delivered\""'
     all >before
     refused 1 'vm1 has a key: revoke it, and remove vm1.key' vm1 --yes
     refused 2 'one VM' --yes
@@ -120,7 +144,8 @@ what_may_not_be_erased_stays_body() {
     mv "$BED/etc/qubes/remote.d/vm1.conf" conf
     atf_check -o ignore -e ignore dom0 revoke vm1 --drain
     cp conf "$BED/etc/qubes/remote.d/vm1.conf"
-    wait_for 'all | grep -q "\"event\":\"unserved\""'
+    wait_for 'all | grep -q "\"event\":\"unserved\"" &&
+        all | grep -q "\"event\":\"revoke\""'
     all >before
     refused 1 'vm1 has a policy: .* remove vm1.conf' vm1 --yes
     rm "$BED/etc/qubes/remote.d/vm1.conf"
