@@ -1,6 +1,6 @@
 # Completions of bash, zsh and fish: a table for each program, which rows.awk
 # reads, in a file for each shell.
-COMPLETED = qvm-remote qvm-remote-dom0
+COMPLETED = qvm-remote qvm-remote-dom0 qvm-remote-webui
 COMPLETIONS := $(foreach s,bash zsh fish,$(COMPLETED:%=$(B)/completion/%.$(s)))
 all: $(COMPLETIONS)
 

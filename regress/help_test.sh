@@ -5,21 +5,24 @@
 
 SHELLS="bash zsh fish"
 
-# Both programs' words: qvm-remote.words, qvm-remote-dom0.words.
+# The programs' words: qvm-remote.words, qvm-remote-dom0.words and so on.
 list_words() {
-    export PATH="$BUILD/client:$BUILD/admin:$PATH" HOME="$PWD/home"
+    export PATH="$BUILD/client:$BUILD/admin:$BUILD/webui:$PATH" HOME="$PWD/home"
     mkdir -p home none
     python3 "$regress/help_words.py" list qvm-remote >qvm-remote.words ||
         atf_fail "qvm-remote --help"
     python3 "$regress/help_words.py" list qvm-remote-dom0 \
         --root "$PWD/none" >qvm-remote-dom0.words ||
         atf_fail "qvm-remote-dom0 --help"
+    python3 "$regress/help_words.py" list qvm-remote-webui \
+        >qvm-remote-webui.words || atf_fail "qvm-remote-webui --help"
     [ "$(cat ./*.words | wc -l)" -gt 70 ] || atf_fail "too few words"
 }
 
 install_completions() {
     make -s -C "$TREE" BUILD="$BUILD" PREFIX=/usr DESTDIR="$PWD/root" \
-        install-completion-qvm-remote install-completion-qvm-remote-dom0 ||
+        install-completion-qvm-remote install-completion-qvm-remote-dom0 \
+        install-completion-qvm-remote-webui ||
         atf_fail "not installed"
 }
 
@@ -48,7 +51,7 @@ what_help_names_is_in_the_manual_head() {
 }
 what_help_names_is_in_the_manual_body() {
     list_words
-    for page in qvm-remote.1 qvm-remote-dom0.8; do
+    for page in qvm-remote.1 qvm-remote-dom0.8 qvm-remote-webui.8; do
         atf_check -o empty python3 "$regress/help_words.py" missing \
             "$TREE/man/$page" <"${page%.*}.words"
     done
@@ -70,7 +73,7 @@ what_help_names_completes_and_nothing_else_head() {
 what_help_names_completes_and_nothing_else_body() {
     list_words
     install_completions
-    for program in qvm-remote qvm-remote-dom0; do
+    for program in qvm-remote qvm-remote-dom0 qvm-remote-webui; do
         lines $program | sort >want
         cut -f 1 want | sort -u >typed
         for shell in $SHELLS; do

@@ -25,5 +25,7 @@ main(void)
 	print("base", &syscalls_base);
 	print("poller", &syscalls_poller);
 	print("verifier", &syscalls_verifier);
+	print("web", &syscalls_web);
+	print("reader", &syscalls_reader);
 	return 0;
 }

@@ -26,7 +26,7 @@ def must(what, *about):
 
 
 class View:
-    def __init__(self, lines=("start",), options=()):
+    def __init__(self, lines=("start",)):
         self.root = tempfile.mkdtemp(prefix="qvm-remote-webview.")
         os.chmod(self.root, 0o755)
         for d in ("etc/qubes", "var/log/qvm-remote", "var/log/qubes", "run",
@@ -38,7 +38,6 @@ class View:
             stdin=subprocess.PIPE)
         self.number = 0
         self.write(*lines)
-        self.options = list(options)
         self.cookie = self.program = None
 
     def write(self, *lines):
@@ -55,15 +54,15 @@ class View:
         return sum(open(folder + f, "rb").read().count(b"\n")
                    for f in os.listdir(folder))
 
-    def start(self, *more, stderr=None):
+    def start(self, *more, under=()):
         if "--socket" not in more:
             with socket.socket() as s:
                 s.bind(("127.0.0.1", 0))
                 self.port = s.getsockname()[1]
             more += ("--port", str(self.port))
         self.program = subprocess.Popen(
-            [BUILD + "/webui/qvm-remote-webui", "--root", self.root, *more],
-            stdout=subprocess.PIPE, stderr=stderr, text=True)
+            [*under, BUILD + "/webui/qvm-remote-webui", "--root", self.root, *more],
+            stdout=subprocess.PIPE, text=True)
         self.url = self.program.stdout.readline().strip()
         must(self.url, "no address:", self.program.poll())
         self.token = self.url.split("token=")[1]
@@ -71,7 +70,10 @@ class View:
 
     def processes(self):
         """keeper, reader, web: pids."""
-        keeper = self.program.pid
+        return self.processes_of(self.program.pid)
+
+    @staticmethod
+    def processes_of(keeper):
         reader = children(keeper)[0]
         web = next(p for p in children(reader)
                    if open("/proc/%d/cmdline" % p).read().startswith("qvm-remote: web"))
