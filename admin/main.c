@@ -88,7 +88,7 @@ static const struct command {
 	"prints a line to keep elsewhere"},
     {"log compress", command_log_compress, "", "packs the log's older files"},
     {"log erase", command_log_erase, "VM [--yes]",
-	"erases the records of a removed VM; asks first"},
+	"erases the records of a VM without key or policy; asks first"},
     {"log init", command_log_init, "[--key-file FILE]",
 	"begins the seals anew, and shows their key once"},
 };
