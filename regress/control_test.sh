@@ -192,6 +192,7 @@ while not os.path.exists("enough"):
 bed_test two_clients_at_once_are_both_answered
 two_clients_at_once_are_both_answered_body() {
     bed_up 1
+    wait_for 'dom0 status >out && grep -q "^VM vm1: session since " out'
     parent=$(role_pid parent) verifier=$(role_pid verifier)
     alone=$(find "/proc/$parent/fd" | wc -l)
     kill -STOP "$verifier"
