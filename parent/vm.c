@@ -631,7 +631,9 @@ vm_pump(struct channel *verifier)
 			continue;
 		if (!vm->served) {
 			close_verifier_fd(vm);
-			poller_kill(vm);
+			if (vm->life == LIFE_RUNNING)
+				poller_kill(vm);
+			vm_check_once();
 			continue;
 		}
 		memset(&msg, 0, sizeof(msg));

@@ -409,6 +409,25 @@ what_was_cancelled_before_it_was_asked_for_is_answered_body() {
     no_witness
 }
 
+# They have expired with their requests, while dom0 was away.
+bed_test cancels_that_are_too_late_hold_up_nothing
+cancels_that_are_too_late_hold_up_nothing_body() {
+    bed_up 1
+    atf_check "$regress/bed" stop
+    old="--issued $(($(date +%s) - 700)) --expires $(($(date +%s) - 400))"
+    for _ in $(seq 9); do
+        # shellcheck disable=SC2086 # words
+        id=$(forge vm1 $old --body "$(witness)")
+        # shellcheck disable=SC2086
+        forge vm1 $old --kind cancel --id "$id" >>ids
+    done
+    # shellcheck disable=SC2086
+    forge vm1 $old --kind cancel --count 5 >>ids
+    atf_check "$regress/bed" start
+    atf_check -o inline:'served\n' in_vm vm1 timeout 30 qvm-remote 'echo served'
+    no_witness
+}
+
 bed_test a_65th_vm_puts_out_nobody
 a_65th_vm_puts_out_nobody_body() {
     bed_up 1

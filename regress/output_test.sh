@@ -308,6 +308,7 @@ what_goes_is_on_record_before_head() {
     atf_set require.progs strace
 }
 what_goes_is_on_record_before_body() {
+    unset BED_CLOCK # the daemon is traced here
     bed_up 1
     bed_seed
     mkdir "$BED/$OUTPUT/vm1"
@@ -396,6 +397,7 @@ a_disk_that_fails_leaves_it_unsealed_and_says_so_head() {
     atf_set require.progs strace
 }
 a_disk_that_fails_leaves_it_unsealed_and_says_so_body() {
+    unset BED_CLOCK # the daemon is traced here
     kept_bed
     strace -f -qq -y -o trace -e trace=fsync -p "$(role_pid executor)" \
         -e inject=fsync:error=EIO:when=3 &

@@ -2,7 +2,6 @@
 # QVM_REMOTE_RETAIN: what of the log goes, that its record is there first, and
 # that nothing but that record explains what is missing.
 . "$(atf_get_srcdir)/lib.sh"
-unset BED_CLOCK # the daemon is traced here
 
 LOG=var/log/qvm-remote
 
@@ -159,6 +158,7 @@ packed_segments_are_pruned_and_the_newest_are_missed_body() {
 
 # killed_at N: the verifier, instead of its Nth unlink.
 killed_at() {
+    unset BED_CLOCK # the daemon is traced here
     "$BED/usr/libexec/bed/supervise" start -g "$(bed_cgroup)/daemon" \
         -l "$BED/daemon.log" "$BED/run/bed/daemon" "$(command -v strace)" -D \
         -f -qq -o trace -e trace=unlinkat \

@@ -480,7 +480,7 @@ refuse_cancel(struct vm *vm, const char *id, const char *reason)
 	r = request_new(vm, id);
 	snprintf(r->answer.reason, sizeof(r->answer.reason), "%s", reason);
 	r->answer.status = RECEIPT_REJECTED;
-	(void)record_refused(r);
+	(void)record_refused(r, true);
 	request_free(r);
 	cancel_rest(vm);
 }

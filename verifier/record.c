@@ -263,19 +263,19 @@ record_owed_no_more(const struct request *r, const char *event)
 	share_count(r->vm->name, journal_now_us(), journal_size());
 }
 
-/* Ten a minute are recorded; more are counted. */
+/* Ten a minute of requests, and of cancels, are recorded; more are counted. */
 static bool
-refused_recorded(struct vm *vm)
+refused_recorded(struct vm *vm, bool cancel)
 {
 	int64_t now = now_boottime_ms();
 
 	if (now - vm->refused_since_ms >= 60 * 1000) {
 		record_refused_summary(vm);
 		vm->refused_since_ms = now;
-		vm->refused = 0;
+		vm->refused[false] = vm->refused[true] = 0;
 	}
-	if (vm->refused < REFUSED_MAX) {
-		vm->refused++;
+	if (vm->refused[cancel] < REFUSED_MAX) {
+		vm->refused[cancel]++;
 		return (true);
 	}
 	vm->refused_more++;
@@ -284,13 +284,13 @@ refused_recorded(struct vm *vm)
 
 /* Without a valid token, late, or a replay: sizes and the reason only. */
 bool
-record_refused(struct request *r)
+record_refused(struct request *r, bool cancel)
 {
 	uint8_t hash[SHA256_LEN];
 	struct record *rec;
 
 	r->vm->refused_all++;
-	if (!refused_recorded(r->vm))
+	if (!refused_recorded(r->vm, cancel))
 		return (false);
 	if (!journal_room(JOURNAL_RESULT))
 		return (true);

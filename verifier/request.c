@@ -215,7 +215,7 @@ request_refuse(struct request *r, enum receipt_status status,
 	/* What has an intent has a result, whatever is remembered of it. */
 	if (r->memory != -1 || r->seq != 0)
 		record_result(r, NULL);
-	else if (!record_refused(r))
+	else if (!record_refused(r, false))
 		session_end(r->vm, 60, "too much was refused");
 	request_answered(r);
 }

@@ -205,7 +205,7 @@ struct vm {
 	struct kept kept;
 	struct cancel cancels[CANCELS_MAX];
 	int64_t refused_since_ms;
-	unsigned refused, refused_more;
+	unsigned refused[2], refused_more; /* requests, cancels */
 	uint64_t refused_all;
 	char last_id[ID_MAX + 1]; /* its newest request */
 	int64_t last_us;
@@ -442,7 +442,7 @@ void record_answer(struct record *, const struct request *,
 /* `delivered` or `lapsed`: its answer is not owed any more. */
 void record_owed_no_more(const struct request *, const char *event);
 /* False where it is one too many for a record: it is counted. */
-bool record_refused(struct request *);
+bool record_refused(struct request *, bool cancel);
 void record_refused_summary(struct vm *);
 void record_cancel(struct vm *, const char *id, const struct token *,
     const char *effect);
