@@ -56,7 +56,7 @@ body_read(const struct options *o, void **body, size_t *len)
 	}
 	/* dom0 would reject it for the same reason, in the same words. */
 	rule = body_rule(*body, *len);
-	/* Words of nothing: most likely a variable that is not set. */
+	/* Words of nothing it would run: most likely a variable is not set. */
 	if (rule == NULL && o->argc > 0 && strspn(*body, " \n") == *len)
 		rule = body_rule("", 0);
 	if (rule == NULL)

@@ -469,7 +469,11 @@ cancel_place(struct vm *vm, const uint8_t name[SHA256_LEN], int64_t now)
 static void
 cancel_rest(struct vm *vm)
 {
-	vm->session.rest_ms = now_boottime_ms() + CANCEL_REST_MS;
+	int64_t until = now_boottime_ms() + CANCEL_REST_MS;
+
+	/* A large body's rest is longer. */
+	if (vm->session.rest_ms < until)
+		vm->session.rest_ms = until;
 }
 
 static void
