@@ -9,7 +9,8 @@
 #include "privsep/channel.h"
 #include "privsep/log.h"
 
-#define MESSAGES_A_TURN 16 /* then it is another channel's turn */
+#define MESSAGES_A_TURN 16   /* then it is another channel's turn */
+#define DRAIN_MAX	1024 /* more than a socket holds */
 #define STALL_MS	30000
 #define RETRY_MS	10 /* where no EPOLLOUT tells that there is room */
 
@@ -161,9 +162,10 @@ void
 channel_drain(struct channel *c)
 {
 	struct channel *before = current;
+	int i;
 
 	current = channel_is_open(c) ? c : NULL;
-	while (current == c && receive_one(c))
+	for (i = 0; i < DRAIN_MAX && current == c && receive_one(c); i++)
 		continue;
 	current = before != NULL && channel_is_open(before) ? before : NULL;
 }

@@ -45,7 +45,10 @@ int channel_send(struct channel *, enum imsg_type, uint32_t id,
 /* Calls pump now, unless the channel waits for EPOLLOUT. */
 void channel_wake(struct channel *);
 
-/* The peer has ended: what it has said is heard, and its end. */
+/*
+ * What the peer has said is heard and, where it has ended, its end; one that goes
+ * on talking holds up nobody.
+ */
 void channel_drain(struct channel *);
 
 /*

@@ -71,8 +71,10 @@ peer_closed(struct channel *ch, const char *why)
 		fatalx("%s: %s", ch->name, why != NULL ? why : "is gone");
 	if (ch != &parent)
 		return;
-	for (vm = vms; vm < vms + VM_TABLE; vm++)
+	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+		channel_drain(&vm->session.ch);
 		session_cut(vm, STOPS);
+	}
 	journal_close();
 	copy_event("", "", "stop", "");
 	copy_flush();
@@ -166,8 +168,11 @@ stop(int64_t now_ms)
 		stop_until_ms = now_ms + STOP_GRACE_MS;
 	if (owes && now_ms < stop_until_ms)
 		return (stop_until_ms);
-	for (vm = vms; vm < vms + VM_TABLE; vm++)
+	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+		/* One may have broken a rule: --once is to know by then. */
+		channel_drain(&vm->session.ch);
 		session_end(vm, 0, STOPS);
+	}
 	stop_recorded = true;
 	return (-1);
 }
