@@ -215,6 +215,32 @@ late() {
     all_again
 }
 
+# STOP comes to the verifier with the channel of a session that is over.
+bed_test once_knows_of_a_rule_that_was_broken_before_it_looks
+once_knows_of_a_rule_that_was_broken_before_it_looks_head() {
+    atf_set require.user root
+    atf_set require.progs strace
+    atf_set timeout 120
+}
+once_knows_of_a_rule_that_was_broken_before_it_looks_body() {
+    unset BED_CLOCK # the daemon is traced here
+    liars 1
+    breaks 'more than 4096 bytes before ready' 'say("x" * 4096 + "\n")'
+    atf_check "$regress/bed" halt vm1 # it would take longer
+    late='epoll_wait,epoll_pwait'
+    strace -D -qq -e trace=$late -o parent -e inject=$late:delay_exit=700000 \
+        "$regress/bed" once &
+    once=$!
+    wait_for 'role_pid verifier >verifier && [ -s verifier ]'
+    strace -qq -e trace=$late -o calls -p "$(cat verifier)" \
+        -e inject=$late:delay_exit=4000000
+    status=0
+    wait $once || status=$?
+    [ $status = 1 ] || atf_fail "it ended with $status"
+    ends >got
+    atf_check diff -u want got
+}
+
 bed_test what_was_said_before_the_parent_looks_is_recorded
 what_was_said_before_the_parent_looks_is_recorded_head() {
     atf_set require.user root
