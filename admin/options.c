@@ -34,7 +34,7 @@ when_option(const char *option, const char *text)
 	return us;
 }
 
-size_t
+static size_t
 parse_count(const char *s)
 {
 	unsigned long n;
@@ -48,7 +48,7 @@ parse_count(const char *s)
 	return n;
 }
 
-const char *
+static const char *
 parse_status(const char *s)
 {
 	size_t i;
@@ -63,7 +63,7 @@ parse_status(const char *s)
 	    s);
 }
 
-void
+static void
 parse_grep(struct filter *f, const char *pattern)
 {
 	char why[256];
@@ -97,13 +97,7 @@ filter_id(struct filter *f, const char *id)
 }
 
 enum {
-	OPT_SINCE = 256,
-	OPT_UNTIL,
-	OPT_VM,
-	OPT_ID,
-	OPT_STATUS,
-	OPT_GREP,
-	OPT_CURSOR,
+	OPT_CURSOR = OPT_OWN,
 	OPT_FORMAT,
 	OPT_JSON,
 	OPT_NO_PAGER
@@ -140,18 +134,18 @@ parse_format(struct log_options *o, const char *s)
 		usage_error("log export: --format: %s is none: json or csv", s);
 }
 
-static void
-take_filter(int c, struct filter *f)
+void
+filter_option(int c, struct filter *f)
 {
 	switch (c) {
 	case 'n':
 		f->count = parse_count(optarg);
 		break;
 	case OPT_SINCE:
-		f->window.since_us = when_option("log: --since", optarg);
+		f->window.since_us = when_option("--since", optarg);
 		break;
 	case OPT_UNTIL:
-		f->window.until_us = when_option("log: --until", optarg);
+		f->window.until_us = when_option("--until", optarg);
 		break;
 	case OPT_VM:
 		filter_vm(f, optarg);
@@ -186,7 +180,7 @@ take(int c, char **argv, struct log_options *o)
 		o->no_pager = true;
 		break;
 	default:
-		take_filter(c, &o->filter);
+		filter_option(c, &o->filter);
 	}
 }
 

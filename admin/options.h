@@ -27,9 +27,17 @@ void filter_id(struct filter *, const char *);
 /* Each takes its own; fatal where one is wrong. */
 void log_options(enum log_command, int argc, char **argv, struct log_options *);
 
-/* Of one option; fatal where it is wrong. */
-void parse_grep(struct filter *, const char *);
-const char *parse_status(const char *);
-size_t parse_count(const char *);
+/* Long options that choose requests; a caller's own begin at OPT_OWN. */
+enum {
+	OPT_SINCE = 256,
+	OPT_UNTIL,
+	OPT_VM,
+	OPT_ID,
+	OPT_STATUS,
+	OPT_GREP,
+	OPT_OWN
+};
+/* One of them, or `n`, with optarg; fatal where that is wrong. */
+void filter_option(int c, struct filter *);
 
 #endif

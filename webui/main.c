@@ -14,7 +14,6 @@
 
 #include "admin/admin.h"
 #include "admin/options.h"
-#include "admin/when.h"
 #include "webui/webui.h"
 
 #define PORT	    8890
@@ -57,42 +56,12 @@ parse_port(const char *s)
 }
 
 enum {
-	OPT_PORT = 256,
+	OPT_PORT = OPT_OWN,
 	OPT_SOCKET,
 	OPT_EXPORT,
-	OPT_SINCE,
-	OPT_UNTIL,
-	OPT_VM,
-	OPT_STATUS,
-	OPT_GREP,
 	OPT_ROOT,
 	OPT_VERSION
 };
-
-/* What chooses requests: of an export alone. */
-static void
-take_filter(int c, struct filter *f)
-{
-	switch (c) {
-	case 'n':
-		f->count = parse_count(optarg);
-		break;
-	case OPT_SINCE:
-		f->window.since_us = when_option("--since", optarg);
-		break;
-	case OPT_UNTIL:
-		f->window.until_us = when_option("--until", optarg);
-		break;
-	case OPT_VM:
-		filter_vm(f, optarg);
-		break;
-	case OPT_STATUS:
-		f->status = parse_status(optarg);
-		break;
-	default:
-		parse_grep(f, optarg);
-	}
-}
 
 static void
 take(int c, char **argv, struct options *o, bool *filtered)
@@ -122,7 +91,7 @@ take(int c, char **argv, struct options *o, bool *filtered)
 		option_error(argv);
 	default:
 		*filtered = true;
-		take_filter(c, &o->filter);
+		filter_option(c, &o->filter);
 	}
 }
 
