@@ -360,8 +360,10 @@ prune_pulse(int64_t now_ms)
 
 	if (!config_known())
 		return (-1);
+	/* Where all is kept and nothing is left to remove, none is looked at. */
 	if (segment != prune.looked)
-		prune.going = true;
+		prune.going = prune.pruned.last > 0 || prune.retain.days > 0 ||
+		    prune.retain.bytes > 0;
 	prune.looked = segment;
 	if (prune.going && journal_has(prune.recorded))
 		prune.going = step();
