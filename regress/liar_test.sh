@@ -215,6 +215,39 @@ late() {
     all_again
 }
 
+# The verifier's channel is full until all of the session is over.
+bed_test what_was_said_while_the_verifiers_channel_is_full_is_recorded
+what_was_said_while_the_verifiers_channel_is_full_is_recorded_head() {
+    atf_set require.user root
+    atf_set require.progs strace
+    atf_set timeout 120
+}
+what_was_said_while_the_verifiers_channel_is_full_is_recorded_body() {
+    unset BED_CLOCK # the daemon is traced here
+    liars 1
+    tell
+    wait_for '[ "$(count_log "\"event\":\"session\"")" = 4 ]'
+    parent=$(role_pid parent)
+    # Three are the new poller's; the fourth is its channel, for the verifier.
+    strace -qq -e trace=sendmsg -o calls -p "$parent" \
+        -e inject=sendmsg:error=EAGAIN:when=4+ &
+    tracer=$!
+    wait_for "grep -q '^TracerPid:.*[1-9]' /proc/$parent/status"
+    breaks 'more than 4096 bytes before ready' 'say("x" * 4096 + "\n")'
+    before=$(role_pid "poller \[$vm\]")
+    kill -9 "$before"
+    wait_for 'role_pid "poller \[$vm\]" >now && [ "$(cat now)" != "$before" ]'
+    wait_for '[ -e "$BED/vms/$vm/home/told" ] && grep -q EAGAIN calls'
+    wait_for '! role_pid "poller \[$vm\]"'
+    sleep 2 # time for the next one, which would take its place
+    atf_check -s exit:1 -o empty role_pid "poller \[$vm\]"
+    kill $tracer
+    wait $tracer
+    wait_for 'ends >got; [ -s got ]'
+    atf_check diff -u want got
+    all_again
+}
+
 # STOP comes to the verifier with the channel of a session that is over.
 bed_test once_knows_of_a_rule_that_was_broken_before_it_looks
 once_knows_of_a_rule_that_was_broken_before_it_looks_head() {
@@ -259,6 +292,30 @@ what_was_said_before_the_verifier_looks_is_recorded_head() {
 }
 what_was_said_before_the_verifier_looks_is_recorded_body() {
     late verifier 4000000
+}
+
+# The first time shows which message brings the verifier the session's channel.
+bed_test once_waits_until_the_verifiers_channel_has_room
+once_waits_until_the_verifiers_channel_has_room_head() {
+    atf_set require.user root
+    atf_set require.progs strace
+    atf_set timeout 120
+}
+once_waits_until_the_verifiers_channel_has_room_body() {
+    unset BED_CLOCK # the daemon is traced here
+    liars 1
+    atf_check "$regress/bed" halt vm1 # it would take longer
+    rm -f "$BED/vms/vm2/home/lie"
+    atf_check -o ignore -e ignore strace -D -qq -e trace=sendmsg -o first \
+        "$regress/bed" once
+    n=$(grep "^sendmsg" first | grep -n SCM_RIGHTS | tail -n 1 | cut -d: -f1)
+    breaks 'more than 4096 bytes before ready' 'say("x" * 4096 + "\n")'
+    full=error=EAGAIN:delay_exit=200000:when=$n..$((n + 15))
+    atf_check -s exit:1 -o ignore -e ignore strace -D -qq -e trace=sendmsg \
+        -o second -e "inject=sendmsg:$full" "$regress/bed" once
+    atf_check test "$(grep -c 'EAGAIN.*INJECTED' second)" -ge 16
+    ends >got
+    atf_check diff -u want got
 }
 
 # The token's own rules are the verifier's: request_test and replay_test.
