@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -38,6 +39,14 @@ read_most(int fd, const char *name, size_t max, size_t *len)
 	return (NULL);
 }
 
+static bool
+blank(const char *text, size_t len)
+{
+	while (len > 0 && strchr(" \t\r\n", text[len - 1]) != NULL)
+		len--;
+	return (len == 0);
+}
+
 int
 body_read(const struct options *o, void **body, size_t *len)
 {
@@ -56,8 +65,8 @@ body_read(const struct options *o, void **body, size_t *len)
 	}
 	/* dom0 would reject it for the same reason, in the same words. */
 	rule = body_rule(*body, *len);
-	/* Words of nothing it would run: most likely a variable is not set. */
-	if (rule == NULL && o->argc > 0 && strspn(*body, " \n") == *len)
+	/* Nothing would run: most likely a variable is not set. */
+	if (rule == NULL && blank(*body, *len))
 		rule = body_rule("", 0);
 	if (rule == NULL)
 		return (0);
