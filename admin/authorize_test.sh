@@ -280,6 +280,19 @@ without_an_answer_the_name_alone_binds_body() {
     done
 }
 
+root_test who_answers_and_does_not_end_is_ended
+who_answers_and_does_not_end_is_ended_body() {
+    make_root
+    for body in "exec >&-" :; do
+        rm -f "$keys/work.conf"
+        prefs "echo $UUID; $body; exec sleep 60"
+        begun=$(date +%s)
+        authorize work
+        atf_check test $(($(date +%s) - begun)) -le 30
+        atf_check -o not-match:'^uuid' cat "$keys/work.conf"
+    done
+}
+
 root_test a_running_daemon_is_told
 a_running_daemon_is_told_body() {
     make_root

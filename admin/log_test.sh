@@ -328,6 +328,18 @@ END
         dom0 log --grep '(0*)*(0*)*(0*)*\1\2\3x'
 }
 
+# By what matches it, given the memory.
+root_test a_pattern_that_needs_too_much_memory_is_said_to
+a_pattern_that_needs_too_much_memory_is_said_to_body() {
+    make_log <<END
+start
+intent work $A $(printf '%0100000d' 0 | tr 0 a)b
+END
+    atf_check -s exit:1 -o empty -e match:'error: the pattern needs more memory' \
+        dom0 log --grep '^(.*)\1b$'
+    atf_check -o match:"$A" dom0 log --grep '^a+b$'
+}
+
 root_test an_empty_log_has_nothing_to_show
 an_empty_log_has_nothing_to_show_body() {
     make_log </dev/null

@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "admin/admin.h"
@@ -12,6 +13,7 @@
 
 #define SHOW_DEFAULT 20
 #define SHOW_MAX     100000
+#define MEMORY_MAX   (768ul * 1024 * 1024) /* with a pattern */
 
 static const char *const statuses[] = {"exited", "signaled", "timeout",
     "cancelled", "checked", "dry-run", "rejected", "denied", "expired",
@@ -66,6 +68,8 @@ parse_status(const char *s)
 static void
 parse_grep(struct filter *f, const char *pattern)
 {
+	/* A pattern and what it is held against may need all that there is. */
+	static const struct rlimit most = {MEMORY_MAX, MEMORY_MAX};
 	char why[256];
 	int error;
 
@@ -77,6 +81,8 @@ parse_grep(struct filter *f, const char *pattern)
 		usage_error("log: --grep: `%s` is no pattern: %s", pattern,
 		    why);
 	}
+	if (setrlimit(RLIMIT_AS, &most) == -1)
+		fail_errno("limits");
 	f->grep = true;
 }
 

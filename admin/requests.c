@@ -95,20 +95,31 @@ filter_head(const struct filter *f, const struct line_head *h)
 	    (f->id == NULL || strcmp(f->id, h->id) == 0);
 }
 
+/* As regexec(3), which says of too little memory that there is no match. */
+static bool
+matches(const struct filter *f, const char *text, size_t len)
+{
+	/* What re_search calls a pattern is the same, and is not changed. */
+	struct re_pattern_buffer *re = (regex_t *)(uintptr_t)&f->regex;
+	regoff_t at;
+
+	at = re_search(re, text, (regoff_t)len, 0, (regoff_t)len, NULL);
+	if (at < -1)
+		fail("the pattern needs more memory than it may have: a "
+		     "simpler one, without \\1 and the like, does with less");
+	return at >= 0;
+}
+
 bool
 filter_command(const struct filter *f, const char *line, size_t len)
 {
-	regmatch_t m = {.rm_so = 0};
 	const char *body;
 	size_t n;
 
 	if (!f->grep)
 		return true;
 	body = request_body(line, len, &n);
-	if (body == NULL)
-		return false;
-	m.rm_eo = (regoff_t)n;
-	return regexec(&f->regex, body, 1, &m, REG_STARTEND) == 0;
+	return body != NULL && matches(f, body, n);
 }
 
 bool

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,7 +16,7 @@
 
 #define PREFIX_UUID "qrexec.uuid:"
 #define PATH_PREFS  "/usr/bin/qvm-prefs"
-#define PREFS_MS    30000
+#define PREFS_MS    10000
 
 /*
  * Of a running VM: the link qrexec.uuid:UUID that leads to the same socket as
@@ -89,11 +90,11 @@ exec_prefs(const char *path, const char *vm, const char *property, int out)
 	_exit(127);
 }
 
-/* At most size bytes until the end of the pipe, or until it takes too long. */
+/* At most size bytes until the end of the pipe, or until then. */
 static size_t
-read_answer(int fd, char *buf, size_t size)
+read_answer(int fd, char *buf, size_t size, int64_t until)
 {
-	int64_t left, until = now_ms() + PREFS_MS;
+	int64_t left;
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 	size_t used = 0;
 	ssize_t n;
@@ -111,12 +112,36 @@ read_answer(int fd, char *buf, size_t size)
 	return 0;
 }
 
+/* 0: it has ended, with success, by then; it is killed otherwise. */
+static int
+end_prefs(pid_t pid, int64_t until)
+{
+	struct pollfd p = {.fd = (int)syscall(SYS_pidfd_open, pid, 0),
+	    .events = POLLIN};
+	int64_t left;
+	int status;
+
+	if (p.fd == -1)
+		fail_errno("a process");
+	while ((left = until - now_ms()) > 0 && poll(&p, 1, (int)left) == -1)
+		;
+	if (left <= 0 || p.revents == 0)
+		kill(pid, SIGKILL);
+	close(p.fd);
+	while (waitpid(pid, &status, 0) == -1) {
+		if (errno != EINTR)
+			fail_errno("a process");
+	}
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
+}
+
 static size_t
 run_prefs(const char *vm, const char *property, char *buf, size_t size)
 {
 	char path[PATH_MAX];
-	int status, fds[2];
+	int64_t until;
 	size_t used;
+	int fds[2];
 	pid_t pid;
 
 	at_root(path, PATH_PREFS);
@@ -127,15 +152,10 @@ run_prefs(const char *vm, const char *property, char *buf, size_t size)
 	if (pid == 0)
 		exec_prefs(path, vm, property, fds[1]);
 	close(fds[1]);
-	used = read_answer(fds[0], buf, size);
+	until = now_ms() + PREFS_MS;
+	used = read_answer(fds[0], buf, size, until);
 	close(fds[0]);
-	if (used == 0)
-		kill(pid, SIGKILL);
-	while (waitpid(pid, &status, 0) == -1) {
-		if (errno != EINTR)
-			fail_errno("%s", path);
-	}
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? used : 0;
+	return end_prefs(pid, used > 0 ? until : 0) == 0 ? used : 0;
 }
 
 bool
