@@ -332,6 +332,8 @@ print_end(const char *line, size_t len, bool refused)
 		printf(" %" PRIu64, n);
 	if (text_field(line, len, "reason", reason, sizeof(reason)))
 		printf(": %s", reason);
+	if (text_field(line, len, "hidden_reason", reason, sizeof(reason)))
+		printf(" (which the VM was told; in truth: %s)", reason);
 	if (line_u64(line, len, "started", &started) == 0 &&
 	    line_u64(line, len, "ended", &ended) == 0 && ended >= started) {
 		duration_text(ended - started, duration);

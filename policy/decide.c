@@ -86,10 +86,6 @@ by_words(const struct policy *p, const struct policy_env *env, const char *body,
 		    "its first word must be a command's name or its absolute "
 		    "path, without `//`, `.` or `..` in it");
 	by_lines(p, env, has_input, words, d);
-	/* What the lines say is not told, nor which one it was. */
-	if (p->hide)
-		snprintf(d->reason, sizeof(d->reason), "its policy %s it",
-		    d->run ? "allows" : "denies");
 	return d->run;
 }
 

@@ -372,25 +372,14 @@ ATF_TC_BODY(without_lookups_nothing_runs, tc)
 	denied("/usr/bin/wc", 1);
 }
 
-ATF_TC_WITHOUT_HEAD(a_hidden_policy_tells_no_line);
-ATF_TC_BODY(a_hidden_policy_tells_no_line, tc)
+ATF_TC_WITHOUT_HEAD(a_hidden_policy_is_not_described);
+ATF_TC_BODY(a_hidden_policy_is_not_described, tc)
 {
-	static const char *const bodies[] = {"qvm-kill x", "rm x", "not-there",
-	    "/none/x", "cat"};
 	char out[POLICY_DESCRIBE_MAX];
-	size_t i;
 
-	load("mode = allow\nhide = yes\ndeny = qvm-kill **\n"
-	     "allow = qvm-ls\nallow = cat x\n");
-	for (i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
-		ATF_CHECK(!decide(bodies[i], false));
-		ATF_CHECK_STREQ("its policy denies it", d.reason);
-	}
+	load("mode = allow\nhide = yes\nallow = qvm-ls\n");
 	ATF_CHECK(!decide("qvm-ls", true));
-	ATF_CHECK_STREQ("its policy denies it", d.reason);
-	ATF_CHECK_EQ(4, d.line);
-	ATF_CHECK(decide("qvm-ls", false));
-	ATF_CHECK_STREQ("its policy allows it", d.reason);
+	ATF_CHECK_EQ(3, d.line);
 	policy_describe(&p, true, out);
 	ATF_CHECK_STREQ("its policy is not shown\n", out);
 }
@@ -449,7 +438,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, no_other_name_of_a_command_gets_round_the_lines);
 	ATF_TP_ADD_TC(tp, an_odd_path_is_not_looked_up);
 	ATF_TP_ADD_TC(tp, without_lookups_nothing_runs);
-	ATF_TP_ADD_TC(tp, a_hidden_policy_tells_no_line);
+	ATF_TP_ADD_TC(tp, a_hidden_policy_is_not_described);
 	ATF_TP_ADD_TC(tp, a_command_has_a_longest_length);
 	ATF_TP_ADD_TC(tp, two_policies_hold_apart);
 	return atf_no_error();

@@ -242,6 +242,10 @@ a_policy_of_deny_runs_nothing_and_check_says_what_would_be_body() {
     atf_check -o match:'its policy does not allow it' cat err
     runs 126 qvm-remote -t 400 'echo a'
     atf_check -o match:'its policy does not allow it' -o not-match:300 cat err
+    # Who reads the log in dom0 is told.
+    in_dom0 qvm-remote-dom0 log -n 2 >shown || atf_fail log
+    atf_check -o match:'told; in truth: .*no line' \
+        -o match:'told; in truth: time-out 400 s: .* at most 300 s' cat shown
     policy vm1 'mode = shell' 'input-limit = 10' 'hide = yes'
     wait_for '[ "$(in_vm vm1 qvm-remote "echo a | cat")" = a ]'
     head -c 2000000 /dev/zero >input

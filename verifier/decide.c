@@ -23,6 +23,16 @@ decide_timeout(const struct request *r)
 		: (uint64_t)r->token.timeout));
 }
 
+/* What the VM is told of a reason. */
+static const char *
+told(struct request *r, const char *reason)
+{
+	if (!r->vm->policy->hide)
+		return (reason);
+	snprintf(r->hidden, sizeof(r->hidden), "%s", reason);
+	return (HIDDEN);
+}
+
 static enum verdict
 decide_body(struct request *r, const char **why)
 {
@@ -41,7 +51,7 @@ decide_body(struct request *r, const char **why)
 	    sizeof(words), &d);
 	r->policy_line = d.line;
 	memcpy(r->path, d.path, sizeof(r->path));
-	*why = p->hide ? HIDDEN : d.reason;
+	*why = told(r, d.reason);
 	if (d.run || (d.ask && ask_is_approved(r)))
 		return (VERDICT_RUN);
 	return (d.ask ? VERDICT_ASK : VERDICT_DENY);
@@ -49,7 +59,7 @@ decide_body(struct request *r, const char **why)
 
 /* What it asks for, beside its body. */
 static const char *
-over_limit(const struct request *r)
+over_limit(struct request *r)
 {
 	static char reason[REASON_MAX + 1];
 	const struct policy *p = r->vm->policy;
@@ -59,14 +69,14 @@ over_limit(const struct request *r)
 		snprintf(reason, sizeof(reason),
 		    "time-out %d s: the policy allows at most %d s",
 		    (int)r->token.timeout, (int)p->timeout);
-		return (p->hide ? HIDDEN : reason);
+		return (told(r, reason));
 	}
 	if (r->token.has_input && r->token.input_len > p->input_limit) {
 		snprintf(reason, sizeof(reason),
 		    "input of %llu bytes: the policy allows at most %llu",
 		    (unsigned long long)r->token.input_len,
 		    (unsigned long long)p->input_limit);
-		return (p->hide ? HIDDEN : reason);
+		return (told(r, reason));
 	}
 	return (NULL);
 }
@@ -74,7 +84,7 @@ over_limit(const struct request *r)
 enum verdict
 decide(struct request *r, const char **why)
 {
-	r->path[0] = '\0';
+	r->path[0] = r->hidden[0] = '\0';
 	r->policy_line = 0;
 	*why = over_limit(r);
 	if (*why != NULL)
@@ -83,6 +93,8 @@ decide(struct request *r, const char **why)
 		r->verdict = VERDICT_RUN;
 	else
 		r->verdict = decide_body(r, why);
+	if (r->verdict != VERDICT_DENY)
+		r->hidden[0] = '\0';
 	return (r->verdict);
 }
 

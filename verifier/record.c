@@ -234,6 +234,8 @@ record_result(struct request *r, const struct msg_ended *ended)
 	else
 		record_hex(rec, "request", r->answer.request, SHA256_LEN);
 	record_answer(rec, r, ended);
+	if (r->hidden[0] != '\0')
+		record_str(rec, "hidden_reason", r->hidden);
 	if (ended != NULL && ended->sealed != 0) {
 		record_u64(rec, "timing_length", ended->timing_len);
 		record_hex(rec, "timing_sha256", ended->timing_sha256,

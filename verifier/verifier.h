@@ -106,7 +106,8 @@ struct request {
 	char path[POLICY_PATH_MAX]; /* runs it without a shell; or "" */
 	uint32_t policy_line;	    /* that decided, where there are lines */
 	enum verdict verdict;
-	uint64_t approved; /* the record of it, or 0: nobody has */
+	char hidden[REASON_MAX + 1]; /* why, where the VM is not to know */
+	uint64_t approved;	     /* the record of it, or 0: nobody has */
 	char approved_user[VM_NAME_MAX + 1]; /* who may run it, as was shown */
 	uint32_t approved_timeout;
 	uint32_t timeout; /* seconds, once it has begun */
