@@ -11,14 +11,14 @@ CALLS = {'record_event': ('event', 'field'), 'record_clock': ('event',),
          'record_owed_no_more': ('event',), 'record_person': ('event',)}
 STREAM = ['written', 'kept', 'sha256', 'head']
 FIELD = re.compile(r'\brecord_(?:str|[ui]64|bool|hex|bytes|bytes_fd)'
-                   r'\(\s*\w+,\s*"(\w+)"')
+                   r'\(\s*\w+,\s*"(\w+)",([^;]*);')
 FITS = {'number': lambda v: type(v) is int,
         'true or false': lambda v: type(v) is bool,
         'hex': lambda v: type(v) is str and re.fullmatch('[0-9a-f]+', v),
         'text': lambda v: type(v) is str,
         'base64': lambda v: type(v) is str}
 
-problems = []
+UNITS = {'us': 'microseconds', 'ms': 'milliseconds'}
 
 
 def section(text, name):
@@ -27,7 +27,7 @@ def section(text, name):
 
 
 def page(path):
-    """{event: fields}, {field: types}, the fields of every record."""
+    """{event: fields}, {field: types and unit}, the fields of every record."""
     with open(path, encoding='ascii') as f:
         text = f.read()
     events, fields, head = {}, {}, set()
@@ -39,20 +39,24 @@ def page(path):
     for part in ('Fields of every record', 'FIELDS'):
         for name, types in re.findall(r'^\.It Li (\w+) Pq (.*)$',
                                       section(text, part), re.M):
-            fields[name] = [t for t in FITS if t in types]
+            fields[name] = types
             if part != 'FIELDS':
                 head.add(name)
     return events, fields, head
 
 
-def sources(paths):
+def sources(paths, manual, problems):
     """Events and fields that they write."""
     events, fields = set(), set()
     for path in paths:
         with open(path, encoding='utf-8') as f:
             text = f.read()
         events |= set(re.findall(r'\bjournal_begin\("([^"]*)"', text))
-        fields |= set(FIELD.findall(text))
+        for name, value in FIELD.findall(text):
+            fields.add(name)
+            for unit in re.findall(r'_(us|ms)\)$', value):
+                if UNITS[unit] not in manual[name]:
+                    problems.append('field %s: in %s' % (name, UNITS[unit]))
         for name, of in CALLS.items():
             for call in re.findall(r'\b%s\(([^;{]*)' % name, text):
                 for what, literal in zip(of, LITERAL.findall(call)):
@@ -70,7 +74,8 @@ def sources(paths):
     return events, fields
 
 
-def check_record(record, events, fields, head):
+def check_record(record, manual, problems):
+    events, fields, head = manual
     event = record['event']
     if event not in events:
         problems.append('event %s' % event)
@@ -79,7 +84,7 @@ def check_record(record, events, fields, head):
         base = name.removesuffix('_b64')
         if base not in head and base not in events[event]:
             problems.append('event %s: field %s' % (event, base))
-        types = fields.get(base, [])
+        types = [t for t in FITS if t in fields.get(base, '')]
         if name != base:
             types = [t for t in types if t == 'base64']
         if not any(FITS[t](value) for t in types):
@@ -88,10 +93,11 @@ def check_record(record, events, fields, head):
 
 
 def main():
-    events, fields, head = page(sys.argv[1])
-    written, named = sources(sys.argv[2:])
+    problems = []
+    manual = events, fields, head = page(sys.argv[1])
+    written, named = sources(sys.argv[2:], fields, problems)
     for line in sys.stdin:
-        check_record(json.loads(line), events, fields, head)
+        check_record(json.loads(line), manual, problems)
     problems.extend('event %s' % x for x in written - set(events))
     problems.extend('field %s' % x for x in named - set(fields))
     problems.extend('event %s is written nowhere' % x
@@ -104,4 +110,5 @@ def main():
     print(*sorted(set(problems)), sep='\n', end='\n' if problems else '')
 
 
-main()
+if __name__ == '__main__':
+    main()

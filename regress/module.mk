@@ -31,7 +31,8 @@ install-bed: $(BED_PROGS)
 	$(INSTALL) -m 0755 $(B)/regress/vm $(B)/regress/supervise \
 		$(B)/regress/clockrun $(B)/regress/stopwatch \
 		regress/bed-check regress/log-verify $(DESTDIR)/usr/libexec/bed
-	$(INSTALL) -m 0644 regress/sealed_log.py $(DESTDIR)/usr/libexec/bed
+	$(INSTALL) -m 0644 regress/sealed_log.py regress/log_manual.py \
+		$(DESTDIR)/usr/libexec/bed
 .PHONY: install-bed
 
 # lib.sh knows the tree and how it was built: tests run from elsewhere.
