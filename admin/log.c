@@ -69,6 +69,12 @@ log_show(const struct log *log, const struct log_options *o)
 		}
 	}
 	pager_end();
+	/* VMs choose their ids, and may choose one again. */
+	if (found.around != NULL)
+		fprintf(stderr,
+		    "%s: note: it was looked for within %s of the time that "
+		    "it says; with --since, from then on\n",
+		    our_name, found.around);
 	free(found.list);
 }
 

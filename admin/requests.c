@@ -340,18 +340,23 @@ void
 requests_find(const struct log *log, const struct filter *f,
     struct requests *out)
 {
-	static const int64_t around[] = {DAY_US / 8640, DAY_US / 144, DAY_US};
+	static const struct {
+		int64_t us;
+		const char *text;
+	} around[] = {{DAY_US / 8640, "10 seconds"},
+	    {DAY_US / 144, "10 minutes"}, {DAY_US, "a day"}};
 	struct filter near = *f;
 	int64_t us;
 	size_t i;
 
 	for (i = 0; i < 3 && f->id != NULL && id_says(f->id, &us); i++) {
-		if (f->window.since_us > us - around[i] ||
-		    f->window.until_us < us + around[i])
+		if (f->window.since_us > us - around[i].us ||
+		    f->window.until_us < us + around[i].us)
 			break;
-		near.window.since_us = us - around[i];
-		near.window.until_us = us + around[i];
+		near.window.since_us = us - around[i].us;
+		near.window.until_us = us + around[i].us;
 		find_in(log, &near, out);
+		out->around = around[i].text;
 		if (out->count > 0)
 			return;
 		free(out->list);

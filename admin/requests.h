@@ -30,6 +30,7 @@ struct requests {
 	size_t count;
 	bool more; /* that were not taken: go on before this seq */
 	uint64_t next;
+	const char *around; /* an id's time: looked no further; or NULL */
 };
 void requests_find(const struct log *, const struct filter *,
     struct requests *);
