@@ -8,7 +8,7 @@ all: $(COMPLETIONS)
 COMPLETE_IDS = sh -c "cd ~/.qvm-remote \&\& ls queue/* history/*" \
 	2>/dev/null | grep -oE "^[0-9]{8}-[0-9]{6}-[0-9]+-[0-9a-f]{8}" | sort -u
 COMPLETE_VMS = sh -c "qvm-ls --raw-list; ls /etc/qubes/remote.d" 2>/dev/null | \
-	sed "s/[.]key.*//; s/[.]conf//" | \
+	sed "s/[.]key.*//; s/[.]conf.*//" | \
 	grep -xE "[A-Za-z][A-Za-z0-9_.-]*" | grep -vx dom0 | sort -u
 
 define completion-rule

@@ -58,6 +58,7 @@ mode = shell
 # up what version 2 has: a token covers the id of a command and not the command,
 # so whatever can write into the VM's queue can put another command in its place;
 # and no answer is signed.  Without this line, qvm-remote-vm is needed in the VM.
+# What waits in its queue from before is refused: it may have run.
 auth = v1
 # Any VM that gets the name $1 and its key is served, unless this says
 # which one is meant, with what \`qvm-prefs $1 uuid\` prints: uuid = UUID
@@ -99,7 +100,7 @@ keys() {
 # Its process goes on without its file, and asks nobody for a policy.
 python_daemons() {
     for process in /proc/[0-9]*; do
-        words=$(cat "$process/cmdline" 2>/dev/null | tr '\0' ' ')
+        words=$( (tr '\0' ' ' <"$process/cmdline") 2>/dev/null)
         case $words in
         *python*/qvm-remote-dom0' '*)
             say "the Python daemon runs, as process ${process##*/}, and serves" \
