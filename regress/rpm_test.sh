@@ -1,12 +1,66 @@
 #!/usr/bin/env atf-sh
-# The packages, built and then installed into a root that holds nothing but what
+# The packages, built and then installed into roots that hold nothing but what
 # their scriptlets run.
 . "$(atf_get_srcdir)/lib.sh"
 
 root=$PWD/root
 
+# One of the two builds, and the other.
+built=$BUILD/rpm_test/one/rpm
+again=$BUILD/rpm_test/two/a_longer_name/rpm
+
 make_rpm() {
-    env -u MAKEFLAGS make -s -C "$TREE" BUILD="$PWD/b" rpm "$@"
+    env -u MAKEFLAGS -u SANITIZE make -s "$@" rpm
+}
+
+# All cases share two builds, which are kept until the tree is another one: of
+# the tree itself, with the tests of %check, and of its source elsewhere, by
+# somebody who has other habits.
+build_packages() {
+    kept=${built%/one/rpm}
+    SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$("$TREE/script/epoch" || echo 1)}
+    export SOURCE_DATE_EPOCH
+    mkdir -p "$kept"
+    exec 9>"$kept/lock"
+    flock 9
+    "$TREE/script/source" "$PWD/now.tar.gz" || atf_fail "no source"
+    ! cmp -s now.tar.gz "$kept/failed" || atf_fail "no packages: see above"
+    if ! cmp -s now.tar.gz "$kept/now.tar.gz"; then
+        rm -rf "$kept/now.tar.gz" "$kept/one" "$kept/two"
+        mkdir -p "$kept/two"
+        make_rpm -C "$TREE" BUILD="$kept/one" BEARSSL=system >log 2>&1 ||
+            not_built
+        (umask 077 && tar -xzf now.tar.gz -C "$kept/two" &&
+            cd "$kept/two/qvm-remote-$(cat "$TREE/version")" &&
+            HOME="$kept/two" LC_ALL=C.UTF-8 TZ=Asia/Tokyo make_rpm -j1 \
+                BUILD="${again%/rpm}" BEARSSL=system \
+                RPM_FLAGS='--without check') >log 2>&1 ||
+            not_built
+        mv now.tar.gz "$kept"
+    fi
+    exec 9>&-
+}
+
+not_built() {
+    cat log >&2
+    mv now.tar.gz "$kept/failed"
+    atf_fail "no packages: see the test's output"
+}
+
+# rpm_file NAME: that package's.
+rpm_file() {
+    echo "$built/qvm-remote-$1-$(cat "$TREE/version")-"*.rpm
+}
+
+# rpm_test NAME: declares a test of the packages.
+RPM_TESTS=
+rpm_test() {
+    atf_test_case "$1"
+    eval "$1_head() {
+        atf_set require.user root
+        atf_set timeout 600
+    }"
+    RPM_TESTS="$RPM_TESTS $1"
 }
 
 # A program with the libraries that it loads.
@@ -20,16 +74,17 @@ into_root() {
 
 # dom0 as Fedora has it: what no preset names is disabled.
 make_root() {
-    mkdir -p "$root/etc" "$root/usr/lib/systemd/system-preset" "$root/dev"
+    mkdir -p "$root/etc" "$root/usr/lib/systemd/system-preset" "$root/dev" \
+        "$root/proc"
     for dir in bin sbin lib lib64; do
         mkdir -p "$root/usr/$dir"
-        ln -s "usr/$dir" "$root/$dir"
+        [ -e "$root/$dir" ] || ln -s "usr/$dir" "$root/$dir"
     done
     echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
     echo 'root:x:0:' >"$root/etc/group"
     (umask 077 && echo 'root:*:1::::::' >"$root/etc/shadow")
     preset "disable *"
-    for program in sh getent useradd systemctl; do
+    for program in sh getent useradd systemctl stat chown chmod rm mv cat tr; do
         into_root $program
     done
 }
@@ -39,10 +94,16 @@ preset() {
 }
 
 # Debian's rpm asks to be told that this is meant.
+force=
+! rpm --help | grep -q force-debian || force=--force-debian
+
 in_root() {
-    force=
-    ! rpm --help | grep -q force-debian || force=--force-debian
     SYSTEMD_OFFLINE=1 rpm --root "$root" $force --nodeps "$@"
+}
+
+# installed: names and versions of what is.
+installed() {
+    rpm --root "$root" -qa --qf '%{NAME} %{VERSION}\n' | sort
 }
 
 is_enabled() {
@@ -68,7 +129,7 @@ files_are_root_s() {
     is 755 root /usr/bin/qvm-remote-dom0
     is 755 root /usr/libexec/qvm-remote
     is 755 root /usr/bin/qvm-remote-webui
-    for role in parent poller verifier executor web; do
+    for role in parent poller verifier executor web upgrade; do
         is 755 root "/usr/libexec/qvm-remote/$role"
     done
     is 700 root /etc/qubes/remote.d
@@ -77,7 +138,7 @@ files_are_root_s() {
     is 644 root /usr/lib/systemd/system/qvm-remote-compress.timer
     is 755 root /usr/bin/qvm-remote
     # Nothing is set-uid, nothing for others to write.
-    rpm -qlp b/rpm/*-dom0-*.rpm b/rpm/*-vm-*.rpm b/rpm/*-webui-*.rpm >files
+    rpm -qlp "$(rpm_file dom0)" "$(rpm_file vm)" "$(rpm_file webui-dom0)" >files
     atf_check test -s files
     while read -r file; do
         [ -e "$root$file" ] && [ ! -L "$root$file" ] || continue
@@ -106,59 +167,25 @@ nothing_is_left_out() {
     atf_check -o empty cat extra
 }
 
-# One of before 2.0, as far as its configuration goes.
-older_package() {
-    cat >older.spec <<'EOF'
-Name: qvm-remote-dom0
-Version: 1.4.0
-Release: 1
-Summary: The same, of old
-License: ISC
-BuildArch: noarch
-%description
-%install
-mkdir -p %{buildroot}/etc/qubes
-echo '# nothing' >%{buildroot}/etc/qubes/remote.conf
-%files
-%config(noreplace) %attr(0600,root,root) /etc/qubes/remote.conf
-EOF
-    rpmbuild -bb --quiet --define "_topdir $PWD/older" \
-        --define "_tmppath $PWD" older.spec || atf_fail "no older package"
-}
-
-# Who is served is in it: without it, all that have a key and a policy would be.
-upgrade_and_removal_keep_the_configuration() {
-    older_package
-    in_root -i older/RPMS/noarch/*.rpm || atf_fail "not installed"
-    echo 'QVM_REMOTE_VMS=work' >"$root/etc/qubes/remote.conf"
-    in_root -U b/rpm/*-dom0-*.rpm || atf_fail "not upgraded"
-    is 600 root /etc/qubes/remote.conf
-    atf_check -o inline:'QVM_REMOTE_VMS=work\n' \
-        cat "$root/etc/qubes/remote.conf"
-    in_root -e qvm-remote-dom0 || atf_fail "not removed"
-    atf_check test -s "$root/etc/qubes/remote.conf"
-}
-
-# A key and a policy are not the package's: they outlive it.
+# Keys, policies and logs are not the package's: they outlive it.
 removal_leaves_what_is_an_administrator_s() {
     echo secret >"$root/etc/qubes/remote.d/work.key"
-    in_root -e qvm-remote-dom0 qvm-remote-vm qvm-remote-webui ||
+    echo record >"$root/var/log/qvm-remote/1.log"
+    in_root -e qvm-remote-dom0 qvm-remote-vm qvm-remote-webui-dom0 ||
         atf_fail "not removed"
     atf_check -o inline:'secret\n' cat "$root/etc/qubes/remote.d/work.key"
+    atf_check -o inline:'record\n' cat "$root/var/log/qvm-remote/1.log"
     atf_check test ! -e "$root/usr/libexec/qvm-remote"
     atf_check test ! -e "$root/usr/bin/qvm-remote"
 }
 
-atf_test_case packages_install_without_enabling_anything
-packages_install_without_enabling_anything_head() {
-    atf_set require.user root
-    atf_set timeout 600
-}
+rpm_test packages_install_without_enabling_anything
 packages_install_without_enabling_anything_body() {
-    make_rpm BEARSSL=system || atf_fail "no packages"
+    build_packages
     make_root
-    in_root -i b/rpm/*-dom0-*.rpm b/rpm/*-vm-*.rpm b/rpm/*-webui-*.rpm ||
-        atf_fail "not installed"
+    in_root -i "$(rpm_file dom0)" "$(rpm_file vm)" "$(rpm_file webui-dom0)" \
+        >said 2>&1 || atf_fail "not installed: $(tail -n 1 said)"
+    atf_check -o not-match:'^qvm-remote: ' cat said
     atf_check -s exit:1 -o inline:'disabled\n' is_enabled
     atf_check -o empty find "$root/etc" -name 'qvm-remote-dom0*'
     users_are_made
@@ -167,33 +194,453 @@ packages_install_without_enabling_anything_body() {
     atf_check -o match:"$(cat "$TREE/version")" \
         "$root/usr/bin/qvm-remote" --version
     removal_leaves_what_is_an_administrator_s
-    upgrade_and_removal_keep_the_configuration
     # The scriptlet does ask: whoever wants it enabled says so in a preset.
     preset 'enable qvm-remote-dom0.service'
-    in_root -i b/rpm/*-dom0-*.rpm || atf_fail "not installed again"
+    in_root -i "$(rpm_file dom0)" || atf_fail "not installed again"
     atf_check -o inline:'enabled\n' is_enabled
+}
+
+rpm_test packages_of_two_folders_are_the_same
+packages_of_two_folders_are_the_same_body() {
+    build_packages
+    (cd "$built" && printf '%s\n' *.rpm) >names
+    for name in dom0 vm webui-dom0 debugsource dom0-debuginfo vm-debuginfo \
+        webui-dom0-debuginfo; do
+        atf_check -o match:"^qvm-remote-$name-[0-9]" cat names
+    done
+    while read -r name; do
+        atf_check cmp "$built/$name" "$again/$name"
+    done <names
+    # %check has run, in one of the two.
+    atf_check_equal 6 "$(grep -c '^[0-9]*/[0-9]* passed (0 failed)$' "$built/log")"
+}
+
+# What a debugger asks for: by the program's build id, and the source's name.
+rpm_test debuggers_find_what_belongs_to_each_program
+debuggers_find_what_belongs_to_each_program_body() {
+    build_packages
+    mkdir x && cd x || atf_fail "x"
+    for name in dom0 vm webui-dom0 debugsource dom0-debuginfo vm-debuginfo \
+        webui-dom0-debuginfo; do
+        rpm2cpio "$(rpm_file $name)" | cpio -idm --quiet || atf_fail "$name"
+    done
+    for program in bin/qvm-remote bin/qvm-remote-dom0 bin/qvm-remote-webui \
+        libexec/qvm-remote/parent libexec/qvm-remote/verifier; do
+        id=$(readelf -n "usr/$program" | sed -n 's/.*Build ID: *//p')
+        debug=usr/lib/debug/.build-id/${id%"${id#??}"}/${id#??}.debug
+        atf_check -o match:"Build ID: $id" readelf -n "$debug"
+        main=$(readelf --debug-dump=info "$debug" 2>/dev/null |
+            sed -n 's/.*DW_AT_name.*: \(.*main\.c\)$/\1/p;
+                s/.*DW_AT_comp_dir.*: \(\/usr\/src.*\)$/\1/p' | sort -u | head -n 1)
+        case $main in
+        /usr/src/debug/qvm-remote-*) atf_check test -d ".$main" ;;
+        *) atf_fail "$program: its sources are in ${main:-no place}" ;;
+        esac
+    done
+}
+
+# Versions, users, modes, what is static: rpmlint knows Fedora's rules.
+rpm_test rpmlint_finds_what_is_explained_and_no_more
+rpmlint_finds_what_is_explained_and_no_more_body() {
+    build_packages
+    config=$TREE/rpm/rpmlintrc.toml
+    atf_check -o match:' 0 errors, 0 warnings, ' \
+        rpmlint -c "$config" "$built"/*.rpm "$built/qvm-remote.spec"
+    # An exception that nothing needs is none.
+    sed '/^Filters/,/^]/d' "$config" >bare.toml
+    rpmlint -c bare.toml "$built"/*.rpm "$built/qvm-remote.spec" >all
+    atf_check -o empty python3 - "$config" all <<'END'
+import re, sys, tomllib
+lines = open(sys.argv[2]).read().splitlines()
+for f in tomllib.load(open(sys.argv[1], "rb"))["Filters"]:
+    if not any(re.search(f, line) for line in lines):
+        print(f)
+END
+}
+
+# What refuses is one line, and nothing has been installed.
+refused() {
+    [ "$1" -ne 0 ] || atf_fail "it was installed"
+    atf_check -o match:"^qvm-remote: not installed: $2" cat said
+    # The same for each package of the two.
+    atf_check_equal 1 "$(grep '^qvm-remote: ' said | sort -u | wc -l)"
+    atf_check -o empty installed
+    for file in /usr/bin/qvm-remote-dom0 /usr/libexec/qvm-remote \
+        /usr/bin/qvm-remote-webui /etc/qubes \
+        /usr/lib/sysusers.d/qvm-remote-dom0.conf; do
+        atf_check test ! -e "$root$file"
+    done
+}
+
+# installed_with FILE OVER: where /proc/OVER has what is in FILE.
+installed_with() {
+    # shellcheck disable=SC2016 # the inner shell's
+    unshare -m sh -c 'mount --rbind /proc "$1/proc" &&
+        mount --bind "$2" "$1/proc/$3" || exit 99
+        shift 3; exec "$@"' sh "$root" "$@" \
+        env SYSTEMD_OFFLINE=1 rpm --root "$root" $force --nodeps -i \
+        "$(rpm_file dom0)" "$(rpm_file webui-dom0)" >said 2>&1
+}
+
+rpm_test what_cannot_work_is_refused_whole
+what_cannot_work_is_refused_whole_body() {
+    build_packages
+    make_root
+    grep -v cgroup2 /proc/filesystems >filesystems
+    installed_with filesystems filesystems
+    refused $? 'this kernel has no cgroup2; boot'
+    : >actions
+    installed_with actions sys/kernel/seccomp/actions_avail
+    refused $? 'this kernel has no seccomp filter; boot'
+    for line in qvm-remote-key:x:1001:1001::/nonexistent:/usr/sbin/nologin \
+        qvm-remote-log:x:0:0::/nonexistent:/usr/sbin/nologin \
+        qvm-remote-poll:x:990:990::/nonexistent:/bin/sh \
+        qvm-remote-web:x:990:990::/usr:/usr/sbin/nologin \
+        qvm-remote-key:x:990:98::/nonexistent:/usr/sbin/nologin \
+        qvm-remote-log:x:990:990::/nonexistent:/usr/sbin/nologin; do
+        printf '%s\n' root:x:0:0:root:/root:/bin/sh "$line" >"$root/etc/passwd"
+        printf '%s\n' root:x:0: qubes:x:98:user,qvm-remote-log \
+            >"$root/etc/group"
+        in_root -i "$(rpm_file dom0)" "$(rpm_file webui-dom0)" >said 2>&1
+        refused $? "the user ${line%%:*} is somebody else's (.*); rename it"
+        # Nor are users.
+        atf_check_equal 2 "$(wc -l <"$root/etc/passwd")"
+    done
+    # The kernel as it is, and nobody of our names.
+    make_root
+    installed_with filesystems version || atf_fail "$(tail -n 1 said)"
+}
+
+# package NAME VERSION LINE...: one that has nothing but what the lines say.
+package() {
+    name=$1
+    printf '%s\n' "Name: $1" "Version: $2" 'Release: 1' 'Summary: Another' \
+        'License: ISC' 'BuildArch: noarch' '%description' '%files' >"$1.spec"
+    shift 2
+    printf '%s\n' "$@" >>"$name.spec"
+    rpmbuild -bb --quiet --load="$TREE/rpm/macros" \
+        --define "_topdir $PWD/other" --define "_tmppath $PWD" \
+        --define '_enable_debug_packages 0' "$name.spec" >log 2>&1 ||
+        atf_fail "$name: $(tail -n 1 log)"
+}
+
+rpm_test a_newer_version_stays
+a_newer_version_stays_body() {
+    build_packages
+    make_root
+    package qvm-remote-dom0 2.0.1
+    in_root -i other/RPMS/noarch/qvm-remote-dom0-2.0.1-1.noarch.rpm ||
+        atf_fail "not installed"
+    in_root -U "$(rpm_file dom0)" >said 2>&1 && atf_fail "it was installed"
+    atf_check -o match:'which is newer than qvm-remote-dom0-2' cat said
+    atf_check_equal 1 "$(wc -l <said)"
+    atf_check -o inline:'qvm-remote-dom0 2.0.1\n' installed
+    atf_check test ! -e "$root/usr/bin/qvm-remote-dom0"
+    # The same by the check, which other package managers need.
+    printf '%s\n' 'new=2.0.0 old=$1' '. "$TREE/package/check.sh"' >check
+    for old in 2.0.1 2.0.0.1-1 2.1 10.0-1 1:3.0; do
+        atf_check -s exit:1 \
+            -e match:"^qvm-remote: not installed: $old is here and newer" \
+            env TREE="$TREE" sh -e check $old
+    done
+    for old in '' 1.4.0-1 2.0.0-3 2.0 2.0.0~rc1 1:1.9 1.10.11; do
+        atf_check env TREE="$TREE" sh -e check "$old"
+    done
+}
+
+# The same users in the check as in what makes them.
+atf_test_case the_check_knows_all_users
+the_check_knows_all_users_body() {
+    cat "$TREE"/systemd/*.sysusers | sed -n 's/^u \([^ ]*\) .*/\1/p' |
+        sort -u >want
+    sed -n 's/^ *\(qvm-remote-[a-z]* |.*\)).*/\1/p' "$TREE/package/check.sh" |
+        tr -d ' ' | tr '|' '\n' | sort >have
+    atf_check test -s have
+    atf_check diff want have
+}
+
+# The programs of before 2.0 as packages: what they own, and what they do when
+# they go.
+python_packages() {
+    mkdir -p py
+    printf '%s\n' '#!/bin/sh' 'echo qvm-remote 1.4.0' >py/program
+    printf '%s\n' '[Service]' 'ExecStart=/usr/bin/qvm-remote-dom0' \
+        '[Install]' 'WantedBy=multi-user.target' >py/unit
+    printf '%s\n' '# VMs authorized to submit commands to dom0.' \
+        '#QVM_REMOTE_VMS=' >py/conf
+    cat >python.spec <<END
+Name: qvm-remote
+Version: 1.4.0
+Release: 1
+Summary: The same, of old
+License: GPLv2+
+BuildArch: noarch
+%description
+%package dom0
+Summary: The same, of old
+%description dom0
+%package webui-dom0
+Summary: The same, of old
+%description webui-dom0
+%install
+install -D -m 0755 $PWD/py/program %{buildroot}/usr/bin/qvm-remote
+install -D -m 0755 $PWD/py/program %{buildroot}/usr/bin/qvm-remote-dom0
+install -D -m 0755 $PWD/py/program %{buildroot}/usr/bin/qubes-global-admin-web
+install -D -m 0644 $PWD/py/conf %{buildroot}/etc/qubes/remote.conf
+install -D -m 0644 $PWD/py/unit %{buildroot}/etc/systemd/system/qvm-remote-dom0.service
+%post dom0
+%systemd_post qvm-remote-dom0.service
+%preun dom0
+%systemd_preun qvm-remote-dom0.service
+%postun dom0
+%systemd_postun_with_restart qvm-remote-dom0.service
+%files
+/usr/bin/qvm-remote
+%files dom0
+%attr(0600,root,root) %config(noreplace) /etc/qubes/remote.conf
+/usr/bin/qvm-remote-dom0
+/etc/systemd/system/qvm-remote-dom0.service
+%files webui-dom0
+/usr/bin/qubes-global-admin-web
+END
+    rpmbuild -bb --quiet --load="$TREE/rpm/macros" \
+        --define "_topdir $PWD/py" --define "_tmppath $PWD" \
+        --define '_enable_debug_packages 0' python.spec >log 2>&1 ||
+        atf_fail "no older packages: $(tail -n 1 log)"
+    in_root -i py/RPMS/noarch/*.rpm >log 2>&1 ||
+        atf_fail "not installed: $(tail -n 1 log)"
+}
+
+# all_of PATH...: every file with its mode, owner and what is in it.
+all_of() {
+    find "$@" -printf '%p %y %m %U:%G %l\n' | sort
+    find "$@" -type f -exec sha256sum {} + | sort
+}
+
+upgrade() {
+    in_root -U "$(rpm_file dom0)" "$(rpm_file webui-dom0)" "$(rpm_file vm)" \
+        >said 2>&1 || atf_fail "not upgraded: $(tail -n 1 said)"
+}
+
+says() {
+    atf_check -o match:"^qvm-remote: $1" cat said
+}
+
+rpm_test an_upgrade_corrects_what_the_python_program_left
+an_upgrade_corrects_what_the_python_program_left_body() {
+    build_packages
+    make_root
+    echo 'qubes:x:98:' >>"$root/etc/group"
+    python_packages
+    dir=/etc/qubes/remote.d
+    mkdir -m 755 "$root$dir"
+    for vm in work other third; do
+        other_key >"$root$dir/$vm.key"
+    done
+    echo 'mode = deny' >"$root$dir/third.conf"
+    echo 'QVM_REMOTE_VMS="work other"' >"$root/etc/qubes/remote.conf"
+    chmod 664 "$root/etc/qubes/remote.conf"
+    chown 0:98 "$root/etc/qubes/remote.conf"
+    chmod 640 "$root$dir/other.key"
+    chown 0:98 "$root$dir/other.key"
+    # What is no key of a VM's, or no file of its own, is left alone.
+    echo x >"$root$dir/a b.key"
+    ln -s /etc/passwd "$root$dir/link.key"
+    echo x >"$root/etc/other"
+    ln "$root/etc/other" "$root$dir/hard.key"
+    (cd "$root/etc/qubes" && sha256sum remote.conf remote.d/*.key) >before
+    systemctl -q --root="$root" enable qvm-remote-dom0.service 2>/dev/null
+    upgrade
+    for what in "/etc/qubes/remote.conf was 0664 root:qubes, is 0600 root:root" \
+        "$dir was 0755 root:root, is 0700 root:root now" \
+        "$dir/work.key was 0644 root:root, is 0600 root:root now" \
+        "$dir/other.key was 0640 root:qubes, is 0600 root:root now" \
+        "$dir/work.conf.proposed is new" "$dir/other.conf.proposed is new" \
+        "work has a key and no policy, and is not served; " \
+        "$dir has a key whose name is no VM's" \
+        "$dir/link.key is no plain file" "$dir/hard.key is no plain file" \
+        "the service is enabled, by whoever did so before"; do
+        says "$what"
+    done
+    is 600 root /etc/qubes/remote.conf
+    is 700 root "$dir"
+    is 600 root "$dir/work.key"
+    is 600 root "$dir/other.key"
+    is 644 root "$dir/a b.key"
+    is 644 root /etc/passwd
+    (cd "$root/etc/qubes" && sha256sum remote.conf remote.d/*.key) >after
+    atf_check diff before after
+    # A proposal is none for who has a policy, and accepted by nobody.
+    (cd "$root$dir" && ls) >names
+    atf_check -o inline:'a b.key\nhard.key\nlink.key\nother.conf.proposed\nother.key\nthird.conf\nthird.key\nwork.conf.proposed\nwork.key\n' \
+        cat names
+    is 600 root "$dir/work.conf.proposed"
+    # Programs and unit are ours alone.
+    version=$(cat "$TREE/version")
+    atf_check -o inline:"qvm-remote-dom0 $version\nqvm-remote-vm $version\nqvm-remote-webui-dom0 $version\n" \
+        installed
+    atf_check test ! -e "$root/etc/systemd/system/qvm-remote-dom0.service"
+    atf_check test ! -e "$root/usr/bin/qubes-global-admin-web"
+    # Again, after an upgrade that was cut off in the middle of a proposal too:
+    # what is there stays as it is.
+    all_of "$root/etc/qubes" >before
+    rm "$root$dir/work.conf.proposed"
+    echo '# What' >"$root$dir/.work.conf.proposed.new"
+    chroot "$root" /usr/libexec/qvm-remote/upgrade >said
+    atf_check -o not-match:' was |other.conf.proposed is new' cat said
+    says "$dir/work.conf.proposed is new"
+    all_of "$root/etc/qubes" >after
+    atf_check diff before after
+    echo '# mine' >>"$root$dir/work.conf.proposed"
+    all_of "$root/etc/qubes" >before
+    chroot "$root" /usr/libexec/qvm-remote/upgrade >said
+    atf_check -o not-match:'(is new|now)$' cat said
+    all_of "$root/etc/qubes" >after
+    atf_check diff before after
+}
+
+# What the person does who installed the Python program by its script.
+rpm_test an_upgrade_says_what_no_package_owns
+an_upgrade_says_what_no_package_owns_body() {
+    build_packages
+    make_root
+    mkdir -p "$root/etc/systemd/system" "$root/etc/qubes"
+    echo '[Service]' >"$root/etc/systemd/system/qvm-remote-dom0.service"
+    printf '%s\n' 'QVM_REMOTE_VMS=work' 'OTHER=value' \
+        >"$root/etc/qubes/remote.conf"
+    printf '%s\n' 'import time' 'time.sleep(600)' >qvm-remote-dom0
+    in_root -i "$(rpm_file dom0)" >said 2>&1 || atf_fail "$(tail -n 1 said)"
+    says '/etc/systemd/system/qvm-remote-dom0.service takes the place of'
+    for library in $(ldd "$root/usr/bin/qvm-remote-dom0" | grep -o '/[^ ]*'); do
+        mkdir -p "$root$(dirname "$library")"
+        cp -L "$library" "$root$library"
+    done
+    python3 "$PWD/qvm-remote-dom0" &
+    python=$!
+    # shellcheck disable=SC2016 # the inner shell's
+    unshare -m sh -c 'mount --bind /proc "$1/proc" &&
+        exec chroot "$1" /usr/libexec/qvm-remote/upgrade' sh "$root" >said
+    kill $python
+    says "the Python daemon runs, as process $python, and serves"
+    says 'the daemon does not start before this is right: .*remote.conf:2: '
+}
+
+# v1 ARG...: see regress/v1_client.
+v1() {
+    in_vm vm1 sh -s -- "$@" <"$regress/v1_client"
+}
+
+result_of() {
+    in_vm vm1 cat ".qvm-remote/queue/results/$1"
+}
+
+# The Python program's dom0, with a request that waits; upgraded, and its VM
+# served by a policy that a person has accepted.
+bed_test a_vm_of_the_python_program_goes_on_when_a_person_says_so
+a_vm_of_the_python_program_goes_on_when_a_person_says_so_head() {
+    atf_set require.user root
+    # Somebody has to build the packages.
+    atf_set timeout 600
+}
+a_vm_of_the_python_program_goes_on_when_a_person_says_so_body() {
+    build_packages
+    bed_new
+    "$regress/bed" prepare || atf_fail "no bed"
+    root=$BED
+    conf=$BED/etc/qubes/remote.conf
+    mv "$conf" conf
+    make_root
+    # The daemon's users are this machine's.
+    grep -E '^(root|qvm-remote-[a-z]*):' /etc/passwd >"$root/etc/passwd"
+    grep -E '^(root|qubes|qvm-remote-[a-z]*):' /etc/group >"$root/etc/group"
+    python_packages
+    echo 'QVM_REMOTE_VMS=vm1' | cat conf - >conf.new
+    cat conf.new >"$conf"
+    "$regress/bed" boot vm1 || atf_fail "vm1"
+    in_vm vm1 sh -c 'umask 077 && mkdir -p .qvm-remote/queue/pending \
+        .qvm-remote/queue/results .qvm-remote/queue/running .qvm-remote/history &&
+        cat >.qvm-remote/auth.key' <<END
+$(other_key)
+END
+    mkdir -m 755 "$BED/etc/qubes/remote.d"
+    cp "$BED/vms/vm1/home/.qvm-remote/auth.key" "$BED/etc/qubes/remote.d/vm1.key"
+    chown 0:0 "$BED/etc/qubes/remote.d/vm1.key"
+    chmod 644 "$BED/etc/qubes/remote.d/vm1.key" "$conf"
+    waiting=$(date -d '1 minute ago' +%Y%m%d-%H%M%S)-1-00000001
+    v1 -i "$waiting" -n "$(witness)" >id
+    atf_check -o inline:"$waiting\n" cat id
+    all_of "$BED/vms/vm1/home/.qvm-remote" >queue
+    in_root -U "$(rpm_file dom0)" "$(rpm_file webui-dom0)" >said 2>&1 ||
+        atf_fail "not upgraded: $(tail -n 1 said)"
+    atf_check cmp conf.new "$conf"
+    atf_check cmp "$BED/vms/vm1/home/.qvm-remote/auth.key" \
+        "$BED/etc/qubes/remote.d/vm1.key"
+    atf_check -o inline:'600\n' stat -c %a "$BED/etc/qubes/remote.d/vm1.key"
+    # The new daemon, started by a person, serves nobody yet.
+    atf_check "$regress/bed" start
+    atf_check -o match:'^vm1 .*policy: there is none$' \
+        in_dom0 qvm-remote-dom0 keys
+    kill -HUP "$(role_pid parent)"
+    wait_for 'grep -q "configuration read again" "$BED/daemon.log"'
+    all_of "$BED/vms/vm1/home/.qvm-remote" >now
+    atf_check diff queue now
+    no_witness
+    # The person reads it, and says yes.
+    mv "$BED/etc/qubes/remote.d/vm1.conf.proposed" \
+        "$BED/etc/qubes/remote.d/vm1.conf"
+    atf_check -o match:'^vm1: mode shell: ' \
+        in_dom0 qvm-remote-dom0 policy check vm1
+    kill -HUP "$(role_pid parent)"
+    wait_result vm1 "$waiting"
+    # The Python program may have run what waits, and told nobody.
+    atf_check -o match:'rejected: its id is older than what dom0 knows of' \
+        result_of "$waiting.err"
+    no_witness
+    atf_check -s exit:7 -o inline:'out\n' -e inline:'err\n' \
+        v1 'echo out; echo err >&2; exit 7'
+    # Removed, it leaves keys, policy and log.
+    atf_check "$regress/bed" stop
+    all_of "$BED/etc/qubes" "$BED/var/log/qvm-remote" \
+        "$BED/var/log/qubes" >before
+    in_root -e qvm-remote-webui-dom0 qvm-remote-dom0 >said 2>&1 ||
+        atf_fail "not removed: $(tail -n 1 said)"
+    atf_check test ! -e "$BED/usr/bin/qvm-remote-dom0"
+    all_of "$BED/etc/qubes" "$BED/var/log/qvm-remote" \
+        "$BED/var/log/qubes" >after
+    atf_check diff before after
 }
 
 atf_test_case packages_take_the_place_of_older_ones
 packages_take_the_place_of_older_ones_body() {
     sed 's/@VERSION@/2.0.0/; s/@REL@/1/; /@CHANGELOG@/d' \
         "$TREE/rpm/qvm-remote.spec.in" >qvm-remote.spec
-    cp "$TREE"/systemd/*.sysusers .
-    atf_check -o save:obsoletes -e ignore rpmspec -q --load="$TREE/rpm/macros" \
-        --define "_sourcedir $PWD" --qf '[%{=NAME} %{OBSOLETES} %{OBSOLETEVERSION}\n]' \
-        qvm-remote.spec
+    for what in OBSOLETE PROVIDE; do
+        atf_check -o save:$what -e ignore rpmspec -q \
+            --load="$TREE/rpm/macros" --qf \
+            "[%{=NAME} %{${what}S} %{${what}VERSION}\n]" qvm-remote.spec
+    done
     for line in 'qvm-remote-dom0 qubes-remote-dom0 1.0.0' \
         'qvm-remote-vm qubes-remote 1.0.0' 'qvm-remote-vm qvm-remote 2.0.0'; do
-        atf_check -o ignore grep -x "$line" obsoletes
+        atf_check -o ignore grep -x "$line" OBSOLETE
+    done
+    for line in 'qvm-remote-dom0 qubes-remote-dom0 2.0.0-1' \
+        'qvm-remote-vm qubes-remote 2.0.0-1' \
+        'qvm-remote-vm qvm-remote 2.0.0-1' 'qvm-remote-vm bundled(bearssl) 0.6' \
+        'qvm-remote-dom0 bundled(bearssl) 0.6' \
+        'qvm-remote-webui-dom0 bundled(bearssl) 0.6'; do
+        atf_check -o ignore grep -xF "$line" PROVIDE
     done
 }
 
 atf_test_case only_the_known_source_of_bearssl_is_built
 only_the_known_source_of_bearssl_is_built_body() {
-    atf_check -s not-exit:0 -e match:'say BEARSSL=FILE' make_rpm
+    SOURCE_DATE_EPOCH=1
+    export SOURCE_DATE_EPOCH
+    atf_check -s not-exit:0 -e match:'say BEARSSL=FILE' \
+        make_rpm -C "$TREE" BUILD="$PWD/b"
     echo 'something else' >bearssl-0.6.tar.gz
-    atf_check -s not-exit:0 -o ignore -e match:'did NOT match' \
-        make_rpm BEARSSL="$PWD/bearssl-0.6.tar.gz"
+    atf_check -s not-exit:0 -o ignore -e match:'did NOT match' make_rpm \
+        -C "$TREE" BUILD="$PWD/b" BEARSSL="$PWD/bearssl-0.6.tar.gz"
     atf_check -o empty find b -name '*.rpm' -o -name '*.o'
     # The same that script/bootstrap takes.
     digest=$(sed -n 's/^BEARSSL_SHA256=//p' "$TREE/script/bootstrap")
@@ -202,7 +649,9 @@ only_the_known_source_of_bearssl_is_built_body() {
 }
 
 atf_init_test_cases() {
-    atf_add_test_case packages_install_without_enabling_anything
-    atf_add_test_case packages_take_the_place_of_older_ones
-    atf_add_test_case only_the_known_source_of_bearssl_is_built
+    for name in $RPM_TESTS $BED_TESTS the_check_knows_all_users \
+        packages_take_the_place_of_older_ones \
+        only_the_known_source_of_bearssl_is_built; do
+        atf_add_test_case "$name"
+    done
 }

@@ -1,29 +1,34 @@
-# make rpm BEARSSL=bearssl-0.6.tar.gz: both packages, in $(B)/rpm.  BEARSSL=system
-# links the library that is installed here.
+# make rpm BEARSSL=bearssl-0.6.tar.gz: source and binary packages, in $(B)/rpm.
+# BEARSSL=system links the library that is installed here, and makes no source
+# package.  RPM_FLAGS are rpmbuild's, as --without check.
 RPM := $(abspath $(B))/rpm
 RPM_SOURCES := $(RPM)/SOURCES
-RPM_TAR = tar -czf $(RPM_SOURCES)/qvm-remote-$(VERSION).tar.gz \
-	--exclude=./.git --exclude=./build --exclude=./compile_commands.json \
-	--transform='s,^\.,qvm-remote-$(VERSION),' \
-	--sort=name --owner=0 --group=0 --numeric-owner .
+RPM_EPOCH = $(shell script/epoch)
 # Where packages are not RPMs, nothing that the build requires is known by its
-# name, and systemd's macros are missing.
+# name, and Fedora's macros are missing.
 RPM_FOREIGN = $(if $(shell rpm -q systemd 2>/dev/null | grep '^systemd-'),,\
 	--nodeps --load=rpm/macros)
+# Times and names of this machine are in no package.
+RPM_REPRO = --define 'use_source_date_epoch_as_buildtime 1' \
+	--define 'clamp_mtime_to_source_date_epoch 1' --define '_buildhost localhost'
+RPM_CHANGELOG = * $(shell LC_ALL=C date -u -d @$(RPM_EPOCH) '+%a %b %d %Y') \
+	qvm-remote - $(VERSION)-$(shell cat rel)\n- CHANGES.md says what is new.
 
 rpm:
 	@[ -n '$(BEARSSL)' ] || { echo 'make rpm: say BEARSSL=FILE, the source' \
 		'of BearSSL 0.6, or BEARSSL=system' >&2; exit 1; }
+	@[ -n '$(RPM_EPOCH)' ]
 	rm -rf $(RPM)
 	mkdir -p $(RPM_SOURCES)
-	$(RPM_TAR)
-	cp systemd/*.sysusers $(RPM_SOURCES)
+	script/source $(RPM_SOURCES)/qvm-remote-$(VERSION).tar.gz
 	$(if $(filter system,$(BEARSSL)),,cp '$(BEARSSL)' \
 		$(RPM_SOURCES)/bearssl-0.6.tar.gz)
-	sed 's/@VERSION@/$(VERSION)/; s/@REL@/$(shell cat rel)/; /@CHANGELOG@/d' \
+	sed 's/@VERSION@/$(VERSION)/; s/@REL@/$(shell cat rel)/; s/@CHANGELOG@/$(RPM_CHANGELOG)/' \
 		rpm/qvm-remote.spec.in >$(RPM)/qvm-remote.spec
-	rpmbuild -$(if $(filter system,$(BEARSSL)),bb --without \
-		bundled_bearssl,ba) $(RPM_FOREIGN) --quiet \
-		--define '_topdir $(RPM)' --define '_tmppath $(RPM)' $(RPM)/qvm-remote.spec
+	SOURCE_DATE_EPOCH=$(RPM_EPOCH) rpmbuild --clean -$(if $(filter \
+		system,$(BEARSSL)),bb --without bundled_bearssl,ba) \
+		$(RPM_FOREIGN) $(RPM_REPRO) $(RPM_FLAGS) \
+		--define '_topdir $(RPM)' --define '_tmppath $(RPM)' $(RPM)/qvm-remote.spec \
+		>$(RPM)/log 2>&1 || { cat $(RPM)/log >&2; exit 1; }
 	find $(RPM)/RPMS $(RPM)/SRPMS -name "*.rpm" -exec mv -t $(RPM) {} +
 .PHONY: rpm
