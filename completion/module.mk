@@ -25,12 +25,13 @@ $(foreach s,bash zsh,$(eval $(call completion-rule,$(s),)))
 # A list of several lines is one line there.
 $(eval $(call completion-rule,fish, \\))
 
-# install-completion-PROGRAM: where each shell looks.
+# install-completion-PROGRAM: where each shell looks; Debian's zsh, not there.
+ZSH ?= site-functions
 install-completion-%: $(B)/completion/%.bash $(B)/completion/%.zsh \
 		$(B)/completion/%.fish
 	$(INSTALL) -D -m 0644 $(B)/completion/$*.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/$*
 	$(INSTALL) -D -m 0644 $(B)/completion/$*.zsh \
-		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_$*
+		$(DESTDIR)$(PREFIX)/share/zsh/$(ZSH)/_$*
 	$(INSTALL) -D -m 0644 $(B)/completion/$*.fish \
 		$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/$*.fish
