@@ -7,8 +7,8 @@ deb:
 	rm -rf $(DEB)
 	mkdir -p $(DEB)
 	script/source $(DEB)/qvm-remote_$(VERSION).orig.tar.gz
-	tar -xzf $(DEB)/qvm-remote_$(VERSION).orig.tar.gz -C $(DEB)
-	epoch=$$(script/epoch) && cd $(DEB)/qvm-remote-$(VERSION) && \
+	umask 022 && tar -xzf $(DEB)/qvm-remote_$(VERSION).orig.tar.gz -C $(DEB)
+	umask 022 && epoch=$$(script/epoch) && cd $(DEB)/qvm-remote-$(VERSION) && \
 		env -u MAKEFLAGS SOURCE_DATE_EPOCH="$$epoch" \
 		dpkg-buildpackage -us -uc -Jauto $(DEB_FOREIGN) >$(DEB)/log 2>&1 || \
 		{ cat $(DEB)/log >&2; exit 1; }
