@@ -197,6 +197,39 @@ removing_keeps_what_purging_takes_body() {
     atf_check diff before.left after.left
 }
 
+# As where systemd is pid 1: what it is asked is in $root/asked.
+boot() {
+    mkdir -p "$root/run/systemd/system"
+    for program in deb-systemd-invoke systemctl; do
+        cat >"$root/usr/bin/$program" <<'EOF'
+#!/bin/sh
+echo "$*" >>/asked
+[ "$1" != stop ] || [ ! -e /stuck ]
+EOF
+        chmod 755 "$root/usr/bin/$program"
+    done
+}
+
+deb_test what_runs_is_restarted_and_ended_and_nothing_started
+what_runs_is_restarted_and_ended_and_nothing_started_body() {
+    built deb
+    make_debian
+    boot
+    install_all
+    atf_check -o not-match:'start' cat "$root/asked"
+    install_all
+    atf_check -o match:'^try-restart .*qvm-remote-dom0.service' \
+        -o not-match:'^(re)?start ' -o not-match:'^stop ' cat "$root/asked"
+    # What cannot be ended is not removed.
+    touch "$root/stuck"
+    atf_check -s not-exit:0 -o ignore -e ignore in_root -r \
+        qvm-remote-webui-dom0 qvm-remote-dom0
+    atf_check test -x "$root/usr/libexec/qvm-remote/verifier"
+    rm "$root/stuck" "$root/asked"
+    atf_check -o ignore -e ignore in_root -r qvm-remote-dom0
+    atf_check -o match:'^stop .*qvm-remote-dom0.service' cat "$root/asked"
+}
+
 # In dom0, what came before was the Python program's, which no package of
 # Debian's had.
 deb_test an_upgrade_corrects_and_proposes_and_accepts_nothing
