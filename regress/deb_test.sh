@@ -388,6 +388,24 @@ the_changelog_has_the_version_body() {
         head -n 1 "$TREE/debian/changelog"
 }
 
+# A package's time, wherever it is built.
+deb_test the_time_is_that_of_the_last_commit_or_entry
+the_time_is_that_of_the_last_commit_or_entry_body() {
+    unset SOURCE_DATE_EPOCH
+    mkdir -p tree/script
+    cp "$TREE/script/epoch" tree/script
+    printf '# Changes\n\n## 2.1.0 (2027-01-02)\n\n## 2.0.0 (2026-12-01)\n' \
+        >tree/CHANGES.md
+    atf_check -o inline:'1798848000\n' tree/script/epoch
+    atf_check -o inline:'5\n' env SOURCE_DATE_EPOCH=5 tree/script/epoch
+    printf '## 3.0.0 (not released)\n\n## 2.1.0 (2027-01-02)\n' \
+        >tree/CHANGES.md
+    atf_check -s exit:1 -e match:'set SOURCE_DATE_EPOCH$' tree/script/epoch
+    (cd tree && git init -q . && git add . && GIT_COMMITTER_DATE=@7 git \
+        -c user.name=a -c user.email=b commit -q -m c) || atf_fail "git"
+    atf_check -o inline:'7\n' tree/script/epoch
+}
+
 atf_init_test_cases() {
     for name in $DEB_TESTS; do
         atf_add_test_case "$name"
