@@ -91,6 +91,18 @@ int keys_folder(bool change);
  */
 ssize_t read_file(int dir, const char *name, void *, size_t size, mode_t forbid,
     const char **why);
+/*
+ * Standard input, at most size: the bytes' count, which is size where there may
+ * be more.  Fatal on failure.
+ */
+size_t read_input(char *, size_t size);
+/*
+ * A draft of a policy, in anybody's file or, as `-`, on standard input: its
+ * length.  shown is what it is called, printable.  Fatal on failure.
+ */
+#define POLICY_FILE_MAX 65536
+size_t read_draft(const char *file, char *text, size_t size,
+    char shown[PATH_MAX]);
 /* Root's; atomically, on disk when it returns.  Fatal on failure. */
 void write_file(int dir, const char *name, const void *, size_t len, mode_t,
     gid_t);
@@ -113,7 +125,13 @@ void keyfiles_free(struct keyfile *, size_t count);
 /* What keeps the key self of the list from being taken, or NULL. */
 const char *keyfile_fault(const struct keyfile *, size_t count, size_t self);
 /*
- * As policy_load: 1: read; 0: there is none; -1: err says why it does not
+ * Whether a policy's text holds here: policy_load, and then what it says can be
+ * enforced.  Where it does not, err says why, and begins with name.
+ */
+bool policy_hold(const char *name, const char *text, size_t len,
+    const struct policy_env *, struct policy *, char *err, size_t errsize);
+/*
+ * The same of the one that is there: 1: read; 0: there is none; -1: err says why it does not
  * hold, and begins with VM.conf.
  */
 int policy_read(int dir, const char *vm, const struct policy_env *,

@@ -91,6 +91,47 @@ out:
 	return n;
 }
 
+size_t
+read_input(char *buf, size_t size)
+{
+	size_t used = 0;
+	ssize_t n;
+
+	while (used < size) {
+		n = read(STDIN_FILENO, buf + used, size - used);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			fail_errno("standard input");
+		if (n == 0)
+			break;
+		used += (size_t)n;
+	}
+	return used;
+}
+
+size_t
+read_draft(const char *file, char *text, size_t size, char shown[PATH_MAX])
+{
+	const char *why = NULL;
+	ssize_t n;
+
+	if (strcmp(file, "-") == 0) {
+		memcpy(shown, "standard input", sizeof("standard input"));
+		n = (ssize_t)read_input(text, size);
+	} else {
+		escape(shown, PATH_MAX, file, strlen(file));
+		n = read_file(AT_FDCWD, file, text, size, 0, &why);
+	}
+	if (n == -1 && errno == 0)
+		fail("%s: %s", file, why);
+	if (n == -1)
+		fail_errno("%s", file);
+	if (n == (ssize_t)size)
+		fail("%s: more than %zu KiB", shown, size / 1024);
+	return (size_t)n;
+}
+
 bool
 remove_file(int dir, const char *name)
 {

@@ -159,11 +159,19 @@ dom0_controls(const char *controller)
 	return found;
 }
 
+bool
+policy_hold(const char *name, const char *text, size_t len,
+    const struct policy_env *env, struct policy *p, char *err, size_t errsize)
+{
+	return policy_load(name, text, len, env, p, err, errsize) == 0 &&
+	    policy_enforceable(name, p, dom0_controls, err, errsize) == 0;
+}
+
 int
 policy_read(int dir, const char *vm, const struct policy_env *env,
     struct policy *p, char *err, size_t errsize)
 {
-	static char text[65536];
+	static char text[POLICY_FILE_MAX];
 	char name[VM_NAME_MAX + sizeof(".conf")];
 	const char *why = NULL;
 	ssize_t n;
@@ -181,8 +189,6 @@ policy_read(int dir, const char *vm, const struct policy_env *env,
 		snprintf(err, errsize, "%s: more than 64 KiB", name);
 		return -1;
 	}
-	if (policy_load(name, text, (size_t)n, env, p, err, errsize) == -1 ||
-	    policy_enforceable(name, p, dom0_controls, err, errsize) == -1)
-		return -1;
-	return 1;
+	return policy_hold(name, text, (size_t)n, env, p, err, errsize) ? 1
+									: -1;
 }

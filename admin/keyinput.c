@@ -11,25 +11,6 @@
 
 #define KEY_TEXT (2 * KEY_LEN)
 
-static size_t
-read_up_to(int fd, char *buf, size_t size)
-{
-	size_t used = 0;
-	ssize_t n;
-
-	while (used < size) {
-		n = read(fd, buf + used, size - used);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			fail_errno("standard input");
-		if (n == 0)
-			break;
-		used += (size_t)n;
-	}
-	return used;
-}
-
 /*
  * Waits for a line, or for a signal that would end us: the terminal is to
  * echo again before it does.
@@ -105,7 +86,7 @@ key_input(const char *vm, const char *argument, uint8_t key[KEY_LEN],
 		    "Key of %s, 64 hex digits, not shown: ", vm);
 		len = secret_input(prompt, buf, sizeof(buf));
 	} else
-		len = read_up_to(STDIN_FILENO, buf, sizeof(buf));
+		len = read_input(buf, sizeof(buf));
 	if (key_parse(buf, len, key) == -1)
 		fail("not a key: 64 hex digits are, as `qvm-remote key show` "
 		     "prints them");

@@ -56,7 +56,7 @@ static const struct command {
 	"starts the daemon now and at each boot; asks first"},
     {"disable", command_disable, "",
 	"stops the daemon, and starts it at no boot"},
-    {"policy check", command_policy_check, "[--json] [VM]",
+    {"policy check", command_policy_check, "[--json] [--with FILE] [VM]",
 	"says what is wrong with policies, and what is risky"},
     {"policy explain", command_policy_explain, "[--json] VM COMMAND...",
 	"says whether VM may run it, by which line, as whom"},

@@ -58,14 +58,16 @@ struct checked {
 static struct {
 	bool json, bad;
 	unsigned int findings;
-	const char *vm;
+	const char *vm, *draft;
+	char shown[PATH_MAX + VM_NAME_MAX + sizeof(".conf")]; /* what is read */
 } check;
 
 /* text: "VM.conf:LINE: …", or without a line. */
 static void
 finding(const char *severity, const char *text)
 {
-	const char *place = text + strlen(check.vm) + strlen(".conf");
+	const char *name_end = text + strlen(check.vm) + strlen(".conf");
+	const char *place = name_end;
 	char *what;
 	unsigned long line = 0;
 
@@ -74,8 +76,8 @@ finding(const char *severity, const char *text)
 		place = what;
 	}
 	if (!check.json) {
-		printf("%s/%.*s: %s%s\n", folder, (int)(place - text), text,
-		    severity, place);
+		printf("%s%.*s: %s%s\n", check.shown, (int)(place - name_end),
+		    name_end, severity, place);
 	} else {
 		printf("%s{\"line\":", check.findings > 0 ? "," : "");
 		if (line > 0)
@@ -159,30 +161,46 @@ print_described(const struct policy *p)
 	    p->key_line[POLICY_KEY_EXAMPLE] != 0 ? "; its examples hold" : "");
 }
 
+/* dir: the policies'; not looked at where there is a draft. */
 static bool
-check_one(int dir, const struct checked *one, const struct checked *all,
-    size_t count)
+check_text(int dir, struct policy *p, char *err, size_t errsize)
 {
 	static const struct policy_env env = {.find = policy_find,
 	    .warn = take_warning};
-	static struct policy p;
-	char err[512];
+	static char text[POLICY_FILE_MAX];
+	char name[VM_NAME_MAX + sizeof(".conf")];
+	size_t len;
 	int got;
 
-	check.vm = one->vm;
+	snprintf(name, sizeof(name), "%s.conf", check.vm);
+	if (check.draft != NULL) {
+		len = read_draft(check.draft, text, sizeof(text), check.shown);
+		return policy_hold(name, text, len, &env, p, err, errsize);
+	}
+	snprintf(check.shown, sizeof(check.shown), "%s/%s", folder, name);
+	got = policy_read(dir, check.vm, &env, p, err, errsize);
+	if (got == 0)
+		snprintf(err, errsize, "%s: it is gone", name);
+	return got == 1;
+}
+
+static bool
+check_one(int dir, const char *vm, const struct checked *all, size_t count)
+{
+	static struct policy p;
+	char err[512];
+
+	check.vm = vm;
 	check.findings = 0;
 	check.bad = false;
 	if (check.json) {
 		printf("{\"vm\":");
-		print_json(one->vm);
+		print_json(vm);
 		printf(",\"findings\":[");
 	}
-	got = policy_read(dir, one->vm, &env, &p, err, sizeof(err));
-	if (got == 1)
+	if (check_text(dir, &p, err, sizeof(err)))
 		check_user(&p, all, count);
-	else if (got == 0)
-		snprintf(err, sizeof(err), "%s.conf: it is gone", one->vm);
-	if (got != 1)
+	else
 		finding("error", err);
 	if (check.json)
 		printf("],\"policy\":");
@@ -239,16 +257,26 @@ static const char *
 parse_check(int argc, char **argv)
 {
 	static const struct option options[] = {
-	    {"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+	    {"json", no_argument, NULL, 'j'},
+	    {"with", required_argument, NULL, 'w'}, {NULL, 0, NULL, 0}};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 'j')
+		switch (c) {
+		case 'j':
+			check.json = true;
+			break;
+		case 'w':
+			check.draft = optarg;
+			break;
+		default:
 			option_error(argv);
-		check.json = true;
+		}
 	}
 	if (argc - optind > 1)
 		usage_error("policy check: too many words");
+	if (check.draft != NULL && optind == argc)
+		usage_error("policy check: --with FILE, and whose it is to be");
 	if (optind < argc && !vm_name_valid(argv[optind], strlen(argv[optind])))
 		fail("`%s` is no VM's name", argv[optind]);
 	return optind < argc ? argv[optind] : NULL;
@@ -266,14 +294,16 @@ command_policy_check(int argc, char **argv)
 	dir = policies_folder();
 	if (dir != -1)
 		list = policies_list(dir, &count);
-	for (i = 0; i < count; i++) {
+	if (check.draft != NULL)
+		ok = check_one(dir, vm, list, count);
+	for (i = 0; check.draft == NULL && i < count; i++) {
 		if (vm != NULL && strcmp(vm, list[i].vm) != 0)
 			continue;
 		found++;
-		if (!check_one(dir, &list[i], list, count))
+		if (!check_one(dir, list[i].vm, list, count))
 			ok = false;
 	}
-	if (vm != NULL && found == 0)
+	if (check.draft == NULL && vm != NULL && found == 0)
 		fail("%s has no policy: it is not served", vm);
 	free(list);
 	finish_output();

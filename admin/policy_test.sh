@@ -149,6 +149,64 @@ a_user_who_is_as_good_as_root_gets_a_warning_cleanup() {
     ! getent passwd qvm-test || userdel --force qvm-test
 }
 
+root_test a_draft_is_checked_as_the_policy_that_it_is_to_be
+a_draft_is_checked_as_the_policy_that_it_is_to_be_body() {
+    make_root
+    echo 'mode = none' | make_policy work
+    printf 'mode = allow\nallow = ls\nuser = nobody\n' >draft
+    chmod 666 draft
+    # Neither needs a policy that is there, or a good one.
+    for vm in work other; do
+        atf_check -o match:"^$vm: mode allow: " \
+            dom0 policy check --with draft $vm
+        atf_check -o match:"^$vm: mode allow: " \
+            dom0 policy check --with - $vm <draft
+    done
+    printf 'mode = shell\nmoed = x\n' >draft
+    atf_check -s exit:1 -o match:'^draft:2: error: ' -o not-match:conf \
+        dom0 policy check --with draft work
+    atf_check -s exit:1 -o match:'^standard input:2: error: ' \
+        dom0 policy check --with - work <draft
+    printf 'mode = shell\nuser = qvm-nobody\n' >draft
+    atf_check -s exit:1 -o match:'^draft:2: error: user .qvm-nobody.: ' \
+        dom0 policy check --with draft work
+    atf_check -s exit:1 -o match:'^."vm":"work".*"line":2,"severity":"error"' \
+        dom0 policy check --json --with draft work
+}
+
+root_test a_draft_that_cannot_be_read_is_named
+a_draft_that_cannot_be_read_is_named_body() {
+    make_root
+    # Longer than any line that is about it, and not for a terminal.
+    dir=$(printf '%0200d/' 1 2 3 4 5)
+    mkdir -p "$dir"
+    echo 'mode = none' >"$dir/$(printf 'x\033y')"
+    atf_check -s exit:1 -o match:"^${dir}x.x1by:1: error: mode .none" \
+        dom0 policy check --with "$dir$(printf 'x\033y')" work
+    head -c 65536 /dev/zero | tr '\0' '#' >draft
+    atf_check -s exit:1 -e match:'error: draft: more than 64 KiB' \
+        dom0 policy check --with draft work
+    atf_check -s exit:1 -e match:'input: more than 64 KiB' \
+        dom0 policy check --with - work <draft
+    atf_check -s exit:1 -e match:'error: none: No such file' \
+        dom0 policy check --with none work
+    atf_check -s exit:2 -e match:'--with FILE, and whose it is to be' \
+        dom0 policy check --with draft
+    atf_check -s exit:1 -e match:"is no VM's name" \
+        dom0 policy check --with draft ../work
+}
+
+root_test a_draft_s_user_is_compared_with_the_others
+a_draft_s_user_is_compared_with_the_others_body() {
+    make_root
+    printf 'mode = deny\nuser = nobody\n' | make_policy other
+    cp "$keys/other.conf" draft
+    atf_check -o match:'^draft:2: warning: .* is also that of other' \
+        dom0 policy check --with draft work
+    # It is not its own other.
+    atf_check -o not-match:warning dom0 policy check --with draft other
+}
+
 root_test json_is_one_object_a_policy
 json_is_one_object_a_policy_body() {
     make_root

@@ -72,26 +72,16 @@ take_warning(void *arg, const char *text)
 
 static const struct policy_env env = {.find = find, .warn = take_warning};
 
-/* A draft may be anybody's. */
 static void
 read_policy(void)
 {
-	static char text[65536];
-	const char *why = NULL;
+	static char text[POLICY_FILE_MAX];
 	char err[1024];
-	ssize_t n;
+	size_t n;
 
-	escape(replay.shown, sizeof(replay.shown), replay.file,
-	    strlen(replay.file));
-	n = read_file(AT_FDCWD, replay.file, text, sizeof(text), 0, &why);
-	if (n == -1 && errno == 0)
-		fail("%s: %s", replay.file, why);
-	if (n == -1)
-		fail_errno("%s", replay.file);
-	if (n == (ssize_t)sizeof(text))
-		fail("%s: more than 64 KiB", replay.file);
-	if (policy_load(replay.shown, text, (size_t)n, &env, &replay.policy,
-		err, sizeof(err)) == -1)
+	n = read_draft(replay.file, text, sizeof(text), replay.shown);
+	if (policy_load(replay.shown, text, n, &env, &replay.policy, err,
+		sizeof(err)) == -1)
 		fail("%s", err);
 	/* What is kept from the VM is not from who wrote it. */
 	replay.policy.hide = false;
