@@ -1,0 +1,19 @@
+#!/usr/bin/env atf-sh
+# The Salt formula: what it says, in each of its states.
+. "$(atf_get_srcdir)/lib.sh"
+export TREE
+
+checks_test salt_checks every_state_renders_and_is_documented
+checks_test salt_checks what_is_not_said_is_as_the_example_has_it
+checks_test salt_checks an_empty_pillar_installs_and_nothing_else
+checks_test salt_checks nothing_is_started_enabled_or_authorised
+checks_test salt_checks a_file_may_be_the_package
+checks_test salt_checks what_pillar_does_not_mean_is_refused_in_one_line
+checks_test salt_checks a_policy_with_an_error_is_refused_before_any_is_written
+checks_test salt_checks policies_are_written_as_pillar_has_them
+checks_test salt_checks the_formula_installs_what_it_names
+checks_test salt_checks the_top_file_and_the_page_name_states_that_are_there
+
+atf_init_test_cases() {
+    checks_add_tests
+}

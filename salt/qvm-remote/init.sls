@@ -1,0 +1,5 @@
+# All of what dom0 is told.  Templates are told one by one: README.md.
+
+include:
+  - qvm-remote.dom0
+  - qvm-remote.vm
