@@ -13,7 +13,7 @@ build() {
 fuzz() {
     build
     mkdir new
-    "$BUILD/fuzz/$1/$2" -max_total_time=2 -seed=1 -timeout=20 \
+    "$BUILD/fuzz/$1/$2" -max_total_time="${FUZZ_SECONDS:-2}" -seed=1 -timeout=20 \
         -verbosity=0 -artifact_prefix="$PWD/" new "$TREE/$1/corpus/$2" ||
         atf_fail "see above"
 }
