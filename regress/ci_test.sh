@@ -92,7 +92,7 @@ another_system_s_job_wants_a_container_body() {
     job=$(foreign_job)
     only_these_programs
     atf_check -s exit:1 \
-        -e match:"^ci: $job needs [^ ]*/[^ ]*: run it there, or install docker" \
+        -e match:"^ci: $job needs [a-z]*:[a-z0-9]*: run it there, or install docker" \
         env PATH="$PWD/bin" "$TREE/script/ci" "$job"
     printf '#!/bin/sh\nprintf "<%%s>\\n" "$@" >"$ASKED"\nexit 3\n' >bin/podman
     chmod +x bin/podman
