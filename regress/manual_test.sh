@@ -171,6 +171,43 @@ END
     atf_check -s exit:255 in_vm vm1 sh <wrong
 }
 
+# fleet N: the Nth block of its examples, with the bed's folders.
+fleet() {
+    mandoc -T ascii -O width=200 "$TREE/man/qvm-remote-fleet.7" |
+        sed 's/.\x08//g' | sed -n '/^EXAMPLES/,/^SEE ALSO/p' |
+        awk -v n="$1" '/^ *[#$] / && !block { block = 1; at++ }
+            /^$/ { block = 0 }
+            block && at == n { sub(/^ *[#$] /, ""); print }' |
+        sed "s,-C /var/log,-C $BED/var/log,"
+}
+
+# verify_copy WANTED-STATUS PATTERN: elsewhere, by nobody in particular.
+verify_copy() {
+    rm -rf "$BED/elsewhere"
+    cp -r "$BED/vms/logs/home" "$BED/elsewhere"
+    chown -R nobody "$BED/elsewhere"
+    { echo "cd $BED/elsewhere && PATH=$BED/usr/bin:$PATH"; fleet 2; } >verify
+    atf_check -s exit:"$1" -o match:"$2" setpriv --reuid nobody \
+        --regid nogroup --clear-groups sh <verify
+}
+
+bed_test a_log_is_copied_and_verified_elsewhere
+a_log_is_copied_and_verified_elsewhere_body() {
+    bed_up 1
+    "$regress/bed" boot logs
+    in_vm vm1 qvm-remote true || atf_fail "run"
+    fleet 1 >copy
+    atf_check -o inline:'2\n' grep -c qvm-run copy
+    in_dom0 sh -e <copy 2>said || cat said
+    verify_copy 3 '^proven: up to record [0-9]* all is as it was at the check'
+    atf_check -o empty find "$BED/elsewhere" -name seed -o -name lock
+    # What is older than a checkpoint is not taken for whole.
+    in_vm vm1 qvm-remote true || atf_fail "run"
+    sed -n '/checkpoint/,/checkpoints/p' copy >checkpoint
+    atf_check in_dom0 sh -e <checkpoint
+    verify_copy 1 '^cut: the checkpoint of .*checkpoints, line 2'
+}
+
 atf_init_test_cases() {
     bed_add_tests
     atf_add_test_case what_the_manual_does_not_say_is_named
