@@ -44,12 +44,15 @@ what_is_bundled_has_its_digest_body() {
         awk -v RS= -v n="PackageName: $1" 'index($0, n "\n") == 1' bill
     }
     atf_check -o match:"^PackageChecksum: SHA256: $digest\$" \
-        -o match:"^PackageVersion: $number\$" of BearSSL
+        -o match:"^PackageVersion: $number\$" \
+        -o match:'^PackageCopyrightText: <text>Copyright .* Thomas Pornin' \
+        of BearSSL
     # The one that says that it is musl.
     libc=$(ls /usr/lib/*-linux-musl/libc.a /usr/*-linux-musl/lib*/libc.a \
         /usr/lib/musl/lib/libc.a 2>/dev/null | head -n 1)
     atf_check -o match:"^PackageChecksum: SHA256: $(sha256sum <"$libc" |
-        cut -c 1-64)\$" -o match:'^PackageVersion: [0-9.]*$' of musl
+        cut -c 1-64)\$" -o match:'^PackageVersion: [0-9.]*$' \
+        -o match:'^PackageCopyrightText: <text>Copyright .* Rich Felker' of musl
     atf_check -o match:"^PackageChecksum: SHA256: $(sha256sum <source.tar.gz |
         cut -c 1-64)\$" -o match:"^PackageVersion: $(cat "$TREE/version")\$" \
         of qvm-remote
@@ -86,7 +89,7 @@ atf_test_case the_same_tree_has_the_same_bill
 the_same_tree_has_the_same_bill_body() {
     sbom >bill || atf_fail "no bill"
     mkdir tree
-    cp -r "$TREE/script" "$TREE/version" tree
+    cp -r "$TREE/script" "$TREE/version" "$TREE"/LICENSE* tree
     for zone in UTC Pacific/Apia; do
         atf_check -o file:bill env TZ=$zone SOURCE_DATE_EPOCH=1771425022 \
             tree/script/sbom
