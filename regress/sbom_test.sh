@@ -6,28 +6,26 @@ sbom() {
     env SOURCE_DATE_EPOCH=1771425022 "$TREE/script/sbom" "$@"
 }
 
-check() {
-    python3 -B "$regress/spdx_check.py" <"$1"
-}
-
 atf_test_case it_is_as_spdx_wants_it
 it_is_as_spdx_wants_it_body() {
     echo source >source.tar.gz
     sbom >bill || atf_fail "no bill"
     sbom source.tar.gz >with-source || atf_fail "no bill"
-    for bill in bill with-source; do
-        atf_check -o empty check $bill
-    done
-    # The check does check.
+    check=$regress/spdx_check.py
+    atf_check -o empty python3 -B "$check" bill with-source
+    # The check does check: something is wrong with each of these.
+    n=0
     for change in '/^Created/d' 's/^Created: .*/Created: now/' \
         's/^SPDXID: SPDXRef-musl$/SPDXID: SPDXRef-glibc/' \
         's/ STATIC_LINK / CONTAINS_A_BIT_OF /' '/^FilesAnalyzed/d' \
         's/^\(PackageChecksum: SHA256: \).*/\11234/' 's/: MIT$/: mit/' \
         's/^SPDXVersion.*/&.1/' '/DESCRIBES/d' 's/^Package/Pack/' \
         's/^DocumentNamespace: .*/&#1/'; do
-        sed "$change" bill >changed
-        atf_check -o not-empty check changed
+        n=$((n + 1))
+        sed "$change" bill >changed$n
     done
+    python3 -B "$check" changed* | cut -d: -f1 | sort -u >noticed
+    atf_check -o inline:"$n\n" grep -c . noticed
 }
 
 atf_test_case what_is_bundled_has_its_digest

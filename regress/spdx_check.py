@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Says what of a bill of materials is not as SPDX 2.3 wants it, a line each.
+"""Says what of bills of materials is not as SPDX 2.3 wants it, a line each.
 
-usage: spdx_check.py < FILE
+usage: spdx_check.py FILE...
 
 Rules are those of the specification for what is used here: tag-value documents of packages
 and relationships, without files (https://spdx.github.io/spdx-spec/v2.3/).
@@ -97,5 +97,7 @@ def wrong(text):
 
 
 if __name__ == "__main__":
-    for what in wrong(sys.stdin.read()):
-        print(what)
+    for path in sys.argv[1:]:
+        with open(path, encoding="utf-8") as f:
+            for what in wrong(f.read()):
+                print(f"{path}: {what}")
