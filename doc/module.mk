@@ -1,4 +1,4 @@
-# make doc: the figures, from their sources.  Each says in its first comment what
+# make doc: the figures, from their sources.  Each says in its last comment what
 # it was drawn from; what draws is not needed to build or to read.
 FIGURES = $(patsubst %.dot,%.svg,$(wildcard doc/*.dot))
 

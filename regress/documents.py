@@ -3,9 +3,10 @@
 
 usage: documents.py TREE DOCUMENT...
 
-Held to the tree are: links to files and to headings in them, tests (FOLDER/NAME_test,
-or NAME_test of regress/, with :CASE behind it or not), a case that stands alone in
-backquotes (a name of four words or more), fuzz targets, and what `make` is to make.
+Held to the tree are: links to files and to headings in them, tests
+(FOLDER/NAME_test, or NAME_test of regress/, with :CASE behind it or not), a case
+that stands alone in backquotes (a name of four words or more), fuzz targets, and
+what `make` is to make.
 """
 
 import os
@@ -14,8 +15,8 @@ import re
 import sys
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-TEST = re.compile(r"(?:\b([a-z]+)/)?\b([a-z0-9_]+_(?:test|fuzz))\b(?:\.(?:sh|c))?"
-                  r"(?::(\w+))?")
+TEST = re.compile(r"(?:\b([a-z]+)/)?\b([a-z0-9_]+_(?:test|fuzz))\b"
+                  r"(?:\.(?:sh|c))?(?::(\w+))?")
 CASE = re.compile(r"`:?([a-z0-9]+(?:_[A-Za-z0-9]+){3,})`")
 # How C and sh declare one; what a program declares in a loop is not seen.
 DECLARED = re.compile(

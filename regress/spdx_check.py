@@ -3,8 +3,9 @@
 
 usage: spdx_check.py FILE...
 
-Rules are those of the specification for what is used here: tag-value documents of packages
-and relationships, without files (https://spdx.github.io/spdx-spec/v2.3/).
+Rules are those of the specification for what is used here: tag-value documents
+of packages and relationships, without files
+(https://spdx.github.io/spdx-spec/v2.3/).
 """
 
 import re
@@ -32,7 +33,7 @@ PACKAGE = {  # 7
     "PackageVersion": ("?", TEXT),
     "PackageFileName": ("?", r"[^\n/]+"),
     "PackageDownloadLocation": ("1", URL),
-    "FilesAnalyzed": ("1", "false"),  # otherwise there are files, and a code
+    "FilesAnalyzed": ("1", "false"),  # else there are files, and a code
     "PackageChecksum": ("*", r"SHA256: [0-9a-f]{64}|SHA1: [0-9a-f]{40}"),
     "PackageLicenseConcluded": ("?", LICENCE),
     "PackageLicenseDeclared": ("?", LICENCE),
