@@ -34,7 +34,7 @@ qx_enter(const char *program)
 		err(1, "/proc/self/exe");
 	path[n] = '\0';
 	root = (size_t)n - below;
-	if ((size_t)n <= below || strcmp(path + root, program) != 0)
+	if ((size_t)n < below || strcmp(path + root, program) != 0)
 		errx(1, "%s: not in a test bed", path);
 	memcpy(path + root, "/run/qubes", sizeof("/run/qubes"));
 	if (chdir(path) == -1)
