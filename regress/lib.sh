@@ -164,6 +164,11 @@ atf_check() {
     "$Atf_Check" "$@" || atf_fail "atf-check failed; see the test's output"
 }
 
+# This run of kyua, whose child each test is: its pid, and when it began.
+this_run() {
+    echo "$PPID $(sed 's/.*) //' "/proc/$PPID/stat" | cut -d ' ' -f 20)"
+}
+
 in_vm() {
     "$regress/bed" run "$@"
 }
