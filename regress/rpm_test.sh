@@ -15,8 +15,10 @@ make_rpm() {
 
 # All cases share two builds, which are kept until the tree is another one: of
 # the tree itself, with the tests of %check, and of its source elsewhere, by
-# somebody who has other habits.
+# somebody who has other habits.  With the source of BearSSL where there is one,
+# as script/bootstrap takes it.
 build_packages() {
+    bearssl=${BEARSSL_TARBALL:-system}
     kept=${built%/one/rpm}
     SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$("$TREE/script/epoch" || echo 1)}
     export SOURCE_DATE_EPOCH
@@ -28,12 +30,12 @@ build_packages() {
     if ! cmp -s now.tar.gz "$kept/now.tar.gz"; then
         rm -rf "$kept/now.tar.gz" "$kept/one" "$kept/two"
         mkdir -p "$kept/two"
-        make_rpm -C "$TREE" BUILD="$kept/one" BEARSSL=system >log 2>&1 ||
+        make_rpm -C "$TREE" BUILD="$kept/one" BEARSSL="$bearssl" >log 2>&1 ||
             not_built
         (umask 077 && tar -xzf now.tar.gz -C "$kept/two" &&
             cd "$kept/two/qvm-remote-$(cat "$TREE/version")" &&
             HOME="$kept/two" LC_ALL=C.UTF-8 TZ=Asia/Tokyo make_rpm -j1 \
-                BUILD="${again%/rpm}" BEARSSL=system \
+                BUILD="${again%/rpm}" BEARSSL="$bearssl" \
                 RPM_FLAGS='--without check') >log 2>&1 ||
             not_built
         mv now.tar.gz "$kept"
@@ -224,19 +226,19 @@ debuggers_find_what_belongs_to_each_program_body() {
         webui-dom0-debuginfo; do
         rpm2cpio "$(rpm_file $name)" | cpio -idm --quiet || atf_fail "$name"
     done
-    for program in bin/qvm-remote bin/qvm-remote-dom0 bin/qvm-remote-webui \
-        libexec/qvm-remote/parent libexec/qvm-remote/verifier; do
-        id=$(readelf -n "usr/$program" | sed -n 's/.*Build ID: *//p')
+    for of in client/main.c:bin/qvm-remote admin/main.c:bin/qvm-remote-dom0 \
+        parent/parent.c:libexec/qvm-remote/parent; do
+        program=usr/${of#*:}
+        id=$(readelf -n "$program" | sed -n 's/.*Build ID: *//p')
         debug=usr/lib/debug/.build-id/${id%"${id#??}"}/${id#??}.debug
         atf_check -o match:"Build ID: $id" readelf -n "$debug"
-        main=$(readelf --debug-dump=info "$debug" 2>/dev/null |
-            sed -n 's/.*DW_AT_name.*: \(.*main\.c\)$/\1/p;
-                s/.*DW_AT_comp_dir.*: \(\/usr\/src.*\)$/\1/p' | sort -u | head -n 1)
-        case $main in
-        /usr/src/debug/qvm-remote-*) atf_check test -d ".$main" ;;
-        *) atf_fail "$program: its sources are in ${main:-no place}" ;;
-        esac
+        folder=$(readelf --debug-dump=info "$debug" 2>/dev/null |
+            sed -n 's,.*DW_AT_comp_dir.*: \(/usr/src/debug/.*\)$,\1,p' |
+            sort -u)
+        atf_check test -f ".$folder/${of%%:*}"
     done
+    # What it does not read, it leaves as it was.
+    atf_check -o not-match:'debugedit: ' cat "$built/log"
 }
 
 # Versions, users, modes, what is static: rpmlint knows Fedora's rules.
