@@ -1,5 +1,6 @@
-# make deb: the source and its packages for Debian, in $(B)/deb.  Elsewhere (where
-# debhelper is no package of dpkg's) what the build requires is not looked up.
+# make deb: the source and its packages for Debian, in $(B)/deb.  Elsewhere
+# (where debhelper is no package of dpkg's) what the build requires is not looked
+# up.
 DEB := $(abspath $(B))/deb
 DEB_FOREIGN = $(if $(shell dpkg-query -W debhelper 2>/dev/null),,-d)
 
