@@ -109,6 +109,9 @@ files_are_root_s() {
     is 755 root /usr/bin/qvm-remote
     is 755 root /usr/libexec/qvm-remote/verifier
     is 700 root /etc/qubes/remote.d
+    # As it is unpacked: the upgrade would correct it later.
+    atf_check -o match:'^drwx------ root/root .* \./etc/qubes/remote.d/$' \
+        dpkg-deb -c "$(binaries | grep -e -remote-dom0_)"
     is 700 qvm-remote-key /var/log/qvm-remote
     atf_check test ! -e "$root/etc/qubes/remote.conf"
 }
