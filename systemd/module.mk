@@ -10,11 +10,14 @@ UNITS = $(B)/systemd/qvm-remote-dom0.service \
 install-systemd: $(UNITS)
 	$(INSTALL) -d -m 0755 $(DESTDIR)$(PREFIX)/lib/systemd/system \
 		$(DESTDIR)$(PREFIX)/lib/systemd/catalog \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system-preset \
 		$(DESTDIR)$(PREFIX)/lib/sysusers.d \
 		$(DESTDIR)$(PREFIX)/lib/tmpfiles.d
 	$(INSTALL) -m 0644 $(UNITS) $(DESTDIR)$(PREFIX)/lib/systemd/system
 	$(INSTALL) -m 0644 systemd/qvm-remote.catalog \
 		$(DESTDIR)$(PREFIX)/lib/systemd/catalog
+	$(INSTALL) -m 0644 systemd/qvm-remote-dom0.preset \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system-preset/zz-qvm-remote-dom0.preset
 	$(INSTALL) -m 0644 systemd/qvm-remote-dom0.sysusers \
 		$(DESTDIR)$(PREFIX)/lib/sysusers.d/qvm-remote-dom0.conf
 	$(INSTALL) -m 0644 systemd/qvm-remote-dom0.tmpfiles \
