@@ -1,6 +1,6 @@
 #!/usr/bin/env atf-sh
-# The build itself: the same bytes wherever it is done, and what is out of date
-# is made anew.
+# The build itself.  That it makes the same bytes wherever it is done, the tests of
+# packages show.
 . "$(atf_get_srcdir)/lib.sh"
 
 # A copy of the tree without anything that was built.
@@ -19,23 +19,6 @@ make_in() {
 # What a make of one object says that it does.
 compiled() {
     env -u BUILD -u SANITIZE -u MAKEFLAGS make -C tree build/wire/id.o "$@"
-}
-
-atf_test_case two_builds_in_two_folders_are_the_same
-two_builds_in_two_folders_are_the_same_head() {
-    atf_set timeout 600
-}
-two_builds_in_two_folders_are_the_same_body() {
-    for dir in "$PWD/a" "$PWD/another/folder"; do
-        copy_tree "$dir"
-        make_in "$dir" || atf_fail "it does not build"
-        make_in "$dir" install-dom0 install-vm DESTDIR="$dir/root" \
-            PREFIX=/usr || atf_fail "it does not install"
-        (cd "$dir/root" && find . -type f -exec sha256sum {} + | sort -k 2) \
-            >"$(basename "$dir").sums"
-    done
-    atf_check test -s a.sums
-    atf_check diff a.sums folder.sums
 }
 
 atf_test_case what_is_out_of_date_is_made_anew
@@ -108,7 +91,6 @@ a_role_links_no_more_than_it_may_do_body() {
 }
 
 atf_init_test_cases() {
-    atf_add_test_case two_builds_in_two_folders_are_the_same
     atf_add_test_case what_is_out_of_date_is_made_anew
     atf_add_test_case install_honours_destdir_and_prefix
     atf_add_test_case programs_are_hardened
