@@ -29,6 +29,7 @@
  *                      it begins
  *   late               what follows is sealed with the key of a later step
  *   shift SECONDS      what follows is so much later, or with a minus, earlier
+ *   pruned             what is before this segment is said to be pruned
  *   stop
  *   zeros N            as a segment that is not full has behind its end
  *   torn TEXT          the beginning of a line that a crash has cut
@@ -50,7 +51,7 @@
 static struct {
 	int folder, fd;
 	uint64_t seq, run, step, first, previous;
-	uint8_t hash[SHA256_LEN];
+	uint8_t hash[SHA256_LEN], before[SHA256_LEN]; /* of the segment */
 	/* What lies behind the last whole record. */
 	uint64_t good_end, tail;
 	struct sha256 tail_sha;
@@ -123,6 +124,7 @@ open_segment(void)
 		die("close");
 	m.previous = m.first;
 	m.first = m.seq;
+	memcpy(m.before, m.hash, sizeof(m.before));
 	segment_name(name, m.first);
 	m.fd = openat(m.folder, name, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	if (m.fd == -1)
@@ -354,6 +356,16 @@ op_refused(char *rest)
 }
 
 static void
+op_pruned(void)
+{
+	struct record *r = begin("pruned", NULL, NULL);
+
+	record_u64(r, "last", m.first - 1);
+	record_hex(r, "last_hash", m.before, sizeof(m.before));
+	end();
+}
+
+static void
 append(const char *data, size_t len)
 {
 	if (write(m.fd, data, len) != (ssize_t)len)
@@ -443,6 +455,8 @@ run_line(char *line)
 		op_denied(rest);
 	else if (strcmp(op, "refused") == 0)
 		op_refused(rest);
+	else if (strcmp(op, "pruned") == 0)
+		op_pruned();
 	else if (strcmp(op, "zeros") == 0)
 		op_zeros(number(&rest));
 	else if (strcmp(op, "torn") == 0)

@@ -5,6 +5,7 @@
 checks_test browser_checks hostile_bodies_are_text
 checks_test browser_checks filters_and_their_address_hold
 checks_test browser_checks what_comes_is_shown
+checks_test browser_checks what_is_proved_is_said
 checks_test browser_checks keys_are_enough
 checks_test browser_checks screen_readers_and_contrast
 checks_test browser_checks a_long_log_is_a_window

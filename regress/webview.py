@@ -44,10 +44,20 @@ class View:
         """Records, on disk when it returns."""
         for line in lines:
             self.number += line.split()[0] in (
-                "start", "segment", "intent", "result", "refused", "denied", "event", "stop")
+                "start", "segment", "intent", "result", "refused", "denied", "event", "stop",
+                "pruned")
             self.log.stdin.write(line.encode("latin-1") + b"\n")
         self.log.stdin.flush()
         wait_for(lambda: self.on_disk() >= self.number)
+
+    def prune(self):
+        """What is before another segment goes with another start, and a record says so."""
+        folder = self.root + "/var/log/qvm-remote/"
+        old = [folder + f for f in os.listdir(folder) if ".log" in f]
+        self.write("start", "pruned")
+        self.number -= sum(open(f, "rb").read().count(b"\n") for f in old)
+        for f in old:
+            os.unlink(f)
 
     def on_disk(self):
         folder = self.root + "/var/log/qvm-remote/"

@@ -536,17 +536,27 @@ async function showCharts() {
 		.map((v) => chart(v.vm, v.asked, v.refused)));
 }
 
+/* What log verify says in one line, and its category: by its exit status. */
+function proof(v) {
+	const to = v.text.map((l) => /^proven: records \d+ to (\d+) are a chain/.exec(l)).find((m) => m);
+	if (!to || (v.status !== 0 && v.status !== 3))
+		return ["ERROR", "NOT proved: " + (v.text.find((l) => /^(altered|cut|disputed)/.test(l))
+			|| "log verify failed with status " + v.status)];
+	const unsealed = v.text.some((l) => l.endsWith("their seals were not checked"));
+	return [v.status === 3 ? "DONE-FAIL" : "", "proved to record " + to[1] + " at "
+		+ local(v.time * 1000).slice(11, 16)
+		+ (v.status === 3 ? ", the end may be cut off" : "")
+		+ (unsealed ? "; seals not checked" : "")];
+}
+
 async function showState() {
 	const got = await get("state", "");
 	const v = got.verified;
 	if (!v)
 		return;
-	const to = v.text.map((l) => /^proven: records 1 to (\d+) are/.exec(l)).find((m) => m);
-	const good = (v.status === 0 || v.status === 3) && to;
-	$("verified").firstElementChild.textContent = good
-		? "proved to record " + to[1] + " at " + local(v.time * 1000).slice(11, 16)
-		: "NOT proved: " + v.text[0];
-	$("verified").classList.toggle("ERROR", !good);
+	const [name, text] = proof(v);
+	$("verified").className = name;
+	$("verified").firstElementChild.textContent = text;
 	$("verified").lastElementChild.replaceChildren(
 		...v.text.map((line) => element("li", {}, raw(line))));
 }

@@ -203,16 +203,33 @@ end_query(struct query *q, int status)
 	q->state = QUERY_ENDED;
 }
 
+/* Its last lines: what is proven stands at its end. */
+static void
+keep_words(char *text, size_t size, int fd)
+{
+	struct stat st;
+	off_t from = 0;
+	char *lf;
+	ssize_t n;
+
+	if (fstat(fd, &st) == -1)
+		fail_errno("what log verify said");
+	if (st.st_size >= (off_t)size)
+		from = st.st_size - (off_t)size + 1;
+	n = pread(fd, text, size - 1, from);
+	if (n < 0)
+		fail_errno("what log verify said");
+	text[n] = '\0';
+	lf = from > 0 ? strchr(text, '\n') : NULL;
+	if (lf != NULL)
+		memmove(text, lf + 1, strlen(lf + 1) + 1);
+}
+
 static void
 end_verify(int status)
 {
-	ssize_t n = pread(r.verifier_fd, r.verified.text,
-	    sizeof(r.verified.text) - 1, 0);
-
-	if (n < 0)
-		fail_errno("what log verify said");
+	keep_words(r.verified.text, sizeof(r.verified.text), r.verifier_fd);
 	close(r.verifier_fd);
-	r.verified.text[n] = '\0';
 	r.verified.time_us = now_realtime_us();
 	r.verified.status = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 	r.verified_ms = now_monotonic_ms();
