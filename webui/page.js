@@ -291,42 +291,72 @@ const newer = () => alone(async (current) => {
 	showEnds();
 });
 
-/* Requests that are new, and answers to those that had none. */
+/* What has become of a request that was shown before. */
+function showAgain(chunk, row) {
+	const at = chunk.rows.findIndex((r) => r.seq === row.seq);
+	if (at === -1 || chunk.rows[at].status === row.status)
+		return;
+	const old = chunk.body.querySelector("tr[data-seq='" + row.seq + "']");
+	const had = old.contains(document.activeElement);
+	const unfolded = isOpen(old);
+	if (unfolded)
+		fold(old);
+	const now = makeRow(row);
+	old.replaceWith(now);
+	chunk.rows[at] = row;
+	if (had)
+		go(now.querySelector(".toggle"));
+	if (unfolded)
+		unfold(now);
+}
+
+/* Answers to those that had none, wherever they are shown. */
+async function askOpen(current) {
+	for (const chunk of chunks.slice(first, last + 1)) {
+		const open = chunk.rows.filter((r) => r.status === "running").map((r) => r.seq);
+		if (open.length === 0)
+			continue;
+		const got = await getRows({ seq: Math.min(...open), before: Math.max(...open) + 1 });
+		if (!current())
+			return;
+		got.rows.forEach((row) => showAgain(chunk, row));
+	}
+}
+
+/* Rows that have come: where the first chunk is full, they begin another one. */
+function addNew(found) {
+	let top = chunks[0];
+	if (top.rows.length > 0 && top.rows.length + found.length > CHUNK) {
+		const at = top.rows[0].seq + 1;
+		top.before = at;
+		top = { before: 0, rows: [], next: at };
+		chunks.unshift(top);
+		last++;
+		place(top, chunks[1].body);
+	}
+	top.rows.unshift(...found);
+	inPlace(chunks[last].body.lastElementChild || rows,
+		() => top.body.prepend(...found.map(makeRow)));
+	/* The end that is not looked at. */
+	const low = scrollY > document.body.scrollHeight / 2;
+	inPlace(chunks[low ? last : first].body, () => forget(() => low ? first : last));
+}
+
+/* Requests that are new, and what became of others. */
 const refresh = () => alone(async (current) => {
-	const top = chunks[0];
-	const open = top.rows.filter((r) => r.status === "running").map((r) => r.seq);
-	const seq = Math.min(newest + 1, ...open);
-	const got = await getRows({ seq });
+	await askOpen(current);
 	if (!current() || first !== 0)
+		return;
+	const got = await getRows({ seq: newest + 1 });
+	if (!current())
 		return;
 	newest = got.newest;
 	if (got.next) {		/* more than fits: from the beginning */
 		turn++;
 		return;
 	}
-	for (const row of got.rows.reverse()) {
-		const at = top.rows.findIndex((r) => r.seq === row.seq);
-		if (at === -1) {
-			top.rows.unshift(row);
-			inPlace(top.body.lastElementChild || rows,
-				() => top.body.prepend(makeRow(row)));
-			continue;
-		}
-		if (top.rows[at].status === row.status)
-			continue;
-		const old = top.body.querySelector("tr[data-seq='" + row.seq + "']");
-		const had = old.contains(document.activeElement);
-		const unfolded = isOpen(old);
-		if (unfolded)
-			fold(old);
-		const now = makeRow(row);
-		old.replaceWith(now);
-		top.rows[at] = row;
-		if (had)
-			go(now.querySelector(".toggle"));
-		if (unfolded)
-			unfold(now);
-	}
+	if (got.rows.length > 0)
+		addNew(got.rows);
 	showEnds();
 	showStatus();
 });
@@ -569,7 +599,7 @@ function grown() {
 			soon = 0;
 			if (busy)
 				grown();
-			else if (chunks && first === 0)
+			else if (chunks)
 				refresh();
 		}, 150);
 	if (!slow)
@@ -590,6 +620,8 @@ function listen() {
 	events.onerror = () => {
 		live = false;
 		showStatus();
+		if (events.readyState === EventSource.CLOSED)
+			setTimeout(listen, 3000);	/* this one does not */
 	};
 	events.onmessage = grown;
 }
