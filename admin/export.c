@@ -136,7 +136,7 @@ command_log_export(int argc, char **argv)
 	log_options(LOG_EXPORT, argc, argv, &o);
 	a.answered = o.csv ? csv_row : json_row;
 	if (o.cursor != NULL)
-		keeper_start(o.cursor, false);
+		keeper_start(o.cursor, KEEP_CURSOR);
 	log_open(&log);
 	answers_begin(&a, &keeper_cursor);
 	if (o.csv)

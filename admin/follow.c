@@ -64,7 +64,7 @@ command_log_follow(int argc, char **argv)
 	    .answered = show_answered};
 
 	log_options(LOG_FOLLOW, argc, argv, &o);
-	keeper_start(o.cursor, true);
+	keeper_start(o.cursor, KEEP_NEW);
 	log_open(&log);
 	pager_start(false);
 	answers_begin(&a, &keeper_cursor);

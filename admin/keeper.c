@@ -9,16 +9,39 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "admin/admin.h"
+#include "admin/packed.h"
 #include "privsep/path.h"
 
 #define PREFIX_TEXT "qvm-remote-cursor 1 "
 #define TEXT_MAX    (sizeof(PREFIX_TEXT) + 20 + 1 + SHA256_HEX + 1)
 
 struct cursor keeper_cursor;
+int keeper_copy = -1;
+uint64_t keeper_changes;
+
+/* What the reader is told: of a segment, or of the copy. */
+enum part_what {
+	PART_SEGMENT, /* a new one, or in the place of that which it has */
+	PART_PACKED,  /* the same, packed */
+	PART_GONE,    /* no descriptor */
+	PART_COPY
+};
+struct part {
+	uint64_t first;
+	enum part_what what;
+};
+
+/* What the reader has. */
+struct sent {
+	uint64_t first;
+	dev_t dev;
+	ino_t ino;
+};
 
 static struct {
 	const char *path, *name; /* the cursor's file, and that in its folder */
@@ -27,8 +50,12 @@ static struct {
 	int log;       /* its folder, where it is followed */
 	int created;   /* inotify: a segment has got its name */
 	int modified;  /* inotify: something was written */
-	uint64_t sent; /* the newest segment that the reader has */
+	int copied;    /* inotify: something has got a name beside the copy */
+	enum keep keep;
+	struct sent *sent, copy; /* segments, in order; the copy */
+	size_t sent_count;
 } keeper = {.folder = -1,
+    .copied = -1,
     .channel = -1,
     .log = -1,
     .created = -1,
@@ -102,6 +129,49 @@ watch(const char *path, uint32_t mask)
 	return fd;
 }
 
+static bool
+is_sent(const struct sent *s, const struct stat *st)
+{
+	return s->dev == st->st_dev && s->ino == st->st_ino;
+}
+
+/* Another one than before, or -1. */
+static int
+open_copy(void)
+{
+	struct stat st;
+	char path[PATH_MAX];
+	int fd;
+
+	at_root(path, PATH_COPY);
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd == -1 && (errno == ENOENT || errno == ELOOP))
+		return -1;
+	if (fd == -1 || fstat(fd, &st) == -1)
+		fail_errno("%s", path);
+	if (!S_ISREG(st.st_mode) || is_sent(&keeper.copy, &st)) {
+		close(fd);
+		return -1;
+	}
+	keeper.copy.dev = st.st_dev;
+	keeper.copy.ino = st.st_ino;
+	return fd;
+}
+
+/* Where its folder is not there, there is none, and will be none. */
+static void
+watch_copy(void)
+{
+	char path[PATH_MAX];
+
+	at_root(path, PATH_COPY);
+	*strrchr(path, '/') = '\0';
+	if (access(path, F_OK) == -1 && errno == ENOENT)
+		return;
+	keeper.copied = watch(path, IN_CREATE | IN_MOVED_TO);
+	keeper_copy = open_copy();
+}
+
 static void
 open_folder(void)
 {
@@ -112,7 +182,7 @@ open_folder(void)
 	    open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (keeper.log == -1)
 		fail_errno("%s", path);
-	keeper.created = watch(path, IN_CREATE | IN_MOVED_TO);
+	keeper.created = watch(path, IN_CREATE | IN_MOVED_TO | IN_DELETE);
 	keeper.modified = watch(path, IN_MODIFY);
 }
 
@@ -131,44 +201,87 @@ drain(int fd)
 		fail_errno("inotify");
 }
 
+/* fd -1: none goes with it. */
 static void
-send_segment(const struct segment *s)
+send_part(uint64_t first, enum part_what what, int fd)
 {
 	union {
 		struct cmsghdr align;
 		char buf[CMSG_SPACE(sizeof(int))];
 	} control = {0};
-	uint64_t first = s->first;
-	struct iovec iov = {.iov_base = &first, .iov_len = sizeof(first)};
-	struct msghdr msg = {.msg_iov = &iov,
-	    .msg_iovlen = 1,
-	    .msg_control = control.buf,
-	    .msg_controllen = sizeof(control.buf)};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+	struct part part = {.first = first, .what = what};
+	struct iovec iov = {.iov_base = &part, .iov_len = sizeof(part)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct cmsghdr *c;
 
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &s->fd, sizeof(int));
+	if (fd != -1) {
+		msg.msg_control = control.buf;
+		msg.msg_controllen = sizeof(control.buf);
+		c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &fd, sizeof(int));
+	}
 	if (sendmsg(keeper.channel, &msg, MSG_NOSIGNAL) == -1 && errno != EPIPE)
 		fail_errno("a new segment");
 }
 
-/* Those that the reader does not have, in their order; first, it has them all. */
+/* One that the reader has as it is, has otherwise, or does not have. */
 static void
-send_new_segments(bool have_all)
+send_segment(const struct segment *s, const struct sent *had, struct sent *now)
+{
+	struct stat st;
+
+	if (fstat(s->fd, &st) == -1)
+		fail_errno("a segment");
+	*now = (struct sent){s->first, st.st_dev, st.st_ino};
+	if (keeper.channel != -1 && (had == NULL || !is_sent(had, &st)) &&
+	    (had == NULL || keeper.keep == KEEP_ALL))
+		send_part(s->first, s->packed ? PART_PACKED : PART_SEGMENT,
+		    s->fd);
+	close(s->fd);
+}
+
+/*
+ * What has changed, in order.  Before there is a reader, which opens the same
+ * later, nothing is sent.
+ */
+static void
+send_segments(void)
 {
 	struct log log = {.lock = -1};
+	struct sent *now, *had = keeper.sent, *end = had + keeper.sent_count;
 	size_t i;
 
-	segments_open(&log, keeper.log, keeper.sent);
+	segments_open(&log, keeper.log, 0);
+	now = reallocarray(NULL, log.count + 1, sizeof(*now));
+	if (now == NULL)
+		fail_errno("log");
 	for (i = 0; i < log.count; i++) {
-		if (!have_all)
-			send_segment(&log.segments[i]);
-		keeper.sent = log.segments[i].first;
-		close(log.segments[i].fd);
+		for (; had < end && had->first < log.segments[i].first; had++)
+			if (keeper.keep == KEEP_ALL)
+				send_part(had->first, PART_GONE, -1);
+		if (had < end && had->first == log.segments[i].first)
+			send_segment(&log.segments[i], had++, &now[i]);
+		else
+			send_segment(&log.segments[i], NULL, &now[i]);
 	}
+	free(keeper.sent);
+	keeper.sent = now;
+	keeper.sent_count = log.count;
 	free(log.segments);
+}
+
+static void
+send_copy(void)
+{
+	int fd = open_copy();
+
+	if (fd == -1)
+		return;
+	send_part(0, PART_COPY, fd);
+	close(fd);
 }
 
 /* False: the reader has ended. */
@@ -195,17 +308,23 @@ static void
 keep(void)
 {
 	struct pollfd fds[] = {{.fd = keeper.channel, .events = POLLIN},
-	    {.fd = keeper.created, .events = POLLIN}};
+	    {.fd = keeper.created, .events = POLLIN},
+	    {.fd = keeper.copied, .events = POLLIN}};
+	const nfds_t count = keeper.copied == -1 ? 2 : 3;
 
 	for (;;) {
-		if (poll(fds, 2, -1) == -1 && errno != EINTR)
+		if (poll(fds, count, -1) == -1 && errno != EINTR)
 			fail_errno("poll");
 		if (fds[0].revents != 0 && !take_cursor())
 			return;
-		if (fds[1].revents == 0)
-			continue;
-		drain(keeper.created);
-		send_new_segments(false);
+		if (fds[1].revents != 0) {
+			drain(keeper.created);
+			send_segments();
+		}
+		if (fds[2].revents != 0) {
+			drain(keeper.copied);
+			send_copy();
+		}
 	}
 }
 
@@ -221,7 +340,7 @@ static void __attribute__((noreturn)) end_as(pid_t reader)
 }
 
 void
-keeper_start(const char *path, bool follow)
+keeper_start(const char *path, enum keep what)
 {
 	int ends[2];
 	pid_t reader;
@@ -229,10 +348,13 @@ keeper_start(const char *path, bool follow)
 	if (path != NULL)
 		read_cursor(path);
 	/* The reader opens the log later, and so has what is there now. */
-	if (follow) {
+	keeper.keep = what;
+	if (what != KEEP_CURSOR) {
 		open_folder();
-		send_new_segments(true);
+		send_segments();
 	}
+	if (what == KEEP_ALL)
+		watch_copy();
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == -1 ||
 	    (reader = fork()) == -1)
 		fail_errno("a process that reads the log");
@@ -258,30 +380,97 @@ keeper_save(const struct cursor *c)
 		fail_errno("the cursor");
 }
 
+/* Where it stands in the log; its count: nowhere. */
+static size_t
+place_of(const struct log *log, uint64_t first)
+{
+	size_t i;
+
+	for (i = 0; i < log->count && log->segments[i].first != first;)
+		i++;
+	return i;
+}
+
+static void
+close_segment(const struct segment *s)
+{
+	packed_drop(s->fd);
+	close(s->fd);
+	keeper_changes++;
+}
+
+static void
+drop_segment(struct log *log, uint64_t first)
+{
+	size_t i = place_of(log, first);
+
+	if (i == log->count)
+		return;
+	close_segment(&log->segments[i]);
+	memmove(&log->segments[i], &log->segments[i + 1],
+	    (--log->count - i) * sizeof(log->segments[0]));
+}
+
+/* One that has come since, or what an older one was replaced with. */
+static void
+put_segment(struct log *log, const struct segment *s)
+{
+	size_t i = place_of(log, s->first);
+
+	if (i < log->count && keeper.keep == KEEP_ALL) {
+		close_segment(&log->segments[i]);
+		log->segments[i] = *s;
+	} else if (log->count == 0 ||
+	    s->first > log->segments[log->count - 1].first)
+		segment_add(log, s);
+	else {
+		close(s->fd);
+		return;
+	}
+	if (s->packed)
+		packed_add(s->fd, s->first);
+}
+
+static void
+put_part(struct log *log, const struct part *part, int fd)
+{
+	struct segment s = {.first = part->first,
+	    .fd = fd,
+	    .packed = part->what == PART_PACKED};
+
+	if (part->what == PART_COPY) {
+		if (keeper_copy != -1)
+			close(keeper_copy);
+		keeper_copy = fd;
+	} else
+		put_segment(log, &s);
+}
+
 /* False: the keeper has ended. */
 static bool
-take_segment(struct log *log)
+take_part(struct log *log)
 {
 	char control[CMSG_SPACE(sizeof(int))];
-	struct segment s = {.packed = false};
-	struct iovec iov = {.iov_base = &s.first, .iov_len = sizeof(s.first)};
+	struct part part;
+	struct iovec iov = {.iov_base = &part, .iov_len = sizeof(part)};
 	struct msghdr msg = {.msg_iov = &iov,
 	    .msg_iovlen = 1,
 	    .msg_control = control,
 	    .msg_controllen = sizeof(control)};
 	struct cmsghdr *c;
+	int fd;
 
-	if (recvmsg(keeper.channel, &msg, MSG_CMSG_CLOEXEC) != sizeof(s.first))
+	if (recvmsg(keeper.channel, &msg, MSG_CMSG_CLOEXEC) != sizeof(part))
 		return false;
+	if (part.what == PART_GONE) {
+		drop_segment(log, part.first);
+		return true;
+	}
 	c = CMSG_FIRSTHDR(&msg);
 	if (c == NULL || c->cmsg_type != SCM_RIGHTS)
 		return false;
-	memcpy(&s.fd, CMSG_DATA(c), sizeof(s.fd));
-	/* What was there already when the log was opened. */
-	if (log->count > 0 && s.first <= log->segments[log->count - 1].first)
-		close(s.fd);
-	else
-		segment_add(log, &s);
+	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	put_part(log, &part, fd);
 	return true;
 }
 
@@ -292,7 +481,7 @@ keeper_take(struct log *log)
 
 	drain(keeper.modified);
 	while (poll(&fd, 1, 0) == 1)
-		if (!take_segment(log))
+		if (!take_part(log))
 			return false;
 	return true;
 }

@@ -10,7 +10,8 @@
 /*
  * keeper: what stays root while another process reads the log.
  * Fed by:  the reader (cursors); inotify
- * Feeds:   the reader (descriptors of new segments); the cursor's file
+ * Feeds:   the reader (descriptors of segments, and of the copy for people); the
+ *          cursor's file
  * May:     open segments, replace that file      May not: read a segment
  */
 
@@ -22,10 +23,19 @@ struct cursor {
 
 /*
  * Returns in the process that is to read, before it opens the log; the other
- * stays, and ends as this one does.  path, or NULL: the cursor's file.  With
- * follow, new segments are handed on.
+ * stays, and ends as this one does.  path, or NULL: the cursor's file.
  */
-void keeper_start(const char *path, bool follow);
+enum keep {
+	KEEP_CURSOR,
+	KEEP_NEW, /* new segments are handed on */
+	KEEP_ALL  /* those that were replaced, which ones have gone, and the copy */
+};
+void keeper_start(const char *path, enum keep);
+
+/* The log for people, or -1: there is none yet. */
+extern int keeper_copy;
+/* How often a segment was replaced or has gone. */
+extern uint64_t keeper_changes;
 
 /* What the file said. */
 extern struct cursor keeper_cursor;

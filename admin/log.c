@@ -137,7 +137,7 @@ command_log(int argc, char **argv)
 
 	log_options(LOG_SHOW, argc, argv, &o);
 	if (o.cursor != NULL)
-		keeper_start(o.cursor, false);
+		keeper_start(o.cursor, KEEP_CURSOR);
 	log_open(&log);
 	if (o.cursor != NULL)
 		show_answers(&log, &o);

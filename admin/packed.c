@@ -95,6 +95,18 @@ packed_forget(void)
 	packed.owner = -1;
 }
 
+void
+packed_drop(int fd)
+{
+	size_t i;
+
+	for (i = 0; i < packed.count; i++)
+		if (packed.all[i].fd == fd)
+			packed.all[i--] = packed.all[--packed.count];
+	if (packed.owner == fd)
+		packed.owner = -1;
+}
+
 static const struct packed *
 find(int fd)
 {

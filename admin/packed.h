@@ -24,6 +24,8 @@ size_t packed_text(const char *segment, size_t len, char out[PACKED_TEXT_MAX]);
 
 /* The descriptor is that of a packed segment, of that first record. */
 void packed_add(int fd, uint64_t first);
+/* It is to be closed. */
+void packed_drop(int fd);
 /* All descriptors are closed. */
 void packed_forget(void);
 /*

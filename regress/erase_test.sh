@@ -65,6 +65,17 @@ is_whole() {
     atf_check -o match:'^whole' "$regress/log-verify" --key seed "$BED/$LOG"
 }
 
+bed_test an_open_browser_shows_them_no_more
+an_open_browser_shows_them_no_more_body() {
+    bed_up 1
+    bed_altered
+    atf_check -o inline:'secret\n' in_vm vm1 qvm-remote 'echo secret'
+    revoke
+    export TREE
+    python3 -B "$regress/web_checks" erased_records_are_served_no_more \
+        2>said || atf_fail "$(tail -n 1 said)"
+}
+
 bed_test its_kept_outputs_go_too
 its_kept_outputs_go_too_body() {
     bed_up 1

@@ -11,6 +11,8 @@ checks_test web_checks a_bad_pattern_stalls_nobody
 checks_test web_checks pages_have_each_request_once
 checks_test web_checks packed_segments_are_shown
 checks_test web_checks what_is_new_is_told
+checks_test web_checks what_has_gone_is_let_go
+checks_test web_checks a_cut_download_says_so
 checks_test web_checks hours_are_counted
 checks_test web_checks state_says_what_was_verified
 checks_test web_checks logs_are_as_they_were

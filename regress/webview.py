@@ -40,6 +40,14 @@ class View:
         self.write(*lines)
         self.cookie = self.program = None
 
+    @classmethod
+    def of(cls, root):
+        """Of a log that somebody else writes."""
+        v = cls.__new__(cls)
+        v.root, v.log, v.cookie, v.program = root, None, None, None
+        shutil.copy(BUILD + "/webui/web", root + "/usr/libexec/qvm-remote")
+        return v
+
     def write(self, *lines):
         """Records, on disk when it returns."""
         for line in lines:
@@ -89,6 +97,11 @@ class View:
                    if open("/proc/%d/cmdline" % p).read().startswith("qvm-remote: web"))
         return keeper, reader, web
 
+    def gone(self):
+        """What keeper and reader hold open of the log, and has no name any more."""
+        return [f for pid in self.processes()[:2] for f in held(pid)
+                if f.endswith(" (deleted)") and "/var/log/" in f]
+
     def connect(self):
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
 
@@ -122,15 +135,21 @@ class View:
     def end(self):
         if self.program:
             self.stop()
-        self.log.stdin.close()
-        self.log.wait()
-        shutil.rmtree(self.root)
+        if self.log:
+            self.log.stdin.close()
+            self.log.wait()
+            shutil.rmtree(self.root)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
         self.end()
+
+
+def held(pid):
+    return [os.readlink("/proc/%d/fd/%s" % (pid, f))
+            for f in os.listdir("/proc/%d/fd" % pid)]
 
 
 def ended(pid):

@@ -192,7 +192,7 @@ async function getRows(more) {
  * The window: chunks[first] to chunks[last] are on the page.  Of the others
  * only where they begin is kept, so that they can be fetched again.
  */
-let chunks, first, last, newest, busy = false, turn = 0;
+let chunks, first, last, newest, changes, busy = false, turn = 0;
 
 function place(chunk, before) {
 	chunk.body = element("tbody", {});
@@ -351,7 +351,8 @@ const refresh = () => alone(async (current) => {
 	if (!current())
 		return;
 	newest = got.newest;
-	if (got.next) {		/* more than fits: from the beginning */
+	/* More than fits, or not all is there any more: from the beginning. */
+	if (got.next || got.changes !== changes) {
 		turn++;
 		return;
 	}
@@ -370,6 +371,7 @@ const start = () => alone(async (current) => {
 	chunks = [{ before: 0, rows: got.rows, next: got.next }];
 	first = last = 0;
 	newest = got.newest;
+	changes = got.changes;
 	place(chunks[0], rows);
 	showEnds();
 	showStatus();

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "admin/admin.h"
+#include "admin/keeper.h"
 #include "webui/webui.h"
 
 /*
@@ -64,8 +65,9 @@ rows(struct asker *a)
 	if (make_filter(a->q, &f) != 200)
 		return 400;
 	requests_find(a->log, &f, &found);
-	printf("{\"newest\":%" PRIu64 ",\"next\":%" PRIu64 ",\"rows\":[",
-	    log_newest(a->log), found.more ? found.next : 0);
+	printf("{\"newest\":%" PRIu64 ",\"changes\":%" PRIu64
+	       ",\"next\":%" PRIu64 ",\"rows\":[",
+	    log_newest(a->log), keeper_changes, found.more ? found.next : 0);
 	for (i = 0; i < found.count; i++) {
 		fputs(i > 0 ? ",\n" : "\n", stdout);
 		row_print(a->log, &found.list[i]);
@@ -88,6 +90,10 @@ download(struct asker *a)
 		row_print_records(a->log, &found.list[i - 1]);
 		putchar('\n');
 	}
+	if (found.more)
+		printf("{\"cut\":\"older requests are not here\","
+		       "\"before\":%" PRIu64 "}\n",
+		    found.next);
 	return 200;
 }
 
@@ -163,13 +169,46 @@ last_lines(const char *buf, size_t len)
 	return len;
 }
 
-/* The copy for people, as the viewer before this one gave it. */
+/*
+ * Whole lines alone; of one that is longer than an answer, a part, which stands as
+ * a line.
+ */
+static size_t
+whole_lines(const char *buf, size_t len)
+{
+	size_t n = len;
+
+	while (n > 0 && buf[n - 1] != '\n')
+		n--;
+	return n == 0 && len == LOGS_MAX ? len : n;
+}
+
+static void
+print_lines(char *buf, size_t from, size_t n)
+{
+	char *line, *end;
+
+	fputs("{\"lines\":[", stdout);
+	for (line = buf + from; line < buf + n; line = end + 1) {
+		end = memchr(line, '\n', (size_t)(buf + n - line));
+		if (end == NULL)
+			end = buf + n;
+		*end = '\0';
+		if (line > buf + from)
+			putchar(',');
+		print_json(line);
+	}
+}
+
+/*
+ * The copy for people, as the viewer before this one gave it.  What is shorter
+ * than what was read has been begun anew.
+ */
 static unsigned int
 logs(struct asker *a)
 {
 	uint64_t offset = a->q->offset;
-	static char buf[LOGS_MAX];
-	char *line, *end;
+	static char buf[LOGS_MAX + 1];
 	struct stat st = {.st_size = 0};
 	size_t n = 0, from = 0;
 	uint64_t size;
@@ -177,22 +216,16 @@ logs(struct asker *a)
 	if (a->copy != -1 && fstat(a->copy, &st) == -1)
 		fail_errno("the readable log");
 	size = (uint64_t)st.st_size;
+	if (offset > size)
+		offset = 0;
 	if (offset == 0 && size > LOGS_MAX)
 		offset = size - LOGS_MAX;
 	if (offset < size)
 		n = segment_read(a->copy, buf, LOGS_MAX, (off_t)offset);
-	while (n > 0 && buf[n - 1] != '\n')
-		n--;
+	n = whole_lines(buf, n);
 	if (a->q->offset == 0)
 		from = last_lines(buf, n);
-	fputs("{\"lines\":[", stdout);
-	for (line = buf + from; line < buf + n; line = end + 1) {
-		end = memchr(line, '\n', (size_t)(buf + n - line));
-		*end = '\0';
-		if (line > buf + from)
-			putchar(',');
-		print_json(line);
-	}
+	print_lines(buf, from, n);
 	printf("],\"total_bytes\":%" PRIu64 "}\n",
 	    offset < size ? offset + n : size);
 	return 200;

@@ -23,7 +23,7 @@
 
 /*
  * reader: what reads the log for the web view.
- * Fed by:  web (queries); the keeper (new segments); inotify; the log
+ * Fed by:  web (queries); the keeper (segments, the copy); inotify; the log
  * Feeds:   web (answers)
  * May:     read the log's open segments, fork      May not: open, connect, exec
  */
@@ -54,7 +54,6 @@ struct query {
 
 static struct {
 	struct log log;
-	int copy; /* the log for people, or -1 */
 	struct channel web;
 	struct query queries[VISITS_MAX];
 	unsigned running;
@@ -109,7 +108,7 @@ static void __attribute__((noreturn)) answer_query(const struct query *q)
 
 	limit(RLIMIT_CPU, CPU_S);
 	limit(RLIMIT_FSIZE, ANSWER_MAX);
-	status = query_answer(&q->asked, &r.log, r.copy, &r.verified);
+	status = query_answer(&q->asked, &r.log, keeper_copy, &r.verified);
 	finish_output();
 	_exit(status == 200 ? 0 : status == 404 ? 4 : 3);
 }
@@ -442,17 +441,6 @@ enter_sandbox(const char *folder)
 }
 
 static void
-open_copy(void)
-{
-	char path[PATH_MAX];
-
-	at_root(path, PATH_COPY);
-	r.copy = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (r.copy == -1 && errno != ENOENT)
-		fail_errno("%s", path);
-}
-
-static void
 print_address(const struct options *o, struct msg_web_secrets *secrets)
 {
 	if (o->socket != NULL)
@@ -476,9 +464,8 @@ reader_run(const struct options *o)
 	listener =
 	    o->socket != NULL ? listen_path(o->socket) : listen_tcp(o->port);
 	log_init("reader", false, NULL);
-	keeper_start(NULL, true);
+	keeper_start(NULL, KEEP_ALL);
 	log_take(&r.log);
-	open_copy();
 	event_init();
 	event_signal(SIGCHLD, reap);
 	make_secret(secrets.token);
