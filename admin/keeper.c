@@ -46,11 +46,11 @@ struct sent {
 static struct {
 	const char *path, *name; /* the cursor's file, and that in its folder */
 	int folder;
-	int channel;   /* to the other process */
-	int log;       /* its folder, where it is followed */
-	int created;   /* inotify: a segment has got its name */
-	int modified;  /* inotify: something was written */
-	int copied;    /* inotify: something has got a name beside the copy */
+	int channel;  /* to the other process */
+	int log;      /* its folder, where it is followed */
+	int created;  /* inotify: a segment has got its name */
+	int modified; /* inotify: something was written */
+	int copied;   /* inotify: something has got a name beside the copy */
 	enum keep keep;
 	struct sent *sent, copy; /* segments, in order; the copy */
 	size_t sent_count;

@@ -28,7 +28,7 @@ struct cursor {
 enum keep {
 	KEEP_CURSOR,
 	KEEP_NEW, /* new segments are handed on */
-	KEEP_ALL  /* those that were replaced, which ones have gone, and the copy */
+	KEEP_ALL /* those that were replaced, which ones have gone, and the copy */
 };
 void keeper_start(const char *path, enum keep);
 

@@ -102,7 +102,7 @@ class Browser:
             more = {"text": text} if text and kind == "keyDown" else {}
             self.call("Input.dispatchKeyEvent", type=kind, key=key,
                       code=code or key, windowsVirtualKeyCode={
-                          "Enter": 13, "Tab": 9}.get(key, 0), **more)
+                          "Enter": 13, "Tab": 9, "ArrowUp": 38, "ArrowDown": 40}.get(key, 0), **more)
 
     def scheme(self, name):
         self.call("Emulation.setEmulatedMedia", features=[

@@ -5,6 +5,7 @@
 checks_test web_checks token_is_for_one_browser
 checks_test web_checks every_answer_forbids_what_is_foreign
 checks_test web_checks other_names_and_pages_are_refused
+checks_test web_checks port_80_need_not_be_said
 checks_test web_checks what_is_no_question_is_refused
 checks_test web_checks idle_and_slow_connections_hold_up_nobody
 checks_test web_checks a_bad_pattern_stalls_nobody
@@ -20,6 +21,7 @@ checks_test web_checks each_process_has_no_more_than_it_needs
 checks_test web_checks each_allowed_call_is_used
 checks_test web_checks a_unix_socket_is_root_s
 checks_test web_checks export_is_one_file
+checks_test web_checks what_is_not_exported_whole_is_removed
 
 webui() {
     "$BUILD/webui/qvm-remote-webui" --root "$PWD/none" "$@"

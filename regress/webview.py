@@ -73,7 +73,9 @@ class View:
                    for f in os.listdir(folder))
 
     def start(self, *more, under=()):
-        if "--socket" not in more:
+        if "--port" in more:
+            self.port = int(more[1])
+        elif "--socket" not in more:
             with socket.socket() as s:
                 s.bind(("127.0.0.1", 0))
                 self.port = s.getsockname()[1]

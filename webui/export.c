@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +54,8 @@ print_policy(void)
 	       "default-src 'none'; base-uri 'none'; form-action 'none'");
 	print_source("style-src", page_css);
 	print_source("script-src", page_js);
-	printf("\">\n<style>%s</style>\n", page_css);
+	/* Where the page matches patterns. */
+	printf("; worker-src blob:\">\n<style>%s</style>\n", page_css);
 }
 
 /* In a script element `<` may begin its end; in JSON it stands in strings alone. */
@@ -135,28 +137,65 @@ static void __attribute__((noreturn)) write_page(int out, struct filter *f)
 	exit(0);
 }
 
+/* Its end, as waitpid(2) says it; a signal that is to end us, negated, ends it. */
+static int
+await_end(pid_t pid, const sigset_t *signals)
+{
+	int status, signo, ended_by = 0;
+	pid_t ended;
+
+	while ((ended = waitpid(pid, &status, WNOHANG)) == 0) {
+		if (sigwait(signals, &signo) != 0)
+			fail("signals");
+		if (signo == SIGCHLD)
+			continue;
+		ended_by = signo;
+		if (kill(pid, SIGKILL) == -1)
+			fail_errno("kill");
+	}
+	if (ended == -1)
+		fail_errno("waitpid");
+	return ended_by != 0 ? -ended_by : status;
+}
+
+static void
+block_signals(sigset_t *signals, sigset_t *before)
+{
+	static const int all[] = {SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+	size_t i;
+
+	sigemptyset(signals);
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		sigaddset(signals, all[i]);
+	if (sigprocmask(SIG_BLOCK, signals, before) == -1)
+		fail_errno("signals");
+}
+
 /* What writes it may read the log and no more; what is not whole is removed. */
 void
 export_write(const char *path, struct filter *f)
 {
-	int out = open(path,
-	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	int status;
+	sigset_t signals, before;
+	int out, status;
 	pid_t pid;
 
+	block_signals(&signals, &before);
+	out = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+	    0600);
 	if (out == -1)
 		fail_errno("%s", path);
 	pid = fork();
 	if (pid == -1)
 		fail_errno("a process that reads the log");
-	if (pid == 0)
+	if (pid == 0) {
+		if (sigprocmask(SIG_SETMASK, &before, NULL) == -1)
+			fail_errno("signals");
 		write_page(out, f);
-	while (waitpid(pid, &status, 0) == -1)
-		if (errno != EINTR)
-			fail_errno("waitpid");
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+	}
+	status = await_end(pid, &signals);
+	if (status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return;
 	if (unlink(path) == -1)
 		fail_errno("%s", path);
-	exit(1);
+	exit(status < 0 ? 128 - status : 1);
 }

@@ -8,6 +8,7 @@ const $ = (id) => document.getElementById(id);
 const form = $("filter"), rows = $("rows");
 const CHUNK = 100;	/* rows that are fetched at once */
 const WINDOW = 600;	/* rows that are on the page */
+const CHARTS = 8;
 const LINE_MAX = 4096, LINES_MAX = 2000;	/* of a script, shown */
 
 /* In a file of --export all is here; otherwise the server is asked. */
@@ -161,9 +162,37 @@ async function get(path, query) {
 	return response.json();
 }
 
-/* The same from what the file holds: typed patterns are the reader's own. */
-function getKept(query) {
-	const grep = query.get("grep") && new RegExp(query.get("grep"), "m");
+/* Apart, so that a pattern that takes too long can be ended. */
+const MATCHER = "onmessage = (e) => { const r = new RegExp(e.data[0], 'm');"
+	+ " postMessage(e.data[1].map((t) => r.test(t))); };";
+
+function match(pattern, texts) {
+	const check = new RegExp(pattern, "m");		/* throws where it is none */
+	return new Promise((resolve, reject) => {
+		const url = URL.createObjectURL(new Blob([MATCHER], { type: "text/javascript" }));
+		const worker = new Worker(url);
+		const end = (done, value) => {
+			clearTimeout(timer);
+			worker.terminate();
+			URL.revokeObjectURL(url);
+			done(value);
+		};
+		const timer = setTimeout(() => end(reject,
+			new Error("it takes too long: a simpler pattern")), 1000);
+		worker.onmessage = (event) => end(resolve, event.data);
+		worker.postMessage([check.source, texts]);
+	});
+}
+
+/* What the last pattern has matched. */
+let matched = { pattern: "", rows: [] };
+
+/* The same from what the file holds. */
+async function getKept(query) {
+	const pattern = query.get("grep") || "";
+	if (pattern && matched.pattern !== pattern)
+		matched = { pattern, rows: await match(pattern,
+			kept.requests.map((r) => field(r.asked, "body") || "")) };
 	const found = kept.rows.filter((row, i) => {
 		const t = Date.parse(row.time) / 1000;
 		return (!query.has("vm") || row.vm === query.get("vm"))
@@ -172,7 +201,7 @@ function getKept(query) {
 			&& (!query.has("until") || t < +query.get("until") + 1)
 			&& (!query.has("before") || row.seq < +query.get("before"))
 			&& (!query.has("seq") || row.seq >= +query.get("seq"))
-			&& (!grep || grep.test(field(kept.requests[i].asked, "body") || ""));
+			&& (!pattern || matched.rows[i]);
 	});
 	const some = found.slice(0, CHUNK);
 	return { newest: kept.newest, rows: some,
@@ -406,10 +435,10 @@ function fold(tr) {
 	tr.querySelector(".toggle").setAttribute("aria-expanded", "false");
 }
 
-function script(text) {
+function script(text, label) {
 	const all = text.replace(/\n$/, "").split("\n");
 	const list = element("ol", { class: "script", tabindex: "0",
-		"aria-label": "The command, by lines" });
+		"aria-label": label + ", by lines" });
 	for (const line of all.slice(0, LINES_MAX)) {
 		const cut = line.length > LINE_MAX;
 		list.append(element("li", {}, raw(cut ? line.slice(0, LINE_MAX) : line),
@@ -422,7 +451,7 @@ function script(text) {
 }
 
 function facts(title, pairs) {
-	const known = pairs.filter(([, value]) => value !== undefined && value !== "");
+	const known = pairs.filter(([, value]) => value || value === 0);
 	if (known.length === 0)
 		return [];
 	const list = element("dl", {});
@@ -448,7 +477,8 @@ function verdict(asked, answer, approved) {
 
 function detail(got) {
 	const asked = got.asked, answer = got.answer || {};
-	const body = field(asked, "body");
+	const body = field(asked, "body"), input = field(asked, "input");
+	const approved = got.approved || {};
 	const every = (title, record) => facts(title, Object.keys(record)
 		.filter((key) => !key.startsWith("body") && key !== "input" && key !== "input_b64")
 		.map((key) => [key.replace(/_b64$/, ""), field(record, key.replace(/_b64$/, ""))]));
@@ -457,16 +487,24 @@ function detail(got) {
 	if (answer.seq !== asked.seq)
 		all.append(...every("What became of it", answer));
 	return [
-		...(body === undefined ? [] : [element("h2", {}, "Command"), script(body)]),
+		...(body === undefined ? [] : [element("h2", {}, "Command"), script(body, "The command")]),
+		...(input === undefined ? [] : [element("details", input.length < 2000 ? { open: "" } : {},
+			element("summary", {}, "Input"), script(input, "The input"))]),
 		...facts("Verdict", [["Verdict", verdict(asked, got.answer, got.approved)],
-			["Program", field(asked, "path")], ["As", field(asked, "user")],
+			["Program", field(asked, "path")], ["As", field(asked, "user") || (asked.event === "intent" ? "root" : "")],
 			["The VM claims", field(asked, "note")]]),
-		...facts("Limits", [["Time-out", asked.timeout && plural(asked.timeout, "second")],
+		...facts("Approval", [["Given", approved.time && local(Date.parse(approved.time))],
+			["By", field(approved, "who")], ["On", field(approved, "tty")],
+			["Holds until", moment(approved.until && approved.until * 1e6)]]),
+		...facts("Limits", [["Time-out", asked.timeout || approved.timeout
+			? plural(asked.timeout || approved.timeout, "second")
+			: asked.event === "intent" && "its policy's"],
 			["Begins before", moment(asked.expires && asked.expires * 1e6)],
 			["Input", size(asked.input_length)]]),
 		...facts("Times", [["Recorded", local(Date.parse(asked.time))],
 			["Began", moment(answer.started)], ["Ended", moment(answer.ended)],
 			["Took", answer.ended && duration(answer.ended - answer.started)]]),
+		...facts("Digests", [["Command", asked.body_sha256], ["Input", asked.input_sha256]]),
 		...facts("Sizes", [["Command", size(asked.body_length)],
 			["Output", size(answer.out_written)], ["of it kept", size(answer.out_kept)],
 			["Error output", size(answer.err_written)], ["of it kept", size(answer.err_kept)],
@@ -516,6 +554,9 @@ document.addEventListener("keydown", (event) => {
 	const typing = /^(INPUT|SELECT)$/.test(event.target.tagName);
 	if (event.ctrlKey || event.altKey || event.metaKey)
 		return;
+	/* It scrolls by these. */
+	if (/^(Arrow|Home)/.test(event.key) && event.target.closest(".script"))
+		return;
 	if (event.key === "Escape" && typing) {
 		step(1);
 	} else if (typing) {
@@ -559,13 +600,31 @@ function chart(vm, asked, refused) {
 		+ plural(sum(asked), "request") + ", " + sum(refused) + " refused"));
 }
 
+/* The same of what the file holds: the 24 hours up to its newest request. */
+function countKept() {
+	const until = kept.rows.length && Date.parse(kept.rows[0].time), vms = new Map();
+	for (const row of kept.rows) {
+		const hour = 23 - Math.floor((until - Date.parse(row.time)) / 3600000);
+		if (hour < 0 || hour > 23)
+			continue;
+		if (!vms.has(row.vm))
+			vms.set(row.vm, { vm: row.vm, asked: Array(24).fill(0), refused: Array(24).fill(0) });
+		vms.get(row.vm).asked[hour]++;
+		vms.get(row.vm).refused[hour] += /^(rejected|denied|expired|replayed)$/.test(row.status);
+	}
+	return { whole: !kept.more, vms: [...vms.values()] };
+}
+
 async function showCharts() {
-	if (kept)
-		return;
 	const f = filter();
-	const got = await get("stat", f.has("until") ? "until=" + f.get("until") : "");
-	$("charts").replaceChildren(...got.vms.slice(0, 8)
-		.map((v) => chart(v.vm, v.asked, v.refused)));
+	const got = kept ? countKept()
+		: await get("stat", f.has("until") ? "until=" + f.get("until") : "");
+	const more = got.vms.length - CHARTS;
+	const said = [more > 0 ? plural(more, "more VM") + " not shown" : "",
+		got.whole ? "" : "older requests are not counted"].filter((s) => s);
+	$("charts").replaceChildren(...got.vms.slice(0, CHARTS)
+		.map((v) => chart(v.vm, v.asked, v.refused)),
+	...said.map((s) => element("p", {}, s)));
 }
 
 /* What log verify says in one line, and its category: by its exit status. */
@@ -653,8 +712,8 @@ const near = new IntersectionObserver((entries) => {
 fillForm();
 restart();
 if (kept) {
-	$("download").hidden = true;
-	$("verified").hidden = true;
+	$("download").hidden = $("cut").hidden = true;
+	$("verified").firstElementChild.textContent = "not verified here";
 } else {
 	showState();
 	listen();

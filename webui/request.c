@@ -181,21 +181,43 @@ take_query(struct values *v, const char *query, unsigned takes)
 	return 0;
 }
 
+/* :N, of a forwarded port. */
+static bool
+is_any_port(const char *s)
+{
+	size_t n = strspn(s + 1, "0123456789");
+
+	return s[0] == ':' && s[1] != '0' && n >= 1 && n <= 5 &&
+	    s[1 + n] == '\0';
+}
+
+/* Of a socket, which people reach by any port, or of ours; 80 is not said. */
+static bool
+port_right(const char *port, const struct msg_web_secrets *s)
+{
+	char want[32];
+
+	if (port[0] == '\0')
+		return s->port == 0 || s->port == 80;
+	if (s->port == 0)
+		return is_any_port(port);
+	snprintf(want, sizeof(want), ":%" PRIu64, s->port);
+	return strcmp(port, want) == 0;
+}
+
 /* The address that the browser was given, and no name that means it, too. */
 static bool
 host_right(const char *host, const struct msg_web_secrets *s)
 {
-	char want[32];
+	static const char *const names[] = {"127.0.0.1", "localhost"};
+	size_t i, n;
 
-	if (host == NULL)
-		return false;
-	if (s->port == 0)
-		return strcmp(host, "localhost") == 0;
-	snprintf(want, sizeof(want), "127.0.0.1:%" PRIu64, s->port);
-	if (strcmp(host, want) == 0)
-		return true;
-	snprintf(want, sizeof(want), "localhost:%" PRIu64, s->port);
-	return strcmp(host, want) == 0;
+	for (i = 0; host != NULL && i < sizeof(names) / sizeof(names[0]); i++) {
+		n = strlen(names[i]);
+		if (strncmp(host, names[i], n) == 0 && port_right(host + n, s))
+			return true;
+	}
+	return false;
 }
 
 /* No other page asks: browsers say which one does. */

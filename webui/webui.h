@@ -25,8 +25,8 @@ void reader_run(const struct options *) __attribute__((noreturn));
 /* What the reader knows of the last `log verify`. */
 struct verified {
 	int64_t time_us; /* 0: it has not ended yet */
-	int status; /* its exit status */
-	char text[8192];	 /* its last lines */
+	int status;	 /* its exit status */
+	char text[8192]; /* its last lines */
 };
 /* Prints the answer, JSON or why there is none; its HTTP status. */
 unsigned int query_answer(const struct msg_web_query *, const struct log *,
