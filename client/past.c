@@ -17,6 +17,7 @@
 #include "client/text.h"
 #include "client/verify.h"
 #include "client/wait.h"
+#include "crypto/crypto.h"
 #include "wire/id.h"
 
 #define LOG_DEFAULT	20
@@ -185,6 +186,17 @@ show_receipt(const struct receipt *r)
 		    r->log_seq);
 }
 
+/* It is not kept, so this is what there is to compare with. */
+static void
+show_input(const struct token *t)
+{
+	char digest[SHA256_HEX + 1];
+
+	hex_print(digest, t->input_sha256, SHA256_LEN);
+	printf("%-10s %" PRIu64 " bytes, SHA-256 %s (not kept)\n", "input",
+	    t->input_len, digest);
+}
+
 int
 cmd_history_show(const struct home *h, const struct args *a)
 {
@@ -207,6 +219,8 @@ cmd_history_show(const struct home *h, const struct args *a)
 		show_time("asked", t.issued * 1000000);
 		if (t.note[0] != '\0')
 			printf("%-10s %s\n", "note", t.note);
+		if (t.has_input)
+			show_input(&t);
 	}
 	show_receipt(&r);
 	printf("%-10s %s\n", "verified", verified == VERIFIED ? "yes" : why);

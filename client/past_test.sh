@@ -161,6 +161,16 @@ assert r.returncode == 0 and "\nverified   yes\n" in text, r
 assert "\nnote       note 7\n" in text and "exit status 7\n" in text
 assert "\ncommand (6 bytes):\njob 7\n" in text
 assert "\noutput (9 bytes):\nout\\x1b[2J 7\n" in text, text
+assert "\ninput " not in text
+c = h.start("--stdin", "cat", stdin=subprocess.PIPE)
+c.stdin.write(b"abc")
+c.stdin.close()
+c.stdin = None
+while (r := a.serve(out=b"abc")).body != b"cat\n": # the detached one first
+    pass
+ends(c, 0)
+text = h.run("history", "show", r.id).stdout.decode()
+assert "\ninput      3 bytes, SHA-256 %s (not kept)\n" % hashlib.sha256(b"abc").hexdigest() in text, text
 for wrong in (["history", "x"], ["history", "0"], ["history", "show"],
         ["history", "show", "../x"], ["log", "1", "2"], ["log", "-n"],
         ["log", "-n", "1", "2"], ["log", "-n1", "2"], ["log", "-nx"],
@@ -191,6 +201,7 @@ other = entry()
 def of_another_token(meta):
     id = meta.split()[3].decode()
     return make_receipt(id, b"another", out=b"out", err=b"err")
+GONE = object()
 VM = b" was not signed with this VM's key"
 for name, change, said in (
         ("command", b"evil\n", b"its command is not what was signed"),
@@ -200,7 +211,18 @@ for name, change, said in (
         ("meta", lambda meta: meta.replace(b"exit 0", b"exit 7"),
             b"its receipt" + VM),
         ("meta", of_another_token, b"its receipt is of another token"),
-        ("meta", b"", b"it has no receipt"),
+        ("meta", b"", b"its receipt is damaged"),
+        # As no version writes it: unsigned, with a mac.
+        ("meta", lambda meta: re.sub(b"(log|mac) .*\n", rb"\1 -\n", meta),
+            b"its receipt is damaged"),
+        ("meta", GONE, b"it has no receipt"),
+        ("meta", b"id=1\n", b"its receipt is damaged"),
+        ("meta", b"x" * 1025, b"its receipt cannot be read"),
+        ("exit", b"7\n", b"its exit status is not what was signed"),
+        ("exit", b"0", b"its exit status is not what was signed"),
+        ("exit", b"", b"its exit status is not what was signed"),
+        ("token", GONE, b"it has a receipt, and its token is not here"),
+        ("token", b"x" * 1025, b"its token cannot be read"),
         ("token", None, b"its token" + VM),
         ("token", lambda t: t.replace(FINGERPRINT.encode(), b"0" * 16),
             b"its key is not here"),
@@ -213,7 +235,10 @@ for name, change, said in (
     elif callable(change):
         change = change(good)
         assert change != good
-    h.write(e + name, change)
+    if change is GONE:
+        os.unlink(h.at(e + name))
+    else:
+        h.write(e + name, change)
     r = h.run("history", "verify")
     lines = r.stdout.split(b"\n")
     assert r.returncode == 1 and len(lines) == 3, r
@@ -227,7 +252,18 @@ for name, change, said in (
     assert other.split("/")[2].encode() in r.stdout, r
     h.write(e + name, good)
 assert h.run("history", "verify").returncode == 0
-os.unlink(h.at(other + "token"))
+# Without its token, nothing of an entry may be changed and pass.
+for name, change in ("out", b"evil"), ("meta", b"qvm-remote-receipt 2\n"):
+    e = entry()
+    os.unlink(h.at(e + "token"))
+    h.write(e + name, change)
+r = h.run("history", "verify")
+assert r.returncode == 1 and b"0 without a signed answer, 2 wrong" in r.stdout, r
+# What version 1 answers, nobody has signed.
+shutil.rmtree(h.at("history"))
+e = entry()
+os.unlink(h.at(e + "token"))
+h.write(e + "meta", b"id=" + e.split("/")[2].encode() + b"\n")
 r = h.run("history", "verify")
 assert r.returncode == 0 and b"1 without" in r.stdout, r
 a.end()

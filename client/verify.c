@@ -1,3 +1,5 @@
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,6 +29,17 @@ has_digest(const struct home *h, const char *id, enum part part,
 	return (n == 0 && ct_equal(digest, expected, sizeof(digest)));
 }
 
+/* As the agent writes it. */
+static bool
+has_exit(const struct home *h, const char *id, uint8_t expected)
+{
+	char text[8], line[8];
+	ssize_t n = entry_read(h, id, PART_EXIT, text, sizeof(text));
+	int len = snprintf(line, sizeof(line), "%u\n", expected);
+
+	return (n == len && memcmp(text, line, (size_t)n) == 0);
+}
+
 /* NULL, or what is wrong. */
 static const char *
 check_token(const struct home *h, const char *id, const char *text, size_t len,
@@ -53,6 +66,8 @@ check_receipt(const struct home *h, const char *id, const char *text,
 		return ("its receipt was not signed with this VM's key");
 	if (strcmp(r->id, id) != 0)
 		return ("its receipt is of another request");
+	if (!has_exit(h, id, r->exit))
+		return ("its exit status is not what was signed");
 	if (r->status == RECEIPT_INTERRUPTED)
 		return (NULL); /* which vouches for no output */
 	if (!has_digest(h, id, PART_OUT, r->out.sha256) ||
@@ -85,6 +100,13 @@ check(const struct home *h, const char *id, const char *token, size_t token_len,
 	return (wrong);
 }
 
+/* Version 1 signs no answer; what it answers begins so. */
+static bool
+is_v1(const char *text, ssize_t len)
+{
+	return (len >= 3 && memcmp(text, "id=", 3) == 0);
+}
+
 enum verified
 verify_stored(const struct home *h, const char *id, struct receipt *r,
     const char **why)
@@ -92,19 +114,30 @@ verify_stored(const struct home *h, const char *id, struct receipt *r,
 	char token[TOKEN_MAX], receipt[RECEIPT_MAX];
 	ssize_t token_len, receipt_len;
 	const char *rule;
+	bool no_token;
 
-	token_len = entry_read(h, id, PART_TOKEN, token, sizeof(token));
-	receipt_len = entry_read(h, id, PART_META, receipt, sizeof(receipt));
 	memset(r, 0, sizeof(*r));
 	r->status = RECEIPT_STATUS_COUNT;
-	if (token_len == -1 && receipt_len != -1) {
+	token_len = entry_read(h, id, PART_TOKEN, token, sizeof(token));
+	no_token = token_len == -1 && errno == ENOENT;
+	receipt_len = entry_read(h, id, PART_META, receipt, sizeof(receipt));
+	if (receipt_len == -1) {
+		*why = errno == ENOENT ? "it has no receipt"
+				       : "its receipt cannot be read";
+		return (FALSIFIED);
+	}
+	if (no_token && is_v1(receipt, receipt_len)) {
 		*why = "it was not sent with a token of this version";
 		return (UNSIGNED);
 	}
-	if (receipt_len == -1 ||
-	    receipt_parse(receipt, (size_t)receipt_len, r, &rule) == -1) {
+	if (receipt_parse(receipt, (size_t)receipt_len, r, &rule) == -1) {
 		r->status = RECEIPT_STATUS_COUNT;
-		*why = "it has no receipt";
+		*why = "its receipt is damaged";
+		return (FALSIFIED);
+	}
+	if (token_len == -1) {
+		*why = no_token ? "it has a receipt, and its token is not here"
+				: "its token cannot be read";
 		return (FALSIFIED);
 	}
 	if (!r->has_log) {
