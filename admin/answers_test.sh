@@ -116,6 +116,10 @@ END
     atf_check -s exit:1 -e match:'none' dom0 log --cursor none/at
     atf_check -s exit:1 -e match:'is no file' dom0 log --cursor none/
     atf_check -s exit:2 -e match:'does not go with' dom0 log -n 3 --cursor at
+    for command in log 'log export --format json'; do
+        atf_check -s exit:2 -e match:'--until does not go with --cursor' \
+            dom0 $command --until now --cursor at
+    done
     # What could not be shown is new the next time.
     rm at
     atf_check -s exit:1 -e match:'standard output' \
@@ -140,6 +144,59 @@ root_keeps_the_cursor_and_reads_no_record_body() {
     atf_check -o match:"^$reader\$" cat readers
     sed -n '/setresuid/,$ s/ .*pread64.*//p' trace | sort -u >readers
     atf_check -o inline:"$reader\n" cat readers
+}
+
+# It shows more than a pipe holds, which nobody reads.
+begin_reading() {
+    make_root
+    rm -rf "$log"
+    mkdir "$log"
+    python3 - >script <<END
+print("start")
+for n in range(400):
+    print("intent work $A " + "x" * 400)
+    print("result %d work $A exited 0 1" % (2 + 2 * n))
+END
+    "$here/mklog" "$log" <script || atf_fail mklog
+    cat >reading.py <<'END'
+import fcntl, os, struct, subprocess, sys, termios, time
+deadline = time.monotonic() + 60
+def until(condition):
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+def command(*words):
+    return [sys.argv[1], "--root", sys.argv[2], "log", *words, "--cursor", "at"]
+def held(fd):
+    return struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, b"\0" * 4))[0]
+def one():
+    one = subprocess.Popen(command("--json"), stdout=subprocess.PIPE)
+    until(lambda: held(one.stdout) > 60000)
+    return one
+def ends(*words):
+    return subprocess.run(command(*words), capture_output=True, timeout=60)
+END
+}
+
+root_test a_cursor_is_one_readings_at_a_time
+a_cursor_is_one_readings_at_a_time_body() {
+    begin_reading
+    cat >>reading.py <<'END'
+first = one()
+for words in ["--json"], ["follow"], ["export", "--format", "csv"]:
+    r = ends(*words)
+    assert r.returncode == 1 and not r.stdout, r
+    assert r.stderr.endswith(b"--cursor: at is in use: wait for the other "
+                             b"one, or take another file\n"), r
+    assert r.stderr.count(b"\n") == 1, r
+assert first.communicate()[0].count(b"\n") == 800
+assert first.returncode == 0
+# It is free again, also behind its replaced file.
+for _ in range(2):
+    r = ends("--json")
+    assert (r.returncode, r.stdout) == (0, b""), r
+END
+    atf_check python3 reading.py "$here/qvm-remote-dom0" "$root"
 }
 
 hostile_log() {

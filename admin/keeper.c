@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -46,6 +47,7 @@ struct sent {
 static struct {
 	const char *path, *name; /* the cursor's file, and that in its folder */
 	int folder;
+	int lock;     /* of the cursor, until this process ends */
 	int channel;  /* to the other process */
 	int log;      /* its folder, where it is followed */
 	int created;  /* inotify: a segment has got its name */
@@ -55,6 +57,7 @@ static struct {
 	struct sent *sent, copy; /* segments, in order; the copy */
 	size_t sent_count;
 } keeper = {.folder = -1,
+    .lock = -1,
     .copied = -1,
     .channel = -1,
     .log = -1,
@@ -89,6 +92,31 @@ cursor_parse(const char *text, size_t len, struct cursor *c)
 	    cursor_print(c, again) == len && memcmp(again, text, len) == 0;
 }
 
+/*
+ * Two with one file would show the same.  The file itself is replaced, and is
+ * not there at first: the lock is on one beside it, which stays.
+ */
+static void
+lock_cursor(void)
+{
+	char name[NAME_MAX];
+	int n = snprintf(name, sizeof(name), ".%s.lock", keeper.name);
+
+	if (n < 0 || (size_t)n >= sizeof(name))
+		fail("--cursor: %s: too long", keeper.path);
+	keeper.lock = openat(keeper.folder, name,
+	    O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	if (keeper.lock == -1)
+		fail_errno("--cursor: %s", name);
+	if (flock(keeper.lock, LOCK_EX | LOCK_NB) == 0)
+		return;
+	if (errno != EWOULDBLOCK)
+		fail_errno("--cursor: %s", name);
+	fail("--cursor: %s is in use: wait for the other one, or take another "
+	     "file",
+	    keeper.path);
+}
+
 /* A file that is not there yet says: from the beginning. */
 static void
 read_cursor(const char *path)
@@ -107,6 +135,7 @@ read_cursor(const char *path)
 	keeper.folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (keeper.folder == -1)
 		fail_errno("%s", folder);
+	lock_cursor();
 	n = read_file(keeper.folder, keeper.name, text, TEXT_MAX, 0, &why);
 	if (n == -1 && errno == ENOENT)
 		return;
@@ -360,8 +389,11 @@ keeper_start(const char *path, enum keep what)
 		fail_errno("a process that reads the log");
 	keeper.channel = ends[reader == 0];
 	close(ends[reader != 0]);
-	if (reader == 0)
+	if (reader == 0) {
+		if (keeper.lock != -1)
+			close(keeper.lock);
 		return;
+	}
 	keep();
 	end_as(reader);
 }

@@ -199,6 +199,10 @@ complete(enum log_command command, struct log_options *o)
 	if (o->cursor != NULL && f->count != 0)
 		usage_error("log: -n does not go with --cursor, which shows "
 			    "all that is new");
+	/* Times may go back: it would pass by what lies behind that time. */
+	if (o->cursor != NULL && f->window.until_us != INT64_MAX)
+		usage_error("log: --until does not go with --cursor, which "
+			    "shows all that is new");
 	if (command == LOG_EXPORT && !o->json && !o->csv)
 		usage_error("log export: --format json, or --format csv");
 	if (f->count == 0)
