@@ -199,6 +199,31 @@ END
     atf_check python3 reading.py "$here/qvm-remote-dom0" "$root"
 }
 
+root_test a_killed_keeper_leaves_no_reader
+a_killed_keeper_leaves_no_reader_body() {
+    begin_reading
+    cat >>reading.py <<'END'
+def state(pid):
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            return f.read().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return "Z"
+first = one()
+with open("/proc/%d/task/%d/children" % (first.pid, first.pid)) as f:
+    reader, = map(int, f.read().split())
+assert state(reader) != "Z"
+first.kill()
+until(lambda: state(reader) == "Z")
+assert first.stdout.read().count(b"\n") < 800
+# What it had shown is new, and its lock is gone with it.
+assert not os.path.exists("at")
+r = ends("--json")
+assert r.returncode == 0 and r.stdout.count(b"\n") == 800, r.stderr
+END
+    atf_check python3 reading.py "$here/qvm-remote-dom0" "$root"
+}
+
 hostile_log() {
     whole_log <<END
 start

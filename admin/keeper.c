@@ -4,11 +4,13 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -47,6 +49,7 @@ struct sent {
 static struct {
 	const char *path, *name; /* the cursor's file, and that in its folder */
 	int folder;
+	pid_t pid;    /* of this process, which stays */
 	int lock;     /* of the cursor, until this process ends */
 	int channel;  /* to the other process */
 	int log;      /* its folder, where it is followed */
@@ -384,6 +387,7 @@ keeper_start(const char *path, enum keep what)
 	}
 	if (what == KEEP_ALL)
 		watch_copy();
+	keeper.pid = getpid();
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == -1 ||
 	    (reader = fork()) == -1)
 		fail_errno("a process that reads the log");
@@ -396,6 +400,18 @@ keeper_start(const char *path, enum keep what)
 	}
 	keep();
 	end_as(reader);
+}
+
+void
+keeper_bind(void)
+{
+	if (keeper.pid == 0)
+		return;
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
+		fail_errno("the end of the process that stays root");
+	/* It may have ended before. */
+	if (getppid() != keeper.pid)
+		exit(1);
 }
 
 void

@@ -37,6 +37,12 @@ extern int keeper_copy;
 /* How often a segment was replaced or has gone. */
 extern uint64_t keeper_changes;
 
+/*
+ * The reader ends where the keeper was killed.  Behind a change of user, which
+ * undoes it; nothing where there is no keeper.  A loop notices by keeper_take().
+ */
+void keeper_bind(void);
+
 /* What the file said. */
 extern struct cursor keeper_cursor;
 /* Has the file replaced, where there is one. */

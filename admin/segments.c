@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "admin/admin.h"
+#include "admin/keeper.h"
 #include "admin/log.h"
 #include "admin/packed.h"
 #include "privsep/path.h"
@@ -184,6 +185,7 @@ log_open(struct log *log)
 	/* A copy of the log, which its owner verifies. */
 	if (geteuid() == 0)
 		become_nobody();
+	keeper_bind();
 }
 
 size_t
