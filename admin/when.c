@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #define SECOND	 1000000ll
@@ -17,6 +18,10 @@ static const struct {
 	const char *name;
 	int64_t us;
 } units[] = {
+    {"us", 1},
+    {"usec", 1},
+    {"ms", 1000},
+    {"msec", 1000},
     {"s", SECOND},
     {"sec", SECOND},
     {"second", SECOND},
@@ -67,15 +72,28 @@ take_number(const char **p, int64_t *n)
 	return count == 0 || count > 12 ? -1 : 0;
 }
 
-/* Exactly so many digits. */
+/* Up to so many digits: how many there were. */
 static int
-take_digits(const char **p, int count, int *n)
+take_digits(const char **p, int most, int *n)
 {
-	for (*n = 0; count > 0; count--) {
-		if (!is_digit(**p))
-			return -1;
+	int count;
+
+	for (*n = 0, count = 0; count < most && is_digit(**p); count++)
 		*n = *n * 10 + (*(*p)++ - '0');
-	}
+	return count;
+}
+
+/* What follows a dot, in parts of a unit: -1 where nothing does. */
+static int
+take_fraction(const char **p, int64_t unit, int64_t *us)
+{
+	*us = 0;
+	if (**p != '.')
+		return 0;
+	if (!is_digit(*++*p))
+		return -1;
+	while (is_digit(**p) && (unit /= 10) > 0)
+		*us += unit * (*(*p)++ - '0');
 	return 0;
 }
 
@@ -101,23 +119,31 @@ take_unit(const char **p, int64_t *us)
 static int
 take_span(const char **p, int64_t *us)
 {
-	int64_t n, unit;
+	int64_t n, unit, part;
+	const char *dot;
 
 	*us = 0;
 	do {
-		if (take_number(p, &n) == -1)
+		n = 0;
+		if (**p != '.' && take_number(p, &n) == -1)
+			return -1;
+		/* How much it is, its unit says. */
+		dot = *p;
+		if (take_fraction(p, INT64_MAX, &part) == -1)
 			return -1;
 		skip_blanks(p);
-		if (take_unit(p, &unit) == -1 || n > SPAN_MAX / unit ||
-		    *us + n * unit > SPAN_MAX)
+		if (take_unit(p, &unit) == -1 || n > SPAN_MAX / unit)
 			return -1;
-		*us += n * unit;
+		(void)take_fraction(&dot, unit, &part);
+		if (*us + n * unit + part > SPAN_MAX)
+			return -1;
+		*us += n * unit + part;
 		skip_blanks(p);
-	} while (is_digit(**p));
+	} while (is_digit(**p) || **p == '.');
 	return 0;
 }
 
-/* -2h, +2h, 2h ago */
+/* -2h, +2h, 2h ago, 2h left */
 static int
 parse_span(const char *s, int64_t now, int64_t *us)
 {
@@ -133,6 +159,9 @@ parse_span(const char *s, int64_t now, int64_t *us)
 	else if (strcmp(s, "ago") == 0) {
 		*us = now - span;
 		s += 3;
+	} else if (strcmp(s, "left") == 0) {
+		*us = now + span;
+		s += 4;
 	} else
 		return -1;
 	if (*us < 0)
@@ -142,11 +171,11 @@ parse_span(const char *s, int64_t now, int64_t *us)
 
 /* The beginning of the day that is so many after today. */
 static int
-day_start(int64_t now, int days, struct tm *tm)
+day_start(int64_t now, bool utc, int days, struct tm *tm)
 {
 	time_t t = (time_t)(now / SECOND);
 
-	if (localtime_r(&t, tm) == NULL)
+	if ((utc ? gmtime_r(&t, tm) : localtime_r(&t, tm)) == NULL)
 		return -1;
 	tm->tm_hour = tm->tm_min = tm->tm_sec = 0;
 	tm->tm_mday += days;
@@ -168,7 +197,7 @@ parse_word(const char *s, int64_t now, int64_t *us)
 	for (i = 0; i < 3; i++) {
 		if (strcmp(s, days[i]) != 0)
 			continue;
-		if (day_start(now, i - 1, &tm) == -1)
+		if (day_start(now, false, i - 1, &tm) == -1)
 			return -1;
 		*us = (int64_t)mktime(&tm) * SECOND;
 		return 0;
@@ -176,15 +205,42 @@ parse_word(const char *s, int64_t now, int64_t *us)
 	return -1;
 }
 
-/* YYYY-MM-DD; the day is checked when it is a time. */
+/* Wed, Wednesday: its number; 7: none is there, -1: none of them. */
+static int
+take_weekday(const char **p)
+{
+	static const char *const days[] = {"Sunday", "Monday", "Tuesday",
+	    "Wednesday", "Thursday", "Friday", "Saturday"};
+	size_t len = strcspn(*p, " ");
+	int i;
+
+	if (is_digit(**p))
+		return 7;
+	for (i = 0; i < 7; i++) {
+		if ((len != 3 && len != strlen(days[i])) ||
+		    strncasecmp(*p, days[i], len) != 0)
+			continue;
+		*p += len;
+		skip_blanks(p);
+		return i;
+	}
+	return -1;
+}
+
+/* YYYY-MM-DD, YY-MM-DD; the day is checked when it is a time. */
 static int
 take_date(const char **p, struct tm *tm)
 {
-	if (take_digits(p, 4, &tm->tm_year) == -1 || *(*p)++ != '-' ||
-	    take_digits(p, 2, &tm->tm_mon) == -1 || *(*p)++ != '-' ||
-	    take_digits(p, 2, &tm->tm_mday) == -1)
+	int digits = take_digits(p, 4, &tm->tm_year);
+
+	if ((digits != 2 && digits != 4) || *(*p)++ != '-' ||
+	    take_digits(p, 2, &tm->tm_mon) == 0 || *(*p)++ != '-' ||
+	    take_digits(p, 2, &tm->tm_mday) == 0)
 		return -1;
-	tm->tm_year -= 1900;
+	if (digits == 4)
+		tm->tm_year -= 1900;
+	else if (tm->tm_year < 69)
+		tm->tm_year += 100;
 	tm->tm_mon--;
 	return tm->tm_year < 70 || tm->tm_mon < 0 || tm->tm_mon > 11 ||
 		tm->tm_mday < 1
@@ -196,33 +252,48 @@ take_date(const char **p, struct tm *tm)
 static int
 take_clock(const char **p, struct tm *tm, int64_t *fraction)
 {
-	int64_t unit = SECOND / 10;
-
-	if (take_digits(p, 2, &tm->tm_hour) == -1 || *(*p)++ != ':' ||
-	    take_digits(p, 2, &tm->tm_min) == -1 || tm->tm_hour > 23 ||
+	if (take_digits(p, 2, &tm->tm_hour) == 0 || *(*p)++ != ':' ||
+	    take_digits(p, 2, &tm->tm_min) != 2 || tm->tm_hour > 23 ||
 	    tm->tm_min > 59)
 		return -1;
 	if (**p != ':')
 		return 0;
 	(*p)++;
-	if (take_digits(p, 2, &tm->tm_sec) == -1 || tm->tm_sec > 59)
+	if (take_digits(p, 2, &tm->tm_sec) != 2 || tm->tm_sec > 59)
 		return -1;
-	if (**p != '.')
+	return take_fraction(p, SECOND, fraction);
+}
+
+/* To the end: nothing, Z, UTC, +HH:MM or +HHMM, which are seconds to take off. */
+static int
+take_zone(const char *s, bool *utc, int64_t *off)
+{
+	int hours, minutes, sign = *s == '-' ? -1 : 1;
+
+	*off = 0;
+	*utc = *s != '\0';
+	if (!*utc || strcmp(s, "Z") == 0 || strcasecmp(s, " UTC") == 0)
 		return 0;
-	for ((*p)++; is_digit(**p) && unit > 0; unit /= 10)
-		*fraction += unit * (*(*p)++ - '0');
-	return unit == SECOND / 10 ? -1 : 0;
+	if ((*s != '+' && *s != '-') ||
+	    (s++, take_digits(&s, 2, &hours) != 2) || hours > 23)
+		return -1;
+	s += *s == ':';
+	if (take_digits(&s, 2, &minutes) != 2 || minutes > 59 || *s != '\0')
+		return -1;
+	*off = sign * (hours * HOUR + minutes * MINUTE);
+	return 0;
 }
 
 static int
-to_time(struct tm *tm, bool utc, int64_t *us)
+to_time(struct tm *tm, bool utc, int weekday, int64_t *us)
 {
 	struct tm given = *tm;
 	time_t t;
 
 	t = utc ? timegm(tm) : mktime(tm);
 	/* A 30th of February; an hour that summer leaves out is the next. */
-	if (tm->tm_mday != given.tm_mday || tm->tm_mon != given.tm_mon)
+	if (tm->tm_mday != given.tm_mday || tm->tm_mon != given.tm_mon ||
+	    (weekday != 7 && tm->tm_wday != weekday))
 		return -1;
 	*us += (int64_t)t * SECOND;
 	return 0;
@@ -231,30 +302,42 @@ to_time(struct tm *tm, bool utc, int64_t *us)
 static int
 parse_date(const char *s, int64_t now, int64_t *us)
 {
-	struct tm tm = {.tm_isdst = -1};
-	bool date = strchr(s, '-') != NULL, utc;
+	struct tm tm = {.tm_isdst = -1}, day;
+	int weekday = take_weekday(&s);
+	bool date = s[strspn(s, "0123456789")] == '-', clock, utc;
+	int64_t off;
 
 	*us = 0;
-	if (date && take_date(&s, &tm) == -1)
-		return -1;
-	if (!date && day_start(now, 0, &tm) == -1)
+	if (weekday == -1 || (date && take_date(&s, &tm) == -1))
 		return -1;
 	/* Behind a date, a time may follow. */
-	if ((!date || *s == ' ' || *s == 'T') &&
-	    (s += date, take_clock(&s, &tm, us) == -1))
+	clock = !date || (*s == ' ' && is_digit(s[1])) || *s == 'T';
+	if (clock && (s += date, take_clock(&s, &tm, us) == -1))
 		return -1;
-	utc = date && *s == 'Z';
-	if (s[utc] != '\0')
+	if (take_zone(s, &utc, &off) == -1 || (!date && off != 0))
 		return -1;
-	return to_time(&tm, utc, us);
+	if (!date) {
+		if (day_start(now, utc, 0, &day) == -1)
+			return -1;
+		tm.tm_year = day.tm_year;
+		tm.tm_mon = day.tm_mon;
+		tm.tm_mday = day.tm_mday;
+	}
+	if (to_time(&tm, utc, weekday, us) == -1)
+		return -1;
+	*us -= off;
+	return 0;
 }
 
 static int
 parse_epoch(const char *s, int64_t *us)
 {
-	if (*s++ != '@' || take_number(&s, us) == -1 || *s != '\0')
+	int64_t fraction;
+
+	if (*s++ != '@' || take_number(&s, us) == -1 ||
+	    take_fraction(&s, SECOND, &fraction) == -1 || *s != '\0')
 		return -1;
-	*us *= SECOND;
+	*us = *us * SECOND + fraction;
 	return 0;
 }
 
