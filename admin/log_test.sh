@@ -499,6 +499,67 @@ END
         -o not-match:'\[33m' dom0 log
 }
 
+root_test each_category_has_its_colour
+each_category_has_its_colour_body() {
+    make_log <<END
+start
+intent work $A one
+cut 20 10
+result 2 work $A exited 0 1
+intent work $A two
+result 4 work $A exited 1 1
+intent work $A two
+result 6 work $A signaled 139 1
+intent work $A three
+result 8 work $A timeout 124 1
+intent work $A four
+result 10 work $A cancelled 130 1
+intent work $A five
+result 12 work $A checked 0 1
+intent work $A six
+result 14 work $A dry-run 0 1
+intent work $A seven
+result 16 work $A rejected 255 1
+intent work $A eight
+result 18 work $A expired 255 1
+intent work $A nine
+result 20 work $A replayed 255 1
+intent work $A ten
+result 22 work $A interrupted 255 1
+denied work $B policy eleven
+refused work $B no
+intent work $A twelve
+END
+    at_terminal PAGER=cat dom0 log
+    # As the classic log has them; EXEC is the line that begins a block.
+    cat >want <<'END'
+AUTH-FAIL 1;31 rejected
+AUTH-OK 32 allowed
+CMD 33
+DONE 32 exited
+DONE-FAIL 93 exited
+DONE-FAIL 93 signaled
+DRY 35 dry-run
+ERROR 1;31 interrupted
+ERROR 1;31 its
+EXEC 1
+INFO 36 cancelled
+INFO 36 checked
+REJECT 31 denied
+REJECT 31 expired
+REJECT 31 rejected
+REJECT 31 replayed
+TIMEOUT 1;31 timeout
+TRUNC 35 of
+END
+    esc=$(printf '\033')
+    sed -n -e "s/^$esc\[1m2026.*$esc\[0m\$/EXEC 1/p" \
+        -e "s/^  $esc\[33mCMD  .*$esc\[0m\$/CMD 33/p" \
+        -e "s/^  $esc\[\([0-9;]*\)m\([A-Z-]*\)  *\([a-z-]*\).*$esc\[0m\$/\2 \1 \3/p" \
+        shown | LC_ALL=C sort -u >got
+    atf_check -o file:want cat got
+}
+
 # It gets what is shown, and nothing of root's.
 root_test the_pager_is_nobody_in_particular
 the_pager_is_nobody_in_particular_body() {

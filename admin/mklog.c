@@ -18,6 +18,7 @@
  *   intent VM ID BODY  \xHH is a byte of BODY
  *   asking SECONDS BYTES   the next intent asks for that time-out, and has an
  *                      input of that length
+ *   cut BYTES KEPT     the next result has had so much output
  *   result SEQ VM ID STATUS EXIT MS [REASON]
  *   denied VM ID REASON BODY   a result without an intent; REASON is a word
  *   refused VM ID REASON
@@ -57,6 +58,7 @@ static struct {
 	struct sha256 tail_sha;
 	const char *lie;	 /* or "" */
 	uint64_t timeout, input; /* of the next intent; 0: it says none */
+	uint64_t written, kept;	 /* of the next result; 0: it says none */
 	int64_t shift_us;
 	/* The seals: of the next run, and of the present step. */
 	bool sealed, unseen, announce;
@@ -313,6 +315,13 @@ op_asking(char *rest)
 }
 
 static void
+op_cut(char *rest)
+{
+	m.written = number(&rest);
+	m.kept = number(&rest);
+}
+
+static void
 op_result(char *rest)
 {
 	uint64_t intent = number(&rest);
@@ -324,6 +333,11 @@ op_result(char *rest)
 	record_u64(r, "exit", number(&rest));
 	record_i64(r, "started", STARTED);
 	record_i64(r, "ended", STARTED + (int64_t)number(&rest) * 1000);
+	if (m.written != 0) {
+		record_u64(r, "out_written", m.written);
+		record_u64(r, "out_kept", m.kept);
+	}
+	m.written = m.kept = 0;
 	if (rest != NULL)
 		record_str(r, "reason", rest);
 	end();
@@ -449,6 +463,8 @@ run_line(char *line)
 		op_intent(rest);
 	else if (strcmp(op, "asking") == 0)
 		op_asking(rest);
+	else if (strcmp(op, "cut") == 0)
+		op_cut(rest);
 	else if (strcmp(op, "result") == 0)
 		op_result(rest);
 	else if (strcmp(op, "denied") == 0)
