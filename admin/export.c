@@ -5,6 +5,7 @@
 #include "admin/admin.h"
 #include "admin/answers.h"
 #include "admin/options.h"
+#include "admin/show.h"
 #include "audit/text.h"
 
 /* log export: what other programs read. */
@@ -126,25 +127,33 @@ csv_row(const struct request *r, void *arg)
 	printf("\r\n");
 }
 
+void
+export_answers(const struct log *log, const struct log_options *o)
+{
+	struct answers a = {.log = log,
+	    .filter = &o->filter,
+	    .answered = o->csv ? csv_row : json_row};
+
+	answers_begin(&a, &keeper_cursor);
+	if (o->csv)
+		printf("time,vm,id,policy_line,user,note,status,exit,started,"
+		       "ended,out_written,err_written,reason,command\r\n");
+	answers_read(&a);
+	finish_output();
+	if (o->cursor != NULL)
+		keeper_save(&a.at);
+}
+
 int
 command_log_export(int argc, char **argv)
 {
 	struct log_options o = {.json = false};
 	static struct log log;
-	struct answers a = {.log = &log, .filter = &o.filter};
 
 	log_options(LOG_EXPORT, argc, argv, &o);
-	a.answered = o.csv ? csv_row : json_row;
 	if (o.cursor != NULL)
 		keeper_start(o.cursor, KEEP_CURSOR);
 	log_open(&log);
-	answers_begin(&a, &keeper_cursor);
-	if (o.csv)
-		printf("time,vm,id,policy_line,user,note,status,exit,started,"
-		       "ended,out_written,err_written,reason,command\r\n");
-	answers_read(&a);
-	finish_output();
-	if (o.cursor != NULL)
-		keeper_save(&a.at);
+	export_answers(&log, &o);
 	return 0;
 }

@@ -24,6 +24,9 @@ void show_records(const struct request *);
 /* follow.c: what is new since the cursor. */
 struct log_options;
 void show_answers(struct log *, const struct log_options *);
+/* export.c: the same for programs; stat.c: each VM's, in numbers. */
+void export_answers(const struct log *, const struct log_options *);
+void stat_requests(const struct log *, const struct log_options *);
 
 /* pager.c */
 /*

@@ -6,6 +6,7 @@
 
 #include "admin/admin.h"
 #include "admin/options.h"
+#include "admin/show.h"
 
 /* log stat: each VM's requests, in numbers. */
 
@@ -83,21 +84,28 @@ print_row(const struct row *r)
 	    (unsigned)(r->spent_us / 1000 % 1000), text);
 }
 
-int
-command_log_stat(int argc, char **argv)
+void
+stat_requests(const struct log *log, const struct log_options *o)
 {
-	struct log_options o = {.json = false};
-	static struct log log;
 	size_t i;
 
-	log_options(LOG_STAT, argc, argv, &o);
-	log_open(&log);
-	log_forward(&log, &o.filter.window, take, NULL);
+	log_forward(log, &o->filter.window, take, NULL);
 	printf("%-31s %10s %10s %16s  %s\n", "VM", "requests", "refused",
 	    "time spent", "last seen");
 	for (i = 0; i < stat.count; i++)
 		print_row(&stat.rows[i]);
 	finish_output();
 	free(stat.rows);
+}
+
+int
+command_log_stat(int argc, char **argv)
+{
+	struct log_options o = {.json = false};
+	static struct log log;
+
+	log_options(LOG_STAT, argc, argv, &o);
+	log_open(&log);
+	stat_requests(&log, &o);
 	return 0;
 }
