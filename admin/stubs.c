@@ -1,19 +1,24 @@
 #include "admin/stubs.h"
 
 #include <inttypes.h>
+#include <search.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "admin/admin.h"
 #include "crypto/crypto.h"
 
-#define ERASURES_MAX 256
-
 /* What one record has erased, as far as its stubs were read. */
-static struct erasure {
+struct erasure {
 	uint64_t by, count, first, last;
 	struct sha256 sha; /* of their hashes */
-	bool explained;
-} erasures[ERASURES_MAX];
-static size_t erasure_count;
+};
+
+/* Those whose record is still to come, by its number: a tree, for a log that
+ * was made to have many of them must not take longer than it is. */
+static void *pending;
+static size_t pending_count;
+static uint64_t stub_count, first_unexplained;
 
 bool
 is_stub(const struct line_head *h)
@@ -36,16 +41,37 @@ stub_is_of(const struct line_head *h, const char *line, size_t len,
 	    strcmp(asker, vm) == 0;
 }
 
+static int
+compare(const void *a, const void *b)
+{
+	const struct erasure *x = a, *y = b;
+
+	return (x->by > y->by) - (x->by < y->by);
+}
+
 static struct erasure *
 find(uint64_t by)
 {
-	size_t i;
+	struct erasure key = {.by = by}, **node;
 
-	for (i = 0; i < erasure_count; i++) {
-		if (erasures[i].by == by)
-			return &erasures[i];
-	}
-	return NULL;
+	node = tfind(&key, &pending, compare);
+	return node != NULL ? *node : NULL;
+}
+
+static struct erasure *
+add(uint64_t by, uint64_t first)
+{
+	struct erasure *e = calloc(1, sizeof(*e));
+
+	if (e == NULL)
+		fail_errno("what was erased");
+	e->by = by;
+	e->first = first;
+	sha256_init(&e->sha);
+	if (tsearch(e, &pending, compare) == NULL)
+		fail_errno("what was erased");
+	pending_count++;
+	return e;
 }
 
 const char *
@@ -60,17 +86,15 @@ stubs_take(const struct line_head *h, const char *line, size_t len,
 	    *length > AUDIT_LINE_MAX)
 		return "it does not say what has erased it";
 	e = find(by);
-	if (e == NULL && erasure_count == ERASURES_MAX)
-		return "too many records have erased something";
-	if (e == NULL) {
-		e = &erasures[erasure_count++];
-		e->by = by;
-		e->first = h->seq;
-		sha256_init(&e->sha);
-	}
+	if (e == NULL && pending_count == ERASURES_MAX)
+		return "1048576 records are named before it that have erased "
+		       "something: no daemon writes so many";
+	if (e == NULL)
+		e = add(by, h->seq);
 	e->count++;
 	e->last = h->seq;
 	sha256_update(&e->sha, h->hash, sizeof(h->hash));
+	stub_count++;
 	return NULL;
 }
 
@@ -87,61 +111,76 @@ same(const struct erasure *e, const struct erasure *said, const char *hex)
 	    e->last == said->last && strcmp(have, hex) == 0;
 }
 
+/* What its record says: NULL, or what is wrong. */
+static const char *
+check(const struct erasure *e, const struct erasure *said, const char *hex,
+    uint64_t oldest, FILE *words)
+{
+	static char why[160];
+
+	if (said->last < oldest && e == NULL)
+		return NULL;
+	if (said->first < oldest && e != NULL && e->count <= said->count &&
+	    e->last == said->last) {
+		fprintf(words,
+		    "note: part of what record %" PRIu64 " has erased was "
+		    "pruned: the rest cannot be counted\n",
+		    said->by);
+		return NULL;
+	}
+	if (e != NULL && same(e, said, hex))
+		return NULL;
+	snprintf(why, sizeof(why),
+	    "it erases %" PRIu64 " records, and of these or others %" PRIu64
+	    " are: `log erase` has not come to its end, or more was erased",
+	    said->count, e != NULL ? e->count : 0);
+	return why;
+}
+
 const char *
 stubs_erased_by(const struct line_head *h, const char *line, size_t len,
     uint64_t oldest, FILE *words)
 {
-	static char why[160];
 	struct erasure said = {.by = h->seq}, *e = find(h->seq);
 	char hex[SHA256_HEX + 1];
+	const char *why;
 
 	if (line_u64(line, len, "count", &said.count) == -1 ||
 	    line_u64(line, len, "first", &said.first) == -1 ||
 	    line_u64(line, len, "last", &said.last) == -1 ||
 	    line_str(line, len, "sha256", hex, sizeof(hex)) != SHA256_HEX)
 		return "it does not say what it erases";
-	if (e != NULL)
-		e->explained = true;
-	if (said.last < oldest && e == NULL)
-		return NULL;
-	if (said.first < oldest && e != NULL && e->count <= said.count &&
-	    e->last == said.last) {
-		fprintf(words,
-		    "note: part of what record %" PRIu64 " has erased was "
-		    "pruned: the rest cannot be counted\n",
-		    h->seq);
-		return NULL;
+	why = check(e, &said, hex, oldest, words);
+	if (e != NULL) {
+		/* No later stub may name it. */
+		(void)tdelete(e, &pending, compare);
+		free(e);
+		pending_count--;
 	}
-	if (e != NULL && same(e, &said, hex))
-		return NULL;
-	snprintf(why, sizeof(why),
-	    "it erases %" PRIu64 " records, and of these or others %" PRIu64
-	    " are: `log erase` has not come to its end, or more was erased",
-	    said.count, e != NULL ? e->count : 0);
 	return why;
 }
 
 uint64_t
 stubs_count(void)
 {
-	uint64_t count = 0;
-	size_t i;
+	return stub_count;
+}
 
-	for (i = 0; i < erasure_count; i++)
-		count += erasures[i].count;
-	return count;
+static void
+take_first(const void *node, VISIT which, int depth)
+{
+	const struct erasure *e = *(struct erasure *const *)node;
+
+	(void)depth;
+	if ((which == postorder || which == leaf) &&
+	    (first_unexplained == 0 || e->first < first_unexplained))
+		first_unexplained = e->first;
 }
 
 uint64_t
 stubs_unexplained(void)
 {
-	uint64_t first = 0;
-	size_t i;
-
-	for (i = 0; i < erasure_count; i++) {
-		if (!erasures[i].explained &&
-		    (first == 0 || erasures[i].first < first))
-			first = erasures[i].first;
-	}
-	return first;
+	first_unexplained = 0;
+	twalk(pending, take_first);
+	return first_unexplained;
 }

@@ -20,6 +20,12 @@ bool stub_is_of(const struct line_head *, const char *line, size_t len,
     const char *vm);
 
 /*
+ * Records that are named by stubs before them, at a time: some 200 MiB of
+ * memory, which only a log that was made for it asks for.
+ */
+#define ERASURES_MAX (1u << 20)
+
+/*
  * log verify: stubs, in order, each until the record that erased it.  NULL, or
  * what is wrong.  length: of the line that was there.
  */

@@ -17,7 +17,8 @@ LINE = re.compile(rb'(\{[ -~]+),"hash":"([0-9a-f]{64})","mac":"([0-9a-f]{64})"\}
 FIRST_FIELDS = ["seq", "time", "run", "step", "event"]
 ZERO = bytes(32)
 STUBS = ("erased", "snapshot-erased")
-STARTS_MAX = 1000000    # of one line: a number beyond it is no honest one
+STARTS_MAX = 1 << 24    # of one line: a number beyond it is no honest one
+ERASURES_MAX = 1 << 20  # that stubs name before one of them comes
 
 WHOLE, ALTERED, INTACT = 0, 1, 3
 
@@ -321,6 +322,9 @@ class Log:
         if not is_count(stub.get("by")) or stub["by"] <= stub["seq"] or \
                 not is_count(stub.get("length")):
             raise Bad(stub["seq"], "does not say what has erased it")
+        if stub["by"] not in self.stubs and len(self.stubs) == ERASURES_MAX:
+            raise Bad(stub["seq"], "more records have erased something than "
+                      "any daemon writes")
         self.stubs.setdefault(stub["by"], []).append(stub)
 
     def check_erased(self, erase):
