@@ -9,8 +9,9 @@
 #include "admin/seals.h"
 #include "crypto/seal.h"
 
-#define LINES_MAX 16
-#define RUNS_MAX  (1u << 24) /* that one first seed is followed through */
+#define LINES_MAX  16
+#define RUNS_MAX   (1u << 24) /* that one first seed is followed through */
+#define STEPS_SAID 100000000  /* some 100 s: who waits is told why */
 
 /* A line of seeds, from its first one. */
 struct seed_line {
@@ -302,6 +303,10 @@ seals_check(const struct line_head *h)
 		return NULL;
 	if (!h->has_mac)
 		return "it has no seal";
+	if (h->step - step >= STEPS_SAID)
+		warn("record %" PRIu64 ": to make its key from its run's takes "
+		     "%" PRIu64 " steps: one or two minutes for 100000000",
+		    h->seq, h->step - step);
 	for (; step < h->step; step++)
 		seal_next_step(secret.key);
 	seal_mac(secret.key, h->hash, mac);

@@ -103,7 +103,12 @@ check_order(const struct chain *c, const struct line_head *h, bool first)
 		return "it stands behind its run's closing record";
 	if (h->step < c->step)
 		return "its step goes back";
-	return h->step <= c->step + 1 ? NULL : "a step is left out";
+	if (h->step > c->step + 1)
+		return "a step is left out";
+	/* A step has a record: of a pruned log nothing else bounds the first. */
+	return h->step < h->seq ? NULL
+				: "its step is higher than there were records "
+				  "before it";
 }
 
 static bool

@@ -98,7 +98,45 @@ the_first_verifier_agrees_body() {
     done <cases
 }
 
+# Of a log that goes on from a thousand million steps that were pruned.
+make_late() {
+    mkdir -p root/var/log
+    python3 -B - "$regress" root/var/log/qvm-remote key <<'END'
+import sys
+sys.path.insert(0, sys.argv[1])
+from make_log import ZERO, Maker
+from sealed_log import fingerprint
+seed = b"Q" * 32
+log = Maker(seed)
+log.seq, log.run, log.step = 10 ** 9, 1, 10 ** 9 - 9
+log.rotate()
+log.add("pruned", last=10 ** 9, last_hash=ZERO, segments=1, bytes=1)
+log.stop()
+log.write(sys.argv[2], [bytes(32) for _ in log.records()])
+with open(sys.argv[3], "w") as f:
+    f.write("%s %s\n" % (seed.hex(), fingerprint(seed)))
+END
+}
+
+atf_test_case who_waits_for_a_late_key_is_told
+who_waits_for_a_late_key_is_told_head() {
+    atf_set require.user root
+}
+who_waits_for_a_late_key_is_told_body() {
+    "$TREE/script/users"
+    make_late
+    dom0="$BUILD/admin/qvm-remote-dom0 --root $PWD/root"
+    atf_check -o match:'^whole: 4 records' -o match:'1 to 1000000000 were' \
+        $dom0 log verify
+    $dom0 log verify --key key >said 2>&1 &
+    wait_for '[ -s said ]'
+    kill $!
+    atf_check -o match:'warning: record 1000000001: .* takes 999999992 steps:' \
+        cat said
+}
+
 atf_init_test_cases() {
+    atf_add_test_case who_waits_for_a_late_key_is_told
     atf_add_test_case every_alteration_is_found
     atf_add_test_case while_a_daemon_runs_the_end_is_not_proven
     atf_add_test_case a_key_that_was_not_copied_right_is_refused

@@ -363,6 +363,8 @@ class Log:
             raise Bad(seq, "run %d goes on in run %d" % (last["run"], run))
         if step - last["step"] not in (0, 1):
             raise Bad(seq, "step %d follows %d" % (step, last["step"]))
+        if step >= seq:
+            raise Bad(seq, "step %d, and not as many records before" % step)
         if run in self.closed:
             raise Bad(seq, "follows the run's closing record")
 
