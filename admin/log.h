@@ -38,9 +38,10 @@ void become_nobody(void);
 struct reader {
 	int fd;
 	char *buf;
-	size_t pos, scanned, len; /* in buf */
-	off_t base;		  /* of buf in the file */
-	size_t torn;		  /* bytes that have no LF */
+	size_t pos, len;       /* in buf */
+	size_t scanned, clean; /* from pos on no LF, no NUL is before these */
+	off_t base;	       /* of buf in the file */
+	size_t torn;	       /* bytes that have no LF */
 };
 void reader_start(struct reader *, int fd, off_t offset);
 /*
@@ -48,6 +49,8 @@ void reader_start(struct reader *, int fd, off_t offset);
  * NUL, at the end of the file, and at a line that is too long.
  */
 bool reader_line(struct reader *, const char **, size_t *len);
+/* Behind what ended the lines, and the NULs there; false: that was the end. */
+bool reader_skip(struct reader *);
 /* Where the next line begins. */
 off_t reader_offset(const struct reader *);
 /* Up to size bytes at an offset of what a file, or a packed segment, holds: 0

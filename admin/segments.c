@@ -212,7 +212,7 @@ reader_start(struct reader *r, int fd, off_t offset)
 	}
 	r->fd = fd;
 	r->base = offset;
-	r->pos = r->scanned = r->len = r->torn = 0;
+	r->pos = r->scanned = r->clean = r->len = r->torn = 0;
 }
 
 off_t
@@ -230,6 +230,7 @@ reader_fill(struct reader *r)
 	if (r->pos > 0) {
 		r->len -= r->pos;
 		r->scanned -= r->pos;
+		r->clean -= r->pos;
 		memmove(r->buf, r->buf + r->pos, r->len);
 		r->base += (off_t)r->pos;
 		r->pos = 0;
@@ -245,23 +246,31 @@ reader_fill(struct reader *r)
 	return room > 0;
 }
 
+/* Goes on: no LF and no NUL is looked for twice, whatever stands there. */
+static void
+reader_move(struct reader *r, size_t n)
+{
+	r->pos += n;
+	if (r->scanned < r->pos)
+		r->scanned = r->pos;
+	if (r->clean < r->pos)
+		r->clean = r->pos;
+}
+
 bool
 reader_line(struct reader *r, const char **line, size_t *len)
 {
 	const char *lf, *nul;
-	size_t fresh;
 
 	for (;;) {
-		fresh = r->len - r->scanned;
-		lf = memchr(r->buf + r->scanned, '\n', fresh);
-		if (lf != NULL)
-			fresh = (size_t)(lf - r->buf) - r->scanned;
-		nul = memchr(r->buf + r->scanned, '\0', fresh);
+		lf = memchr(r->buf + r->scanned, '\n', r->len - r->scanned);
+		r->scanned = lf != NULL ? (size_t)(lf - r->buf) : r->len;
+		nul = memchr(r->buf + r->clean, '\0', r->scanned - r->clean);
+		r->clean = nul != NULL ? (size_t)(nul - r->buf) : r->scanned;
 		if (nul != NULL) {
-			r->torn = (size_t)(nul - r->buf) - r->pos;
+			r->torn = r->clean - r->pos;
 			return false;
 		}
-		r->scanned += fresh;
 		if (lf != NULL)
 			break;
 		if (!reader_fill(r)) {
@@ -271,7 +280,24 @@ reader_line(struct reader *r, const char **line, size_t *len)
 	}
 	*line = r->buf + r->pos;
 	*len = (size_t)(lf + 1 - *line);
-	r->pos += *len;
-	r->scanned = r->pos;
+	reader_move(r, *len);
 	return true;
+}
+
+bool
+reader_skip(struct reader *r)
+{
+	size_t zeros;
+
+	reader_move(r, r->torn);
+	r->torn = 0;
+	do {
+		for (zeros = 0;
+		     r->pos + zeros < r->len && r->buf[r->pos + zeros] == '\0';)
+			zeros++;
+		reader_move(r, zeros);
+		if (r->pos < r->len)
+			return true;
+	} while (reader_fill(r));
+	return false;
 }

@@ -287,23 +287,6 @@ static void __attribute__((noreturn)) bad_beginning(const struct chain *c,
 	altered(p->first, "a second segment has it");
 }
 
-/* The next byte that is not zero, or -1. */
-static off_t
-skip_zeros(int fd, off_t off)
-{
-	static char buf[65536];
-	size_t i, n;
-
-	while ((n = segment_read(fd, buf, sizeof(buf), off)) > 0) {
-		for (i = 0; i < n; i++) {
-			if (buf[i] != '\0')
-				return off + (off_t)i;
-		}
-		off += (off_t)n;
-	}
-	return -1;
-}
-
 /*
  * Whether a record of a later step than the next lies behind the end: a step
  * begins when the one before is on disk, so no crash explains that.
@@ -313,18 +296,16 @@ later_step(const struct chain *c, const struct part *p)
 {
 	struct line_head h;
 	const char *line, *why;
-	off_t off = p->good_end;
 	size_t len;
 
-	while ((off = skip_zeros(p->fd, off)) != -1) {
-		reader_start(&reader, p->fd, off);
+	reader_start(&reader, p->fd, p->good_end);
+	do {
 		while (reader_line(&reader, &line, &len)) {
 			if (line_parse(line, len, &h, &why) == 0 &&
 			    h.run == c->run && h.step > c->step + 1)
 				return true;
 		}
-		off = reader_offset(&reader) + (off_t)reader.torn;
-	}
+	} while (reader_skip(&reader));
 	return false;
 }
 
