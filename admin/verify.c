@@ -97,7 +97,7 @@ check_order(const struct chain *c, const struct line_head *h, bool first)
 			return "its run was there before";
 		return h->step == 0 ? NULL : "its run's first step is not 0";
 	}
-	if (h->run != c->run)
+	if (h->run != c->run || h->run == 0)
 		return "another run, without its start";
 	if (c->stopped)
 		return "it stands behind its run's closing record";

@@ -168,6 +168,16 @@ END
 }
 
 # A chain that is right, and a segment that says what is not.
+root_test the_first_record_is_a_start
+the_first_record_is_a_start_body() {
+    make_log <<END
+segment
+event heartbeat
+stop
+END
+    altered 1 'another run, without its start'
+}
+
 root_test what_a_segment_says_of_the_one_before_must_be_true
 what_a_segment_says_of_the_one_before_must_be_true_body() {
     while read -r what op; do

@@ -247,10 +247,12 @@ class Log:
             if seq != record["seq"] or \
                     record["previous_hash"] != self.hash.hex():
                 raise Bad(seq, "does not follow what was pruned")
-        elif record["event"] != "start" or seq != record["seq"] or \
-                record["previous_hash"] != ZERO.hex() or "previous" in record:
+        elif seq != record["seq"]:
             raise Bad(1, "is missing: the log begins with record %d"
                       % record["seq"])
+        elif record["event"] != "start" or \
+                record["previous_hash"] != ZERO.hex() or "previous" in record:
+            raise Bad(1, "is not what a log begins with")
         self.keep(record)
 
     @staticmethod
@@ -359,6 +361,8 @@ class Log:
                 raise Bad(seq, "a run begins with step %d" % step)
             self.check_start(record, last["run"])
             return
+        if run == 0:
+            raise Bad(seq, "run 0: no start begins one")
         if run != last["run"]:
             raise Bad(seq, "run %d goes on in run %d" % (last["run"], run))
         if step - last["step"] not in (0, 1):
