@@ -167,22 +167,11 @@ put_stub_bytes(void *arg, const void *data, size_t len)
 	return 0;
 }
 
-/* In its place: what the chain and the seals need, and the line's length. */
 static void
 put_stub(const struct line_head *h, size_t len)
 {
-	static struct record r;
-	struct record_head head = {.seq = h->seq,
-	    .time_us = h->time_us,
-	    .run = h->run,
-	    .step = h->step,
-	    .event = is_head(h) ? STUB_OF_HEAD : STUB};
-
-	record_begin(&r, put_stub_bytes, NULL, &head);
-	record_u64(&r, "by", erase.by);
-	record_u64(&r, "length", len);
-	if (record_covered(&r) == -1 ||
-	    record_end(&r, h->hash, h->has_mac ? h->mac : NULL) == -1)
+	if (stub_write(h, is_head(h) ? STUB_OF_HEAD : STUB, erase.by, len,
+		put_stub_bytes, NULL) == -1)
 		leave(PACK_FAILED);
 }
 

@@ -35,6 +35,29 @@ print_pruned(uint64_t oldest, const struct pruned *p, uint64_t sealed)
 		    oldest - 1, p->seq);
 }
 
+/* What was erased: its hash and, with the key, its seal are all that is shown. */
+static void
+print_stubs(void)
+{
+	const struct stubs_uncounted *u = stubs_uncounted();
+	uint64_t counted = stubs_count() - u->count;
+
+	if (stubs_count() == 0)
+		return;
+	if (counted > 0)
+		printf("note: %" PRIu64 " of them were erased, as later ones "
+		       "say: what they said is not there\n",
+		    counted);
+	printf("not proven: times, lengths and kinds of what was erased: only "
+	       "the lines in its place say them\n");
+	if (u->count > 0)
+		printf("not proven: that `log erase` took out what %" PRIu64
+		       " of the records %" PRIu64 " to %" PRIu64 " said: part "
+		       "of what it erased was pruned, and the rest cannot be "
+		       "told from forged ones\n",
+		    u->count, u->first, u->last);
+}
+
 void
 proof_print(uint64_t oldest, uint64_t newest, const struct pruned *p)
 {
@@ -49,12 +72,11 @@ proof_print(uint64_t oldest, uint64_t newest, const struct pruned *p)
 	    oldest, newest);
 	if (sealed != 0)
 		printf("proven: records %" PRIu64 " to %" PRIu64
-		       " are as they were sealed\n",
-		    sealed, newest);
-	if (stubs_count() > 0)
-		printf("note: %" PRIu64 " of them were erased, as later ones "
-		       "say: what they said is not there\n",
-		    stubs_count());
+		       "%s are as they were sealed\n",
+		    sealed, newest,
+		    stubs_count() > 0 ? ", but for those that stand as erased,"
+				      : "");
+	print_stubs();
 	witness_print(stdout);
 	if (sealed == 0)
 		not_proven(known + 1, newest, "their seals were not checked");

@@ -19,12 +19,38 @@ struct erasure {
 static void *pending;
 static size_t pending_count;
 static uint64_t stub_count, first_unexplained;
+static struct stubs_uncounted uncounted;
+
+/* What is left of a line that is compared as it is made. */
+struct rest {
+	const char *line;
+	size_t len;
+};
 
 bool
 is_stub(const struct line_head *h)
 {
 	return strcmp(h->event, STUB) == 0 ||
 	    strcmp(h->event, STUB_OF_HEAD) == 0;
+}
+
+int
+stub_write(const struct line_head *h, const char *event, uint64_t by,
+    uint64_t len, int (*sink)(void *, const void *, size_t), void *arg)
+{
+	static struct record r;
+	struct record_head head = {.seq = h->seq,
+	    .time_us = h->time_us,
+	    .run = h->run,
+	    .step = h->step,
+	    .event = event};
+
+	record_begin(&r, sink, arg, &head);
+	record_u64(&r, "by", by);
+	record_u64(&r, "length", len);
+	if (record_covered(&r) == -1)
+		return -1;
+	return record_end(&r, h->hash, h->has_mac ? h->mac : NULL);
 }
 
 bool
@@ -74,6 +100,29 @@ add(uint64_t by, uint64_t first)
 	return e;
 }
 
+static int
+compare_bytes(void *arg, const void *data, size_t len)
+{
+	struct rest *rest = arg;
+
+	if (len > rest->len || memcmp(rest->line, data, len) != 0)
+		return -1;
+	rest->line += len;
+	rest->len -= len;
+	return 0;
+}
+
+/* Its hash is of what was there: of the line itself each byte is looked at. */
+static bool
+is_as_written(const struct line_head *h, const char *line, size_t len,
+    uint64_t by, uint64_t length)
+{
+	struct rest rest = {line, len};
+
+	return stub_write(h, h->event, by, length, compare_bytes, &rest) == 0 &&
+	    rest.len == 0;
+}
+
 const char *
 stubs_take(const struct line_head *h, const char *line, size_t len,
     uint64_t *length)
@@ -85,6 +134,9 @@ stubs_take(const struct line_head *h, const char *line, size_t len,
 	    line_u64(line, len, "length", length) == -1 ||
 	    *length > AUDIT_LINE_MAX)
 		return "it does not say what has erased it";
+	if (!is_as_written(h, line, len, by, *length))
+		return "it was erased, and its line is not as `log erase` "
+		       "writes it";
 	e = find(by);
 	if (e == NULL && pending_count == ERASURES_MAX)
 		return "1048576 records are named before it that have erased "
@@ -111,6 +163,22 @@ same(const struct erasure *e, const struct erasure *said, const char *hex)
 	    e->last == said->last && strcmp(have, hex) == 0;
 }
 
+static void
+add_uncounted(const struct erasure *e)
+{
+	if (uncounted.count == 0 || e->first < uncounted.first)
+		uncounted.first = e->first;
+	if (e->last > uncounted.last)
+		uncounted.last = e->last;
+	uncounted.count += e->count;
+}
+
+const struct stubs_uncounted *
+stubs_uncounted(void)
+{
+	return &uncounted;
+}
+
 /* What its record says: NULL, or what is wrong. */
 static const char *
 check(const struct erasure *e, const struct erasure *said, const char *hex,
@@ -124,8 +192,10 @@ check(const struct erasure *e, const struct erasure *said, const char *hex,
 	    e->last == said->last) {
 		fprintf(words,
 		    "note: part of what record %" PRIu64 " has erased was "
-		    "pruned: the rest cannot be counted\n",
-		    said->by);
+		    "pruned: the rest, %" PRIu64
+		    " records, cannot be counted\n",
+		    said->by, e->count);
+		add_uncounted(e);
 		return NULL;
 	}
 	if (e != NULL && same(e, said, hex))

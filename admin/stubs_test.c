@@ -1,9 +1,9 @@
 #include "admin/stubs.h"
 
 #include <atf-c.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "admin/admin.h"
 
@@ -14,19 +14,32 @@ fail_errno(const char *fmt, ...)
 	abort();
 }
 
+static struct {
+	char data[512];
+	size_t len;
+} line;
+
+static int
+keep(void *arg, const void *data, size_t len)
+{
+	(void)arg;
+	if (len > sizeof(line.data) - line.len)
+		return -1;
+	memcpy(line.data + line.len, data, len);
+	line.len += len;
+	return 0;
+}
+
 /* A stub that names a record: NULL, or what is wrong. */
 static const char *
 take(uint64_t seq, uint64_t by)
 {
-	struct line_head h = {.seq = seq};
+	struct line_head h = {.seq = seq, .event = STUB};
 	uint64_t length;
-	char line[128];
-	int n;
 
-	n = snprintf(line, sizeof(line),
-	    "{\"seq\":%" PRIu64 ",\"by\":%" PRIu64 ",\"length\":300}\n", seq,
-	    by);
-	return stubs_take(&h, line, (size_t)n, &length);
+	line.len = 0;
+	ATF_REQUIRE_EQ(0, stub_write(&h, STUB, by, 300, keep, NULL));
+	return stubs_take(&h, line.data, line.len, &length);
 }
 
 /* In their order, which makes a list of a tree that is not balanced. */

@@ -98,6 +98,31 @@ the_first_verifier_agrees_body() {
     done <cases
 }
 
+# said NAME [WORDS-OF-ATF_CHECK]...: what the first one says, with the key.
+said() {
+    "$regress/altered" "$PWD" "$1" || atf_fail "not made"
+    first "$1" 0 --key "$1/key.1"
+    shift
+    atf_check "$@" cat first
+}
+
+atf_test_case what_stands_as_erased_is_not_said_to_be_proven
+what_stands_as_erased_is_not_said_to_be_proven_head() {
+    atf_set require.user root
+}
+what_stands_as_erased_is_not_said_to_be_proven_body() {
+    "$TREE/script/users"
+    said whole -o not-match:erased \
+        -o match:'^proven: records 1 to 18 are as they were sealed$'
+    said erased -o match:'^note: 3 of them were erased, as later ones say' \
+        -o match:'^proven: records 1 to 22, but for those that stand as erased' \
+        -o match:'^not proven: times, lengths and kinds of what was erased' \
+        -o not-match:'took out'
+    said erased_and_pruned_in_part_and_forged -o not-match:'were erased' \
+        -o match:'^proven: records 5 to 26, but for those that stand as erased' \
+        -o match:'^not proven: that .log erase. took out what 3 of the records 6 to 11 said'
+}
+
 # Of a log that goes on from a thousand million steps that were pruned.
 make_late() {
     mkdir -p root/var/log
@@ -136,6 +161,7 @@ who_waits_for_a_late_key_is_told_body() {
 }
 
 atf_init_test_cases() {
+    atf_add_test_case what_stands_as_erased_is_not_said_to_be_proven
     atf_add_test_case who_waits_for_a_late_key_is_told
     atf_add_test_case every_alteration_is_found
     atf_add_test_case while_a_daemon_runs_the_end_is_not_proven

@@ -17,6 +17,7 @@ LINE = re.compile(rb'(\{[ -~]+),"hash":"([0-9a-f]{64})","mac":"([0-9a-f]{64})"\}
 FIRST_FIELDS = ["seq", "time", "run", "step", "event"]
 ZERO = bytes(32)
 STUBS = ("erased", "snapshot-erased")
+STUB_FIELDS = FIRST_FIELDS + ["by", "length", "hash", "mac"]
 STARTS_MAX = 1 << 24    # of one line: a number beyond it is no honest one
 ERASURES_MAX = 1 << 20  # that stubs name before one of them comes
 
@@ -324,6 +325,8 @@ class Log:
         if not is_count(stub.get("by")) or stub["by"] <= stub["seq"] or \
                 not is_count(stub.get("length")):
             raise Bad(stub["seq"], "does not say what has erased it")
+        if list(stub) != STUB_FIELDS:
+            raise Bad(stub["seq"], "was erased, and its line says more")
         if stub["by"] not in self.stubs and len(self.stubs) == ERASURES_MAX:
             raise Bad(stub["seq"], "more records have erased something than "
                       "any daemon writes")
@@ -336,8 +339,10 @@ class Log:
             return
         if erase["first"] < self.first and 0 < len(stubs) <= erase["count"] and \
                 stubs[-1]["seq"] == erase["last"]:
-            self.notes.append("part of what record %d has erased was pruned"
-                              % erase["seq"])
+            self.notes.append("part of what record %d has erased was pruned: "
+                              "not proven: %d records in its name, %d to %d"
+                              % (erase["seq"], len(stubs), stubs[0]["seq"],
+                                 stubs[-1]["seq"]))
             return
         digest = hashlib.sha256(b"".join(bytes.fromhex(s["hash"])
                                          for s in stubs)).hexdigest()
