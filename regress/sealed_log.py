@@ -194,10 +194,11 @@ class Log:
                   if r["event"] in ("pruned", "snapshot-pruned")]
         follower = [p for p in paths for c in claims[-1:]
                     if first_of(p) == c["last"] + 1]
-        if not follower or \
-                head_of(follower[0])["previous_hash"] != claims[-1]["last_hash"]:
-            return
         head = head_of(paths[0])
+        if not follower or head_of(follower[0]).get("previous_hash") != \
+                claims[-1]["last_hash"] or \
+                not re.fullmatch("[0-9a-f]{64}", str(head.get("previous_hash"))):
+            return
         self.pruned, self.first = claims[-1], first_of(paths[0])
         self.hash = bytes.fromhex(head["previous_hash"])
         self.run_before = dict(run=head["run"] - (head["event"] == "start"),
