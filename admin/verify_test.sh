@@ -236,7 +236,7 @@ END
     wait "$holder"
 }
 
-# 16 MiB of pieces of lines: each byte is looked at once, or it takes minutes.
+# 32 MiB of pieces of lines: each byte is looked at once, or it takes minutes.
 root_test a_tail_that_was_made_to_be_slow_is_read_once
 a_tail_that_was_made_to_be_slow_is_read_once_body() {
     one_segment ''
@@ -246,17 +246,17 @@ path, end = sys.argv[1:]
 with open(path, "rb") as f:
     lines = f.readlines()
 with open(path, "wb") as f:
-    f.write(b"".join(lines[:2]) + b"x\0" * (8 << 20))
+    f.write(b"".join(lines[:2]) + b"x\0" * (16 << 20))
     f.write(lines[4] if end == "later" else b"")
 END
     cp "$first" whole
     python3 pieces.py "$first" none
-    atf_check -s exit:3 -o match:'^intact: 2 rec' -o match:' 16777215 bytes' \
-        sh -c 'ulimit -t 10; exec dom0 log verify'
+    atf_check -s exit:3 -o match:'^intact: 2 rec' -o match:' 33554431 bytes' \
+        sh -c 'ulimit -t 4; exec dom0 log verify'
     cp whole "$first"
     python3 pieces.py "$first" later
     atf_check -s exit:1 -o match:'^altered: record 3: it is gone, and later' \
-        sh -c 'ulimit -t 10; exec dom0 log verify'
+        sh -c 'ulimit -t 4; exec dom0 log verify'
 }
 
 root_test missing_and_renamed_segments_are_found
