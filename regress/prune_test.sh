@@ -78,7 +78,7 @@ what_is_beyond_the_size_goes_and_what_it_was_is_remembered_body() {
     atf_check -o match:'^status replayed$' meta_of vm1 "$id"
     atf_check -o inline:'1\n' count_witness
     # Readers go on with what there is.
-    atf_check -o match:'AUTH-FAIL' -o not-match:'witness' \
+    atf_check -o match:'AUTH-FAIL' -o not-match:'witness' -e match:'within' \
         in_dom0 qvm-remote-dom0 log --id "$id"
     atf_check -o ignore in_dom0 qvm-remote-dom0 log stat
     atf_check -o ignore -e match:'are not there any more \(`log verify`' \
