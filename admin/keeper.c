@@ -275,6 +275,13 @@ send_segment(const struct segment *s, const struct sent *had, struct sent *now)
 	close(s->fd);
 }
 
+static void
+send_gone(const struct sent *had)
+{
+	if (keeper.keep == KEEP_ALL)
+		send_part(had->first, PART_GONE, -1);
+}
+
 /*
  * What has changed, in order.  Before there is a reader, which opens the same
  * later, nothing is sent.
@@ -292,13 +299,14 @@ send_segments(void)
 		fail_errno("log");
 	for (i = 0; i < log.count; i++) {
 		for (; had < end && had->first < log.segments[i].first; had++)
-			if (keeper.keep == KEEP_ALL)
-				send_part(had->first, PART_GONE, -1);
+			send_gone(had);
 		if (had < end && had->first == log.segments[i].first)
 			send_segment(&log.segments[i], had++, &now[i]);
 		else
 			send_segment(&log.segments[i], NULL, &now[i]);
 	}
+	for (; had < end; had++)
+		send_gone(had);
 	free(keeper.sent);
 	keeper.sent = now;
 	keeper.sent_count = log.count;

@@ -156,8 +156,13 @@ class View:
 
 
 def held(pid):
-    return [os.readlink("/proc/%d/fd/%s" % (pid, f))
-            for f in os.listdir("/proc/%d/fd" % pid)]
+    names = []
+    for f in os.listdir("/proc/%d/fd" % pid):
+        try:
+            names.append(os.readlink("/proc/%d/fd/%s" % (pid, f)))
+        except FileNotFoundError:
+            pass    # it was closed meanwhile
+    return names
 
 
 def ended(pid):
