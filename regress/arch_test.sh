@@ -60,8 +60,9 @@ the_package_installs_and_goes_body() {
 nothing_is_left_out() {
     make -s -C "$TREE" BUILD="$BUILD" PREFIX=/usr DESTDIR="$PWD/installed" \
         install-vm || atf_fail "install"
-    (cd installed && find . ! -type d && echo \
-        ./usr/share/licenses/qvm-remote-vm/LICENSE) | sort >want
+    (cd installed && find . ! -type d && printf '%s\n' \
+        ./usr/share/licenses/qvm-remote-vm/LICENSE \
+        ./usr/share/licenses/qvm-remote-vm/LICENSE.bundled) | sort >want
     (cd "$root" && find ./usr -mindepth 2 ! -type d ! -name other) |
         sed -E 's,(/man/.*)\.gz$,\1,' | sort >have
     atf_check diff want have

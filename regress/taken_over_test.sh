@@ -4,41 +4,7 @@
 # (regress/puppet.c, regress/puppeteer).  vm1's poller is ours, and vm1 is
 # served meanwhile.
 . "$(atf_get_srcdir)/lib.sh"
-
-# puppets N: a bed of vm1 and N more, whose pollers are puppets for as long as
-# there are orders in their homes.
-puppets() {
-    bed_up $(($1 + 1))
-    bed_seed
-    atf_check "$regress/bed" stop
-    mv "$BED/usr/bin/qvm-remote" "$BED/usr/libexec/bed/honest"
-    cat >"$BED/usr/bin/qvm-remote" <<END
-#!/bin/sh
-if [ "\$1" = agent ] && [ -e "\$HOME/orders" ]; then
-    exec "$BED/usr/libexec/bed/puppeteer" poller
-fi
-exec "$BED/usr/libexec/bed/honest" "\$@"
-END
-    chmod 755 "$BED/usr/bin/qvm-remote"
-    install_puppet poller
-    puppet=1 puppets=$1
-}
-
-install_puppet() {
-    libexec=$BED/usr/libexec/qvm-remote
-    mv "$libexec/$1" "$libexec/$1.real"
-    install -m 755 "$BUILD/regress/puppet" "$libexec/$1"
-    install -m 755 "$regress/puppeteer" "$BED/usr/libexec/bed/puppeteer"
-    install -m 644 "$regress/forge" "$BED/usr/libexec/bed/forge.py"
-}
-
-# orders CODE: what the next VM's puppet does; vm is that VM.
-orders() {
-    puppet=$((puppet + 1))
-    vm=vm$puppet
-    ln -sf "$BED/vms/$vm/home/orders" "$libexec/hands.$vm"
-    printf '%s\n' "$1" >"$BED/vms/$vm/home/orders"
-}
+. "$regress/puppets.sh"
 
 # What came is looked at when it cannot change any more.  64 KiB: as much as
 # is hashed at once.
@@ -96,48 +62,6 @@ broken() {
 told('first: over\n' if is_over() else 'first: goes on\n')
 next_session('sweep($((puppet - 1)), $puppets)')"
     printf '%s %s\n' "$vm" "$1" >>want
-}
-
-# What ended each first session: a record, or a line where there is none.
-ends() {
-    {
-        cat_log | sed -En 's/.*"event":"violation","vm":"([^"]*)","rule":"([^"]*)".*/\1 \2/p'
-        sed -En 's/.*poller \[([^]]*)\]: (.* refused: .*|bad message)$/\1 \2/p' \
-            "$BED/daemon.log"
-    } | awk '!seen[$1]++'
-}
-
-# vm1 is served, again and again, until the condition holds, and then at least
-# three times more.
-meanwhile() {
-    atf_check "$regress/bed" start
-    until=$(($(date +%s) + 60)) more=3 served=0
-    until eval "$1" && [ $((more -= 1)) -lt 0 ]; do
-        [ "$(date +%s)" -lt $until ] || {
-            ends | sort | diff want - >&2
-            atf_fail "in vain: $(echo "$1" | tr -s '\n ' ' ')"
-        }
-        atf_check -o inline:'secret of vm1\n' timeout 5 "$regress/bed" run vm1 \
-            qvm-remote "echo 'secret of vm1'; $(witness)"
-        served=$((served + 1))
-    done
-}
-
-# What holds whatever the puppets did: each record about vm1 is of what it
-# asked, none of the puppets has had its data or a key, the daemon lives.
-nobody_else_is_hurt() {
-    atf_check -o inline:"$served\n" count_witness
-    for event in intent result; do
-        atf_check -o inline:"$served\n" \
-            count_log "\"event\":\"$event\",\"vm\":\"vm1\""
-    done
-    atf_check -s exit:1 -o empty grep -E '"vm":"vm1"' <<END
-$(cat_log | grep -v '"reason":"the daemon stops"' |
-    grep -vE '"event":"(intent|result|delivered|session|served|key|snapshot-[a-z]*)"')
-END
-    atf_check -s exit:1 grep -l 'secret of vm1' "$BED"/vms/vm*/home/heard
-    role_pid verifier >/dev/null || atf_fail "the daemon has ended"
-    bed_verify
 }
 
 bed_test who_breaks_the_channels_rules_loses_its_session_alone
@@ -363,39 +287,6 @@ vain(None, b'')
         cat "$BED/vms/vm3/home/said"
     atf_check test ! -e "$BED/ran"
     served=1
-    nobody_else_is_hurt
-}
-
-bed_test floods_and_noise_hold_up_nobody
-floods_and_noise_hold_up_nobody_body() {
-    share_cpus
-    puppets 6
-    orders "opened()
-while True:
-    send(packet('NONE'))
-    wait('NEXT')"
-    orders "send(packet('LOG', 0, b'flood'), end='p', count=10 ** 9)"
-    orders "opened(); ask('head -c 9000000 /dev/zero\n'); hold()"
-    orders "opened()
-id, body = forger.new_id(), b'true'
-token, slot = forge('true', id), memfd(body)
-while True:
-    send(packet('BODY', len(body)), slot)
-    send(request(id, token, len(body)))
-    wait('NEXT')"
-    orders "opened()
-while True:
-    send(request(forger.new_id(), b'x' * 100, 1))
-    wait('NEXT')"
-    orders "noise($(od -An -N4 -tu4 /dev/urandom))"
-    meanwhile '[ "$(grep -cs seed "$BED/vms/vm7/home/said")" -ge 3 ] &&
-        grep -q "flood" "$BED/daemon.log" &&
-        grep -qE "parent: poller .vm7.: (bad message|.* refused)" \
-            "$BED/daemon.log" &&
-        cat_log | grep -q "\"event\":\"refused-summary\",\"vm\":\"vm6\""'
-    cat "$BED/vms/vm7/home/said" >&2
-    [ "$(grep -c flood "$BED/daemon.log")" -le 40 ] ||
-        atf_fail "a poller's lines fill the log"
     nobody_else_is_hurt
 }
 
