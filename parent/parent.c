@@ -178,6 +178,8 @@ static void
 helper_ended(struct helper *h, int status)
 {
 	h->pid = 0;
+	/* Why it has ended: what follows may close the channel. */
+	channel_drain(&h->ch);
 	/* Said in the midst of the end, too: it may be what ends it. */
 	if (WIFSIGNALED(status) && phase >= PHASE_CLOSED)
 		log_warn("%s: killed by signal %d", h->name, WTERMSIG(status));
@@ -189,7 +191,6 @@ helper_ended(struct helper *h, int status)
 		    WEXITSTATUS(status));
 	if (status != 0)
 		exit_status = 1;
-	channel_drain(&h->ch); /* why it has ended */
 	channel_close(&h->ch);
 	if (h == &verifier) {
 		close_all();
@@ -224,6 +225,8 @@ helper_closed(struct channel *ch, const char *why)
 	/* SIGCHLD says more, where it is on its way. */
 	if (why != NULL)
 		log_warn("%s: %s", h->name, why);
+	if (h->pid == 0)
+		return; /* helper_ended goes on */
 	on_child(SIGCHLD);
 	if (h->pid > 0)
 		parent_fail("%s: is gone", h->name);
