@@ -348,6 +348,36 @@ a_snapshot_that_is_not_whole_leads_to_the_one_before_body() {
     bed_expect_crash
 }
 
+# With a signal in each of its turns, the parent sees the end before the words.
+bed_test why_a_start_fails_is_said_however_late_the_parent_looks
+why_a_start_fails_is_said_however_late_the_parent_looks_head() {
+    atf_set require.user root
+    atf_set require.progs strace
+    atf_set timeout 120
+}
+why_a_start_fails_is_said_however_late_the_parent_looks_body() {
+    unset BED_CLOCK # the daemon is traced here
+    bed_up 1
+    atf_check "$regress/bed" stop
+    restart
+    atf_check "$regress/bed" stop
+    set -- "$BED"/var/log/qvm-remote/*.log
+    keep_lines 1 "$1"
+    keep_lines 1 "$2"
+    bed_altered
+    late='epoll_wait,epoll_pwait'
+    strace -D -qq -e trace=$late -o calls -e inject=$late:delay_exit=500000 \
+        "$regress/bed" once &
+    parent=$!
+    while kill -CHLD $parent 2>/dev/null; do
+        sleep 0.1
+    done
+    status=0
+    wait $parent || status=$?
+    [ $status = 1 ] || atf_fail "it ended with $status"
+    atf_check -o match:'verifier: .*has a whole snapshot' cat "$BED/daemon.log"
+}
+
 # undelivered_when ROLE dies: the result record is on disk, and the VM's agent
 # has answered nothing since before it was.
 undelivered_when() {
