@@ -177,7 +177,7 @@ open_copy(void)
 
 	at_root(path, PATH_COPY);
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd == -1 && (errno == ENOENT || errno == ELOOP))
+	if (fd == -1 && (errno == ENOENT || errno == ELOOP || errno == ENXIO))
 		return -1;
 	if (fd == -1 || fstat(fd, &st) == -1)
 		fail_errno("%s", path);

@@ -141,7 +141,8 @@ struct policy_decision {
 	 * first as the client wrote it.  argc 0: the body runs in bash. */
 	int argc;
 	char path[POLICY_PATH_MAX];
-	char reason[REASON_MAX + 1]; /* for the client: printable ASCII */
+	/* Printable ASCII; where the policy says `hide`, for dom0 alone. */
+	char reason[REASON_MAX + 1];
 };
 /*
  * What becomes of a body.  words, of size bytes, gets those of a body under
