@@ -7,7 +7,11 @@
 # disagree about what happened (regress/bed-check).
 
 regress=$TREE/regress
-export BUILD SANITIZE
+BED_BUILT=yes
+export BUILD BED_BUILT SANITIZE
+
+# What script/bootstrap has installed, whatever else comes first elsewhere.
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
 
 BED_TESTS=
 

@@ -33,7 +33,12 @@ install-bed: $(BED_PROGS)
 		regress/bed-check regress/log-verify $(DESTDIR)/usr/libexec/bed
 	$(INSTALL) -m 0644 regress/sealed_log.py regress/log_manual.py \
 		$(DESTDIR)/usr/libexec/bed
-.PHONY: install-bed
+# What `bed up` copies.
+bed-root: all $(BED_PROGS)
+	rm -rf $(B)/bed-root
+	+$(MAKE) --no-print-directory PREFIX=/usr DESTDIR='$(abspath $(B))/bed-root' \
+		install-bed install-dom0 install-vm
+.PHONY: install-bed bed-root
 
 # lib.sh knows the tree and how it was built: tests run from elsewhere.
 $(B)/regress/lib.sh: regress/lib.sh $(B)/flags
