@@ -322,6 +322,32 @@ limits_of_the_policy_hold_and_are_named_body() {
     atf_check -o match:'the policy allows at most 10' cat err
 }
 
+# Another policy comes between the record and the run: the executor takes
+# nothing meanwhile.
+bed_test what_was_recorded_is_what_runs
+what_was_recorded_is_what_runs_body() {
+    bed_up 1
+    policy vm1 'mode = shell' 'user = nobody' 'files = 40'
+    wait_for 'in_vm vm1 qvm-remote "[ \$(ulimit -n) = 40 ]" 2>/dev/null'
+    verifier=$(role_pid verifier)
+    strace -qq -o calls -e trace=sendmsg -p "$verifier" \
+        -e inject=sendmsg:error=EAGAIN:syscall=getpid &
+    tracer=$!
+    wait_for "grep -q '^TracerPid:.*[1-9]' /proc/$verifier/status"
+    id=$(forge vm1 --body 'id -un; ulimit -n')
+    wait_for "cat_log | grep '\"event\":\"intent\"' | grep -q $id"
+    served=$(count_log '"event":"served"')
+    policy vm1 'mode = shell' 'files = 50'
+    wait_for '[ "$(count_log "\"event\":\"served\"")" -gt "$served" ]'
+    kill "$tracer"
+    wait_result vm1 "$id"
+    cat_log | grep "$id" | grep '"event":"intent"' >intent
+    atf_check -o ignore grep '"user":"nobody"' intent
+    atf_check -o inline:'nobody\n40\n' \
+        cat "$BED/vms/vm1/home/.qvm-remote/queue/results/$id.out"
+    atf_check -o inline:'root\n50\n' in_vm vm1 qvm-remote 'id -un; ulimit -n'
+}
+
 bed_test a_rate_lets_as_many_start_and_no_more
 a_rate_lets_as_many_start_and_no_more_body() {
     bed_up 2

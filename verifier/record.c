@@ -56,14 +56,12 @@ record_end_of(const char *vm, uint8_t hash[SHA256_LEN])
 static void
 add_policy(struct record *rec, const struct request *r)
 {
-	const struct policy *p = r->vm->policy;
-
 	if (r->path[0] != '\0') {
 		record_u64(rec, "policy_line", r->policy_line);
 		record_str(rec, "path", r->path);
 	}
-	if (p->user[0] != '\0')
-		record_str(rec, "user", p->user);
+	if (r->terms.user[0] != '\0')
+		record_str(rec, "user", r->terms.user);
 	if (r->kept)
 		record_str(rec, "record", "full");
 	if (r->approved != 0)

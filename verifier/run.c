@@ -77,7 +77,7 @@ name_limits(struct request *r, const struct msg_ended *e)
 	if ((e->limits & LIMIT_FILE_SIZE) != 0)
 		name_limit(r, "its policy's limit: file-size");
 	else if (e->how == END_EXITED && e->value == 128 + SIGXFSZ &&
-	    r->vm->policy != NULL && r->vm->policy->file_size > 0)
+	    r->terms.file_size > 0)
 		name_limit(r, "perhaps its policy's limit: file-size");
 	if (is_cut(&e->out, kept_max(r)) || is_cut(&e->err, kept_max(r)))
 		name_limit(r, "its policy's limit: output-limit");
@@ -299,21 +299,21 @@ run_dispatch(struct channel *ch, struct imsg *m)
 static int
 send_run_message(struct channel *ch, struct request *r)
 {
-	const struct policy *p = r->vm->policy;
+	const struct terms *t = &r->terms;
 	struct msg_run run = {.seq = r->seq,
 	    .output_limit = kept_max(r),
 	    .keep = r->kept,
 	    .timeout = r->timeout,
-	    .memory = p->memory,
-	    .file_size = p->file_size,
-	    .tasks = (uint32_t)p->tasks,
-	    .files = (uint32_t)p->files,
-	    .nice = (uint32_t)p->nice,
+	    .memory = t->memory,
+	    .file_size = t->file_size,
+	    .tasks = t->tasks,
+	    .files = t->files,
+	    .nice = t->nice,
 	    .direct = r->path[0] != '\0'};
 
 	memcpy(run.vm, r->asker, sizeof(r->asker));
 	memcpy(run.id, r->answer.id, sizeof(r->answer.id));
-	memcpy(run.user, p->user, sizeof(p->user));
+	memcpy(run.user, t->user, sizeof(t->user));
 	memcpy(run.path, r->path, sizeof(r->path));
 	run.has_input = r->input_fd != -1;
 	return (channel_send(ch, IMSG_RUN, 0, &run, sizeof(run), r->body_fd));

@@ -41,6 +41,20 @@ may_run(const struct vm *vm, const struct request *r, bool queue_held)
 	return (vm->spool_bytes + 2 * vm->policy->output_limit <= SPOOL_BYTES);
 }
 
+static void
+set_terms(struct request *r, const struct policy *p)
+{
+	struct terms *t = &r->terms;
+
+	t->memory = p->memory;
+	t->file_size = p->file_size;
+	t->tasks = (uint32_t)p->tasks;
+	t->files = (uint32_t)p->files;
+	t->nice = (uint32_t)p->nice;
+	memcpy(t->user, p->user, sizeof(t->user));
+	r->timeout = decide_timeout(r);
+}
+
 /*
  * Its turn has come: everything that may have changed since it was checked
  * is checked again (its expiry by request_deadlines, just before; a cancel
@@ -78,7 +92,7 @@ start(struct vm *vm, struct request *r)
 		    "nothing runs");
 		return (false);
 	}
-	r->timeout = decide_timeout(r);
+	set_terms(r, vm->policy);
 	if (!record_intent(r)) {
 		request_refuse(r, RECEIPT_REJECTED,
 		    "dom0's log has no room: nothing runs");

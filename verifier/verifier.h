@@ -93,6 +93,13 @@ enum verdict {
 #define EXEC_KEEP   0x20u
 #define EXEC_GO	    0x40u
 
+/* Of the policy that its intent was recorded with: it may be another by now. */
+struct terms {
+	uint64_t memory, file_size; /* bytes; 0: no limit of ours */
+	uint32_t tasks, files, nice;
+	char user[VM_NAME_MAX + 1]; /* "" : root */
+};
+
 struct request {
 	TAILQ_ENTRY(request) entry;
 	struct vm *vm;
@@ -110,6 +117,7 @@ struct request {
 	uint64_t approved;	     /* the record of it, or 0: nobody has */
 	char approved_user[VM_NAME_MAX + 1]; /* who may run it, as was shown */
 	uint32_t approved_timeout;
+	struct terms terms;
 	uint32_t timeout; /* seconds, once it has begun */
 	int memory;	  /* entry, or -1: not remembered */
 	int body_fd, input_fd;
