@@ -106,8 +106,10 @@ channel_send(struct channel *c, enum imsg_type type, uint32_t id,
 		return 0;
 	if (errno == EAGAIN)
 		wait_for_room(c);
-	else if (errno != EPIPE && errno != ECONNRESET &&
-	    errno != ECONNREFUSED && errno != ENOTCONN)
+	else if (errno == EPIPE || errno == ECONNRESET ||
+	    errno == ECONNREFUSED || errno == ENOTCONN)
+		c->full = true; /* for good: its end is on its way */
+	else
 		fatal("%s to %s", imsg_name(type), c->name);
 	return -1;
 }

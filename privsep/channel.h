@@ -16,7 +16,7 @@ struct channel {
 	struct event ev;
 	struct timer stall; /* a peer that does not read for 30 s */
 	struct timer retry; /* the kernel has no room: no EPOLLOUT tells */
-	bool full;	    /* waiting for EPOLLOUT */
+	bool full;	    /* waiting for EPOLLOUT, or for its end */
 	char name[64];	    /* for logs: "poller [work]" */
 	void (*dispatch)(struct channel *, struct imsg *);
 	void (*pump)(struct channel *); /* may be NULL */

@@ -13,7 +13,7 @@ descriptors() {
 }
 
 # Three pipes to qvm-run and two channels are all that a poller has, and two
-# channels all that leads out of the executor; the key's files are closed.
+# channels all that leads out of an executor that runs nothing; the key's files are closed.
 bed_test each_process_has_the_descriptors_of_its_cell
 each_process_has_the_descriptors_of_its_cell_body() {
     served
@@ -27,6 +27,7 @@ each_process_has_the_descriptors_of_its_cell_body() {
     atf_check -o inline:'3\n' descriptors 'poller \[vm1\]' pipe:
     atf_check -s exit:1 -o inline:'0\n' descriptors 'poller \[vm1\]' "$BED"
     atf_check -o inline:'2\n' descriptors executor socket:
+    atf_check -s exit:1 -o inline:'0\n' descriptors executor pipe:
     for role in parent 'poller \[vm1\]' verifier executor; do
         atf_check -s exit:1 -o inline:'0\n' \
             descriptors "$role" "$BED/etc/qubes/remote.d/"

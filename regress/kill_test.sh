@@ -108,6 +108,44 @@ for role in verifier executor parent; do
     }"
 done
 
+# Its end is seen when there is already something to say to it: a signal is
+# before it, or room in its channel is.
+bed_test a_reload_that_a_dead_verifier_is_told_of_ends_the_daemon
+a_reload_that_a_dead_verifier_is_told_of_ends_the_daemon_body() {
+    bed_up 1
+    parent=$(role_pid parent)
+    verifier=$(role_pid verifier)
+    kill -STOP "$parent"
+    kill -HUP "$parent"
+    kill -9 "$verifier"
+    wait_for "grep -q '^State:.Z' /proc/$verifier/status"
+    kill -CONT "$parent"
+    wait_for '[ -z "$(bed_processes)" ]'
+    atf_check -o ignore grep -E \
+        'verifier: (killed by signal 9|is gone): the daemon ends' \
+        "$BED/daemon.log"
+    bed_expect_crash
+}
+
+bed_test a_full_channel_of_a_dead_verifier_ends_the_daemon
+a_full_channel_of_a_dead_verifier_ends_the_daemon_body() {
+    bed_up 1
+    parent=$(role_pid parent)
+    verifier=$(role_pid verifier)
+    strace -qq -o calls -e trace=sendmsg -e signal=none -p "$parent" &
+    tracer=$!
+    wait_for "grep -q '^TracerPid:.*[1-9]' /proc/$parent/status"
+    kill -STOP "$verifier"
+    wait_for 'kill -HUP "$parent"; grep -q EAGAIN calls'
+    kill "$tracer"
+    kill -9 "$verifier"
+    wait_for '[ -z "$(bed_processes)" ]'
+    atf_check -o ignore grep -E \
+        'verifier: (killed by signal 9|is gone): the daemon ends' \
+        "$BED/daemon.log"
+    bed_expect_crash
+}
+
 # The parent is stopped, so that it sees nothing of the others' end.  The next
 # start is in another cgroup.
 bed_test what_dead_processes_left_is_killed_by_the_next_start
@@ -134,14 +172,19 @@ what_dead_processes_left_is_killed_by_the_next_start_body() {
 
 bed_test kill_9_of_a_poller_costs_its_vm_two_seconds_at_most
 kill_9_of_a_poller_costs_its_vm_two_seconds_at_most_body() {
-    bed_up 1
+    bed_up 2
     atf_check -o inline:'a\n' in_vm vm1 qvm-remote 'echo a'
+    in_vm vm2 qvm-remote "$(witness); sleep 1; echo whole" >beside &
+    beside=$!
+    wait_for '[ "$(count_witness)" = 1 ]'
     kill -9 "$(role_pid 'poller \[vm1\]')"
     before=$(date +%s%N)
     atf_check -o inline:'b\n' -e ignore in_vm vm1 qvm-remote 'echo b'
     after=$(date +%s%N)
     [ $((after - before)) -lt 2000000000 ] ||
         atf_fail "took $(((after - before) / 1000000)) ms"
+    wait "$beside" || atf_fail "vm2's command was not answered"
+    atf_check -o inline:'whole\n' cat beside
     atf_check -o match:'poller \[vm1\]: killed by signal 9$' \
         cat "$BED/daemon.log"
 }

@@ -310,7 +310,7 @@ five_failures_in_a_row_are_the_last_body() {
 
 check 1 a_run_is_under_way_when_the_power_goes
 a_run_is_under_way_when_the_power_goes_body() {
-    behind cut "echo \$QVM_REMOTE_ID >>$witness; sync; echo up; sleep 1004"
+    behind cut "echo \$QVM_REMOTE_ID >>$witness; sync $witness; echo up; sleep 1004"
     wait_for 'grep -qx up cut.out'
     atf_check -o inline:'1\n' grep -c . $witness
 }

@@ -77,6 +77,10 @@ it_names_what_the_programs_load_body() {
         verifier/verifier executor/executor
     links webui webui/qvm-remote-webui webui/web
     links vm client/qvm-remote
+    sed -n 's/^%package /qvm-remote-/p' "$TREE/rpm/qvm-remote.spec.in" |
+        sort >want
+    sed -n 's/^PackageName: \(qvm-remote-\)/\1/p' bill | sort >have
+    atf_check diff want have
     for name in dom0 vm webui; do
         atf_check -o ignore grep -x \
             "Relationship: SPDXRef-$name STATIC_LINK SPDXRef-bearssl" bill
