@@ -45,6 +45,23 @@ show_records(const struct request *r)
 		print_record(&r->result);
 }
 
+/* What is missing in what was shown. */
+static void
+print_notes(const struct requests *found, bool all)
+{
+	if (found->more && all)
+		fprintf(stderr,
+		    "%s: note: these are the newest %d; with --until, what "
+		    "came before them, and in `log export` all\n",
+		    our_name, SHOW_MAX);
+	/* VMs choose their ids, and may choose one again. */
+	if (found->around != NULL)
+		fprintf(stderr,
+		    "%s: note: it was looked for within %s of the time that "
+		    "it says; with --since, from then on\n",
+		    our_name, found->around);
+}
+
 static void
 log_show(const struct log *log, const struct log_options *o)
 {
@@ -69,12 +86,7 @@ log_show(const struct log *log, const struct log_options *o)
 		}
 	}
 	pager_end();
-	/* VMs choose their ids, and may choose one again. */
-	if (found.around != NULL)
-		fprintf(stderr,
-		    "%s: note: it was looked for within %s of the time that "
-		    "it says; with --since, from then on\n",
-		    our_name, found.around);
+	print_notes(&found, o->all);
 	free(found.list);
 }
 

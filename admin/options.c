@@ -12,7 +12,6 @@
 #include "wire/id.h"
 
 #define SHOW_DEFAULT 20
-#define SHOW_MAX     100000
 #define MEMORY_MAX   (768ul * 1024 * 1024) /* with a pattern */
 
 static const char *const statuses[] = {"exited", "signaled", "timeout",
@@ -205,9 +204,9 @@ complete(enum log_command command, struct log_options *o)
 			    "shows all that is new");
 	if (command == LOG_EXPORT && !o->json && !o->csv)
 		usage_error("log export: --format json, or --format csv");
+	o->all = f->count == 0 && f->window.since_us != INT64_MIN;
 	if (f->count == 0)
-		f->count =
-		    f->window.since_us == INT64_MIN ? SHOW_DEFAULT : SHOW_MAX;
+		f->count = o->all ? SHOW_MAX : SHOW_DEFAULT;
 }
 
 void

@@ -14,10 +14,13 @@ enum log_command {
 	LOG_STAT = 8
 };
 
+#define SHOW_MAX 100000
+
 struct log_options {
 	struct filter filter;
 	const char *cursor; /* a file; NULL: none */
 	bool json, csv, no_pager;
+	bool all; /* there is no -n: up to SHOW_MAX */
 };
 
 /* Of this VM; with this id.  Fatal where it is none. */

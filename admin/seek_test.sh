@@ -143,6 +143,23 @@ the_newest_of_a_window_are_shown_body() {
     atf_check -o empty dom0 log --until '30 years ago'
 }
 
+# No more of a window than memory is for, and not unsaid.
+root_test what_is_left_out_of_a_window_is_said
+what_is_left_out_of_a_window_is_said_body() {
+    awk 'BEGIN {
+        print "start"
+        for (i = 0; i < 100001; i++)
+            print "refused work '$A' no"
+    }' >script
+    make_log <script
+    atf_check -o save:out -e match:': note: these are the newest 100000; ' \
+        dom0 log --json --since 2026-02-18
+    atf_check -o inline:'100000\n' grep -c . out
+    atf_check -o save:out dom0 log export --format json
+    atf_check -o inline:'100001\n' grep -c . out
+    atf_check -o match:rejected dom0 log -n 1 --since 2026-02-18
+}
+
 # read_bytes WORD...: what `log` reads, in bytes.
 read_bytes() {
     strace -o trace -e trace=pread64 "$here/qvm-remote-dom0" --root "$root" \
