@@ -74,6 +74,7 @@ static struct {
 	size_t count;
 	int owner, plain;
 	ZSTD_DStream *stream;
+	damaged_fn *on_damage;
 } packed = {.owner = -1, .plain = -1};
 
 void
@@ -119,11 +120,19 @@ find(int fd)
 	return NULL;
 }
 
+void
+packed_on_damage(damaged_fn *fn)
+{
+	packed.on_damage = fn;
+}
+
 static void __attribute__((noreturn))
 damaged(const struct packed *p, const char *why)
 {
 	char name[AUDIT_PACKED_NAME_LEN + 1];
 
+	if (packed.on_damage != NULL)
+		packed.on_damage(p->first, why);
 	packed_name(name, p->first);
 	fail("log segment %s: it is damaged: %s", name, why);
 }

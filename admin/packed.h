@@ -28,6 +28,9 @@ void packed_add(int fd, uint64_t first);
 void packed_drop(int fd);
 /* All descriptors are closed. */
 void packed_forget(void);
+/* Is told of one that is damaged, and does not return; else it is fatal. */
+typedef void damaged_fn(uint64_t first, const char *why);
+void packed_on_damage(damaged_fn *);
 /*
  * What the segment holds: fd itself, or a sealed memfd that is valid until the
  * next call with another one.  Fatal where it is damaged.

@@ -7,6 +7,7 @@
 #include "admin/admin.h"
 #include "admin/kept.h"
 #include "admin/log.h"
+#include "admin/packed.h"
 #include "admin/proof.h"
 #include "admin/pruned.h"
 #include "admin/seals.h"
@@ -56,6 +57,14 @@ altered(uint64_t seq, const char *fmt, ...)
 	fputc('\n', words);
 	finish_output();
 	exit(EXIT_ALTERED);
+}
+
+/* All of a packed segment is checked before a line of it is read. */
+static void
+damaged(uint64_t first, const char *why)
+{
+	altered(first, "the packed segment that begins with it is damaged: %s",
+	    why);
 }
 
 static bool
@@ -351,6 +360,7 @@ read_segments(const struct log *log, struct chain *c, struct part *p)
 	struct part previous;
 	size_t i;
 
+	packed_on_damage(damaged);
 	begin_chain(log, c);
 	for (i = 0; i < log->count; i++) {
 		if (i > 0)
