@@ -19,6 +19,7 @@
 #include "privsep/path.h"
 
 #define READ_SIZE (256 * 1024)
+#define TRIES_MAX 1000 /* while segments are pruned */
 
 /* One descriptor a segment: as many as the hard limit gives. */
 static void
@@ -59,11 +60,16 @@ segment_add(struct log *log, const struct segment *add)
 
 /* -1: it has just been pruned. */
 static int
-open_segment(int folder, const char *name)
+open_segment(int folder, const struct segment *s)
 {
+	char name[AUDIT_PACKED_NAME_LEN + 1];
 	struct stat st;
 	int fd;
 
+	if (s->packed)
+		packed_name(name, s->first);
+	else
+		segment_name(name, s->first);
 	fd = openat(folder, name,
 	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd == -1 && errno == ENOENT)
@@ -91,19 +97,54 @@ drop_doubles(struct log *log)
 	for (i = 0; i < log->count; i++) {
 		if (kept > 0 &&
 		    log->segments[kept - 1].first == log->segments[i].first)
-			close(log->segments[i].fd);
-		else
-			log->segments[kept++] = log->segments[i];
+			continue;
+		log->segments[kept++] = log->segments[i];
 	}
 	log->count = kept;
+}
+
+static void
+list_segments(struct log *log, DIR *d, uint64_t behind)
+{
+	struct segment s = {.fd = -1};
+	struct dirent *e;
+
+	log->count = 0;
+	rewinddir(d);
+	while ((errno = 0, e = readdir(d)) != NULL) {
+		if (parse_name(e->d_name, &s) && s.first > behind)
+			segment_add(log, &s);
+	}
+	if (errno != 0)
+		fail_errno("the log's folder");
+	if (log->count > 0)
+		qsort(log->segments, log->count, sizeof(*log->segments),
+		    compare);
+	drop_doubles(log);
+}
+
+/* The oldest are pruned first, and opened first: none goes between two. */
+static bool
+open_listed(struct log *log, int folder)
+{
+	size_t i;
+
+	for (i = 0; i < log->count; i++) {
+		log->segments[i].fd = open_segment(folder, &log->segments[i]);
+		if (log->segments[i].fd != -1)
+			continue;
+		while (i > 0)
+			close(log->segments[--i].fd);
+		return false;
+	}
+	return true;
 }
 
 /* The lock: none is packed, and so gets another name, meanwhile. */
 void
 segments_open(struct log *log, int folder, uint64_t behind)
 {
-	struct segment s;
-	struct dirent *e;
+	int tries = 0;
 	DIR *d;
 
 	raise_limit();
@@ -111,20 +152,13 @@ segments_open(struct log *log, int folder, uint64_t behind)
 	if (folder == -1 || flock(folder, LOCK_SH) == -1 ||
 	    (d = fdopendir(folder)) == NULL)
 		fail_errno("the log's folder");
-	while ((errno = 0, e = readdir(d)) != NULL) {
-		if (!parse_name(e->d_name, &s) || s.first <= behind)
-			continue;
-		s.fd = open_segment(folder, e->d_name);
-		if (s.fd != -1)
-			segment_add(log, &s);
-	}
-	if (errno != 0)
-		fail_errno("the log's folder");
+	do {
+		if (tries++ == TRIES_MAX)
+			fail("the log's folder: segments are pruned faster "
+			     "than they are opened: try again later");
+		list_segments(log, d, behind);
+	} while (!open_listed(log, folder));
 	closedir(d);
-	if (log->count > 0)
-		qsort(log->segments, log->count, sizeof(*log->segments),
-		    compare);
-	drop_doubles(log);
 }
 
 static void

@@ -286,6 +286,29 @@ missing_and_renamed_segments_are_found_body() {
     atf_check -o match:'^whole: 10 records' dom0 log verify
 }
 
+# Pruning takes it between its listing and its opening: those before it, too.
+root_test what_is_pruned_while_it_is_opened_leaves_no_gap
+what_is_pruned_while_it_is_opened_leaves_no_gap_head() {
+    atf_set require.user root
+    atf_set require.progs strace
+}
+what_is_pruned_while_it_is_opened_leaves_no_gap_body() {
+    make_whole
+    third=$(printf '%020d.log' 7)
+    cat >without <<END
+#!/bin/sh
+ASAN_OPTIONS=detect_leaks=0 exec strace -qq -o trace -P $third \\
+    -e trace=openat -e inject=openat:error=ENOENT\$1 \\
+    $here/qvm-remote-dom0 --root $root log verify
+END
+    chmod 755 without
+    atf_check -o match:'^whole: 12 records in 4 segments' \
+        ./without :when=1..2
+    atf_check -o inline:'3\n' grep -c "$third" trace
+    atf_check -s exit:1 -e match:'pruned faster than they are opened' \
+        ./without
+}
+
 root_test lines_cut_from_an_earlier_segment_are_found
 lines_cut_from_an_earlier_segment_are_found_body() {
     make_whole
