@@ -23,6 +23,7 @@ static struct {
 	uint8_t *data[KEPT_FILES];
 	size_t len[KEPT_FILES];
 	bool sealed;
+	const char *around; /* of its id's time: looked no further; or NULL */
 } kept;
 
 /* The row that is being printed; stream 0: there is none. */
@@ -145,33 +146,51 @@ head_of(const struct place *p, struct line_head *h)
 		fail("the log has changed while it was read");
 }
 
-/* The newest that ran under this id. */
-static struct request
-find_request(const struct log *log, struct filter *f, struct line_head *h)
+/* The newest of them that ran; NULL: none did. */
+static const struct request *
+newest(const struct requests *all, const struct filter *f, struct line_head *h)
 {
 	const struct request *found = NULL;
-	struct requests all;
 	struct line_head other;
-	struct request r;
 	size_t i;
 
-	f->window = (struct window)WINDOW_ALL;
-	f->count = SAME_MAX;
-	requests_find(log, f, &all);
-	for (i = 0; i < all.count; i++) {
-		head_of(&all.list[i].asked, &other);
+	for (i = 0; i < all->count; i++) {
+		head_of(&all->list[i].asked, &other);
 		if (strcmp(other.event, "intent") != 0)
 			continue;
 		if (found == NULL) {
-			found = &all.list[i];
+			found = &all->list[i];
 			*h = other;
 		} else if (strcmp(h->vm, other.vm) != 0)
 			fail("%s: %s and %s have used this id: name one with "
 			     "--vm",
 			    f->id, h->vm, other.vm);
 	}
+	return found;
+}
+
+/* The newest that ran under this id. */
+static struct request
+find_request(const struct log *log, struct filter *f, struct line_head *h)
+{
+	const struct request *found;
+	struct requests all;
+	struct request r;
+
+	f->window = (struct window)WINDOW_ALL;
+	f->count = SAME_MAX;
+	requests_find(log, f, &all);
+	found = newest(&all, f, h);
+	if (found == NULL && all.around != NULL) {
+		/* Then wherever it is: its VM's clock may have been wrong. */
+		f->window.since_us = 0;
+		free(all.list);
+		requests_find(log, f, &all);
+		found = newest(&all, f, h);
+	}
 	if (found == NULL)
 		fail("%s: the log has no command with this id that ran", f->id);
+	kept.around = all.around;
 	r = *found;
 	free(all.list);
 	return r;
@@ -222,6 +241,17 @@ open_output(struct filter *f)
 	if (!kept.sealed)
 		warn("this output is not sealed: nothing shows that it is "
 		     "what the command wrote, or all of it");
+}
+
+/* Not beside what --raw writes there. */
+static void
+note_around(void)
+{
+	if (kept.around != NULL)
+		fprintf(stderr,
+		    "%s: note: a newer one is not looked for: this one is of "
+		    "within %s of the time that the id says\n",
+		    our_name, kept.around);
 }
 
 static double
@@ -281,6 +311,7 @@ command_log_output(int argc, char **argv)
 	play(0, print_rows);
 	break_row();
 	pager_end();
+	note_around();
 	return 0;
 }
 
@@ -299,5 +330,6 @@ command_log_replay(int argc, char **argv)
 	play(factor, print_rows);
 	break_row();
 	finish_output();
+	note_around();
 	return 0;
 }

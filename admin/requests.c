@@ -322,44 +322,49 @@ find_in(const struct log *log, const struct filter *f, struct requests *out)
 }
 
 /* When an honest client's id says that it was made, by its VM's clock. */
-static bool
-id_says(const char *id, int64_t *us)
+static int64_t
+id_says(const char *id)
 {
 	struct tm tm;
-	time_t t;
 
-	if (!id_valid(id, strlen(id)))
-		return false;
+	if (id_valid_v1_ping(id, strlen(id)))
+		return id_ping_seconds(id) * 1000000;
 	id_time(id, &tm);
-	t = mktime(&tm);
-	*us = (int64_t)t * 1000000;
-	return t >= 0;
+	return (int64_t)mktime(&tm) * 1000000;
 }
 
-void
-requests_find(const struct log *log, const struct filter *f,
-    struct requests *out)
+/* Around the time that its id says, as far as it must: it is no scan. */
+static void
+find_near(const struct log *log, const struct filter *f, struct requests *out)
 {
 	static const struct {
 		int64_t us;
 		const char *text;
 	} around[] = {{DAY_US / 8640, "10 seconds"},
 	    {DAY_US / 144, "10 minutes"}, {DAY_US, "a day"}};
+	int64_t us = id_says(f->id);
 	struct filter near = *f;
-	int64_t us;
 	size_t i;
 
-	for (i = 0; i < 3 && f->id != NULL && id_says(f->id, &us); i++) {
-		if (f->window.since_us > us - around[i].us ||
-		    f->window.until_us < us + around[i].us)
-			break;
+	for (i = 0; i < sizeof(around) / sizeof(around[0]); i++) {
+		if (i > 0)
+			free(out->list);
 		near.window.since_us = us - around[i].us;
-		near.window.until_us = us + around[i].us;
+		if (f->window.until_us > us + around[i].us)
+			near.window.until_us = us + around[i].us;
 		find_in(log, &near, out);
 		out->around = around[i].text;
 		if (out->count > 0)
-			return;
-		free(out->list);
+			break;
 	}
-	find_in(log, f, out);
+}
+
+void
+requests_find(const struct log *log, const struct filter *f,
+    struct requests *out)
+{
+	if (f->id != NULL && f->window.since_us == INT64_MIN)
+		find_near(log, f, out);
+	else
+		find_in(log, f, out);
 }

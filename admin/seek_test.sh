@@ -209,15 +209,20 @@ little_of_a_large_log_is_read_body() {
         atf_check -o inline:"number-$i\n" grep -o 'number-.*' out
     done <ids
     [ "$(grep -c . ids)" = 3 ] || atf_fail ids
+    for id in 20260301-000000-1-00000001 ping-1772323200000000000-7; do
+        bytes=$(read_bytes --id "$id")
+        [ "$bytes" -lt 1600000 ] || atf_fail "$id: $bytes bytes"
+        atf_check cat out
+    done
 }
 
-# One that says another day, and one of version 1, which says none.
-root_test an_id_is_found_wherever_it_is
-an_id_is_found_wherever_it_is_body() {
+# At another time than it says, and years away: only where it is asked for.
+root_test an_id_is_looked_for_within_a_day
+an_id_is_looked_for_within_a_day_body() {
     make_log <<END
 start
 intent work 20200101-000000-1-00000001 liar
-intent work ping-1771425022514000-7 ping
+intent work ping-1771425022514000000-7 ping
 intent work 20260218-173024-1-00000001 near
 shift 50000
 intent work 20260218-173024-1-00000002 late
@@ -225,14 +230,25 @@ shift 500000
 intent work 20260218-173024-1-00000003 later
 intent work 20260218-173024-1-00000001 again
 END
-    for pair in 20200101-000000-1-00000001:liar ping-1771425022514000-7:ping \
-        20260218-173024-1-00000002:late 20260218-173024-1-00000003:later \
-        20260218-173024-1-00000001:near; do
+    for pair in ping-1771425022514000000-7:ping \
+        20260218-173024-1-00000002:late 20260218-173024-1-00000001:near; do
         dom0 log --id "${pair%:*}" >out || atf_fail "$pair"
+        atf_check -o inline:"${pair#*:}\n" sed -n 's/^  CMD *//p' out
+    done
+    for pair in 20200101-000000-1-00000001:liar \
+        20260218-173024-1-00000003:later; do
+        atf_check -e match:'within a day of .*; with --since, from then on' \
+            dom0 log --id "${pair%:*}"
+        atf_check -o save:out dom0 log --id "${pair%:*}" --since @0
         atf_check -o inline:"${pair#*:}\n" sed -n 's/^  CMD *//p' out
     done
     # What was asked with the same id days later is there, too.
     dom0 log --id 20260218-173024-1-00000001 --since 2026-02-20 >out ||
         atf_fail again
     atf_check -o match:again -o not-match:near cat out
+    atf_check -o match:again -o match:near \
+        dom0 log --id 20260218-173024-1-00000001 --since 2026-02-18
+    # An end of the time is one here, too.
+    atf_check -e match:'within a day' dom0 log \
+        --id 20260218-173024-1-00000002 --until '2026-02-18 18:00'
 }

@@ -4,7 +4,7 @@
 . "$(atf_get_srcdir)/lib.sh"
 
 OUTPUT=var/log/qvm-remote/output
-
+near='note: a newer one is not looked for: .* of the time that the id says$'
 
 # kept_bed [VMS]: vm1's output stays.
 kept_bed() {
@@ -81,7 +81,7 @@ a_replay_keeps_the_pauses_body() {
     id=$(newest_id)
     for speed in 1 2; do
         begun=$(date +%s%N)
-        atf_check -o inline:'out | a\nerr | b\n' \
+        atf_check -o inline:'out | a\nerr | b\n' -e match:"$near" \
             dom0 log replay --speed $speed "$id"
         [ $((($(date +%s%N) - begun) / 1000000)) -ge $((1000 / speed)) ] ||
             atf_fail "too quick"
@@ -138,7 +138,7 @@ END
             '\x1b]0;x\x07\x1b[2J\x00\x80\xff\r\x08\x7f\xc2\x9b' shown
         atf_check -o inline:'out | err | forged\n' grep forged shown
         atf_check -o inline:'out | err | wrapped\n' grep wrapped shown
-        [ "$(wc -L <shown)" -le 73 ] || atf_fail "a row is too wide"
+        [ "$(grep -v "$near" shown | wc -L)" -le 73 ] || atf_fail "a row is too wide"
     done
     TERM=xterm python3 terminal.py "$regress/bed" dom0 qvm-remote-dom0 \
         log output --raw "$id" >shown
@@ -291,7 +291,8 @@ what_is_too_old_goes_on_record_body() {
     clock 4 4
     dom0 status >status
     gone 1
-    atf_check -o match:'out . old' dom0 log output "$(newest_id)"
+    atf_check -o match:'out . old' -e match:"$near" \
+        dom0 log output "$(newest_id)"
     # As if it had ended between the record and what it says.
     atf_check "$regress/bed" stop
     cp -a before/vm1/. "$BED/$OUTPUT/vm1/"
@@ -443,7 +444,8 @@ what_is_owed_over_a_restart_is_delivered_body() {
     atf_check "$regress/bed" boot vm1
     wait_result vm1 "$id"
     atf_check -o inline:'later\n' in_vm vm1 cat ".qvm-remote/queue/results/$id.out"
-    atf_check -o inline:'out | later\n' dom0 log output "$id"
+    atf_check -o inline:'out | later\n' -e match:"$near" \
+        dom0 log output "$id"
     bed_verify
 }
 
