@@ -20,6 +20,8 @@ static const struct {
 } units[] = {
     {"us", 1},
     {"usec", 1},
+    {"\xc2\xb5s", 1}, /* the sign, */
+    {"\xce\xbcs", 1}, /* and the letter */
     {"ms", 1000},
     {"msec", 1000},
     {"s", SECOND},
@@ -97,12 +99,18 @@ take_fraction(const char **p, int64_t unit, int64_t *us)
 	return 0;
 }
 
+static bool
+is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || c == 'M' || (c & 0x80) != 0;
+}
+
 static int
 take_unit(const char **p, int64_t *us)
 {
 	size_t i, len = 0;
 
-	while (((*p)[len] >= 'a' && (*p)[len] <= 'z') || (*p)[len] == 'M')
+	while (is_letter((*p)[len]))
 		len++;
 	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 		if (strlen(units[i].name) != len ||
@@ -113,6 +121,19 @@ take_unit(const char **p, int64_t *us)
 		return 0;
 	}
 	return -1;
+}
+
+/* A number without a unit is of seconds: it ends with a blank, or all. */
+static int
+take_unit_or_seconds(const char **p, int64_t *us)
+{
+	const char *end = *p;
+
+	skip_blanks(p);
+	if (take_unit(p, us) == 0)
+		return 0;
+	*us = SECOND;
+	return *p > end || **p == '\0' ? 0 : -1;
 }
 
 /* One or more numbers, each with its unit. */
@@ -131,8 +152,7 @@ take_span(const char **p, int64_t *us)
 		dot = *p;
 		if (take_fraction(p, INT64_MAX, &part) == -1)
 			return -1;
-		skip_blanks(p);
-		if (take_unit(p, &unit) == -1 || n > SPAN_MAX / unit)
+		if (take_unit_or_seconds(p, &unit) == -1 || n > SPAN_MAX / unit)
 			return -1;
 		(void)take_fraction(&dot, unit, &part);
 		if (*us + n * unit + part > SPAN_MAX)
@@ -187,6 +207,8 @@ static int
 parse_word(const char *s, int64_t now, int64_t *us)
 {
 	static const char *const days[] = {"yesterday", "today", "tomorrow"};
+	size_t len = strcspn(s, " ");
+	bool utc = strcasecmp(s + len, " UTC") == 0;
 	struct tm tm;
 	int i;
 
@@ -195,11 +217,12 @@ parse_word(const char *s, int64_t now, int64_t *us)
 		return 0;
 	}
 	for (i = 0; i < 3; i++) {
-		if (strcmp(s, days[i]) != 0)
+		if (strlen(days[i]) != len || memcmp(s, days[i], len) != 0)
 			continue;
-		if (day_start(now, false, i - 1, &tm) == -1)
+		if ((!utc && s[len] != '\0') ||
+		    day_start(now, utc, i - 1, &tm) == -1)
 			return -1;
-		*us = (int64_t)mktime(&tm) * SECOND;
+		*us = (int64_t)(utc ? timegm(&tm) : mktime(&tm)) * SECOND;
 		return 0;
 	}
 	return -1;
@@ -259,7 +282,8 @@ take_clock(const char **p, struct tm *tm, int64_t *fraction)
 	if (**p != ':')
 		return 0;
 	(*p)++;
-	if (take_digits(p, 2, &tm->tm_sec) != 2 || tm->tm_sec > 59)
+	/* A leap second is the next minute's first. */
+	if (take_digits(p, 2, &tm->tm_sec) != 2 || tm->tm_sec > 60)
 		return -1;
 	return take_fraction(p, SECOND, fraction);
 }
@@ -290,7 +314,9 @@ to_time(struct tm *tm, bool utc, int weekday, int64_t *us)
 	struct tm given = *tm;
 	time_t t;
 
-	t = utc ? timegm(tm) : mktime(tm);
+	/* With a leap second, the day may be the next. */
+	tm->tm_sec = 0;
+	t = (utc ? timegm(tm) : mktime(tm)) + given.tm_sec;
 	/* A 30th of February; an hour that summer leaves out is the next. */
 	if (tm->tm_mday != given.tm_mday || tm->tm_mon != given.tm_mon ||
 	    (weekday != 7 && tm->tm_wday != weekday))

@@ -8,8 +8,8 @@
  * Unix microseconds: 0, or -1 where it is not understood, or no time between
  * 1970 and 9999.
  *
- *   now, today, yesterday, tomorrow
- *   1 hour ago, 2d 12h ago, -90min, +1h
+ *   now, today, yesterday, tomorrow; today UTC
+ *   1 hour ago, 2d 12h ago, -90min, +1h; -30, 30 ago: seconds
  *   2026-02-18, 2026-02-18 14:30, 2026-02-18T14:30:22.5: local time,
  *   and with Z behind it, UTC; 14:30 is today's
  *   @1771425022: seconds since 1970
