@@ -109,6 +109,7 @@ csv_answer(const char *line, size_t len)
 	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		csv_number(line, len, numbers[i]);
 	csv_field(line, len, "reason");
+	csv_field(line, len, "hidden_reason");
 }
 
 static void
@@ -137,7 +138,8 @@ export_answers(const struct log *log, const struct log_options *o)
 	answers_begin(&a, &keeper_cursor);
 	if (o->csv)
 		printf("time,vm,id,policy_line,user,note,status,exit,started,"
-		       "ended,out_written,err_written,reason,command\r\n");
+		       "ended,out_written,err_written,reason,hidden_reason,"
+		       "command\r\n");
 	answers_read(&a);
 	finish_output();
 	if (o->cursor != NULL)

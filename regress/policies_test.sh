@@ -246,6 +246,9 @@ a_policy_of_deny_runs_nothing_and_check_says_what_would_be_body() {
     in_dom0 qvm-remote-dom0 log -n 2 >shown || atf_fail log
     atf_check -o match:'told; in truth: .*no line' \
         -o match:'told; in truth: time-out 400 s: .* at most 300 s' cat shown
+    in_dom0 qvm-remote-dom0 log export --format csv >shown || atf_fail export
+    atf_check -o match:'at most 300 s' python3 -c 'import csv
+print(list(csv.DictReader(open("shown", newline="")))[-1]["hidden_reason"])'
     policy vm1 'mode = shell' 'input-limit = 10' 'hide = yes'
     wait_for '[ "$(in_vm vm1 qvm-remote "echo a | cat")" = a ]'
     head -c 2000000 /dev/zero >input
