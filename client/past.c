@@ -277,7 +277,7 @@ verify_one(const struct home *h, const char *id, void *arg)
 
 	verified = verify_stored(h, id, &r, &why);
 	counts[verified]++;
-	if (verified == FALSIFIED)
+	if (verified != VERIFIED)
 		printf("%s: %s\n", id, why);
 	return (true);
 }

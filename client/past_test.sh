@@ -252,6 +252,15 @@ for name, change, said in (
     assert other.split("/")[2].encode() in r.stdout, r
     h.write(e + name, good)
 assert h.run("history", "verify").returncode == 0
+# A signature that was taken away is no proof of anything, and is named.
+e = entry()
+good = h.read(e + "meta")
+h.write(e + "meta", re.sub(b"log .*\n|mac .*\n",
+                           lambda m: b"log -\n" if m[0][:1] == b"l" else b"", good))
+r = h.run("history", "verify")
+assert r.returncode == 0 and b", 1 without a signed answer, 0 wrong" in r.stdout, r
+assert r.stdout.startswith(e.split("/")[2].encode() + b": its answer is not signed\n"), r
+h.write(e + "meta", good)
 # Without its token, nothing of an entry may be changed and pass.
 for name, change in ("out", b"evil"), ("meta", b"qvm-remote-receipt 2\n"):
     e = entry()

@@ -88,6 +88,7 @@ words_and_scripts_run_as_with_the_python_client_body() {
     atf_check -o match:"SUBMIT id=$id size=15B cmd=echo a" \
         -o match:"DONE id=$id exit=7" cat .qvm-remote/audit.log
     atf_check -o match:'^0 verified, 1 without a signed answer, 0 wrong$' \
+        -o match:"^$id: it was not sent with a token of this version$" \
         "$program" history verify
 
     printf 'one\ntwo' >script
