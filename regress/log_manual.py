@@ -11,7 +11,7 @@ CALLS = {'record_event': ('event', 'field'), 'record_clock': ('event',),
          'record_owed_no_more': ('event',), 'record_person': ('event',)}
 STREAM = ['written', 'kept', 'sha256', 'head']
 FIELD = re.compile(r'\brecord_(?:str|[ui]64|bool|hex|bytes|bytes_fd)'
-                   r'\(\s*\w+,\s*"(\w+)",([^;]*);')
+                   r'\(\s*&?\w+,\s*"(\w+)",([^;]*);')
 FITS = {'number': lambda v: type(v) is int,
         'true or false': lambda v: type(v) is bool,
         'hex': lambda v: type(v) is str and re.fullmatch('[0-9a-f]+', v),
@@ -61,6 +61,7 @@ def sources(paths, manual, problems):
             for call in re.findall(r'\b%s\(([^;{]*)' % name, text):
                 for what, literal in zip(of, LITERAL.findall(call)):
                     (events if what == 'event' else fields).add(literal)
+        events |= set(re.findall(r'#define STUB\w*\s+"([^"]*)"', text))
         for table in re.findall(r'\bevents\[\] = \{([^;{}]*)\}', text):
             events |= set(LITERAL.findall(table))
         for name in re.findall(r'\badd_stream\(\w+, "(\w+)"', text):

@@ -3,8 +3,12 @@
 # and an agent say.
 . "$(atf_get_srcdir)/lib.sh"
 
+# log_manual PAGE [SOURCE]...: beside what the daemon writes, what `log erase` does.
 log_manual() {
-    python3 "$regress/log_manual.py" "$@"
+    _page=$1
+    shift
+    python3 "$regress/log_manual.py" "$_page" "$TREE"/verifier/*.c \
+        "$TREE"/admin/stubs.[ch] "$@"
 }
 
 # What a clean life leaves, and what a crash does.
@@ -51,8 +55,7 @@ print(*sorted({json.loads(line)["event"] for line in open("log")}))' >events
         snapshot-vm snapshot-request snapshot-cancel; do
         grep -qw "$event" events || atf_fail "no $event: $(cat events)"
     done
-    atf_check -o empty log_manual "$TREE/man/qvm-remote-log.5" \
-        "$TREE"/verifier/*.c <log
+    atf_check -o empty log_manual "$TREE/man/qvm-remote-log.5" <log
 }
 
 atf_test_case what_the_manual_does_not_say_is_named
@@ -72,8 +75,8 @@ handed_on(const char *name)
 }
 END
     printf '%s\n' '{"seq":"1","event":"stop","why":1}' '{"event":"odd"}' >log
-    log_manual "$TREE/man/qvm-remote-log.5" "$TREE"/verifier/*.c new.c \
-        <log >said || atf_fail "log_manual"
+    log_manual "$TREE/man/qvm-remote-log.5" new.c <log >said ||
+        atf_fail "log_manual"
     sed 's/^.*new\.c/new.c/' said | sort >have
     sort >want <<'END'
 event new
@@ -88,12 +91,13 @@ new.c: handed_on writes an event that this test cannot read
 END
     atf_check diff want have
     sed '/^\.It Li boot Pq/,/^\.It/d' "$TREE/man/qvm-remote-log.5" >page
-    atf_check -o match:'^field boot$' log_manual page "$TREE"/verifier/*.c \
-        </dev/null
+    atf_check -o match:'^field boot$' log_manual page </dev/null
+    sed '/^\.It Cm erased$/,/^\.It/d' "$TREE/man/qvm-remote-log.5" >page
+    atf_check -o match:'^event erased$' log_manual page </dev/null
     sed 's/^\.It Cm stop$/.It Cm fly\nNo fields.\n&/' \
         "$TREE/man/qvm-remote-log.5" >with-more
     atf_check -o inline:'event fly is written nowhere\n' \
-        log_manual with-more "$TREE"/verifier/*.c </dev/null
+        log_manual with-more </dev/null
 }
 
 # The bytes that another implementation is to make.
