@@ -1,34 +1,13 @@
 # What a package for dom0 does before its files are unpacked: it ends the
 # installation, with one line that says what to do, where the daemon could not
 # run or would run as somebody else.  A fragment of sh, put into the packages'
-# scripts (rpm's %pre, Debian's preinst, Arch's pre_install and pre_upgrade) with
-# two lines before it:
-#
-#   new=2.0.0        the version to be installed
-#   old=             the one that is installed; empty where there is none, or
-#                    where the package manager refuses an older one itself
+# scripts (rpm's %pre, Debian's preinst).
 #
 # There may be nothing but sh here: no program is called.
 
 refuse() {
     echo "qvm-remote: not installed: $1" >&2
     exit 1
-}
-
-# newer A B: whether version A is newer than B, by the numbers that they begin
-# with; what follows those (a package's release) is the package manager's.
-newer() {
-    a=${1#*:}. b=${2#*:}.
-    while [ -n "$a$b" ]; do
-        i=${a%%.*} j=${b%%.*}
-        n=${i%%[!0-9]*} m=${j%%[!0-9]*}
-        [ "${n:-0}" -le "${m:-0}" ] || return 0
-        [ "${n:-0}" -ge "${m:-0}" ] || return 1
-        # 0-1 is the last number and a release.
-        [ "$i" = "$n" ] && [ "$j" = "$m" ] || return 1
-        a=${a#*.} b=${b#*.}
-    done
-    return 1
 }
 
 # is_in WORD FILE: whether FILE has it, between blanks.
@@ -87,7 +66,5 @@ check_users() {
     done </etc/passwd
 }
 
-[ -z "$old" ] || ! newer "$old" "$new" || refuse "$old is here and newer than\
- $new; to go back, remove it first"
 check_kernel
 check_users

@@ -16,7 +16,7 @@ deb_test() {
 # dom0, or a VM, as Debian has it: perl is what deb-systemd-helper is made of.
 make_debian() {
     make_root
-    program_into_root sh cat chmod chown mv rm stat tr systemd-sysusers \
+    program_into_root sh cat chmod chown dpkg mv rm stat tr systemd-sysusers \
         systemd-tmpfiles perl
     for file in $(dpkg -L perl-base | grep '/perl-base/.*[.]') \
         /usr/bin/deb-systemd-helper /usr/bin/deb-systemd-invoke; do
@@ -356,27 +356,37 @@ what_cannot_work_is_refused_and_nothing_unpacked_body() {
     a_newer_one_stays
 }
 
-# The same package with a later version, as far as dpkg knows.
+# newer_package PACKAGE VERSION: the same with that, as far as dpkg knows.
 newer_package() {
+    rm -rf newer
     dpkg-deb -R "$1" newer
-    sed -i 's/^Version: .*/Version: 2.10.0-1/' newer/DEBIAN/control
-    sed -i 's/^new=.*/new=2.10.0-1/' newer/DEBIAN/preinst
-    dpkg-deb -b newer newer.deb >/dev/null || atf_fail "no newer package"
+    sed -i "s/$version/$2/" newer/DEBIAN/control newer/DEBIAN/preinst
+    dpkg-deb -Znone -b newer newer.deb >/dev/null || atf_fail "no newer package"
+}
+
+# stays PACKAGE VERSION: PACKAGE does not take the place of VERSION, and asks for
+# nothing.
+stays() {
+    name=$(dpkg-deb -f "$1" Package)
+    newer_package "$1" "$2"
+    atf_check -o ignore -e ignore in_root -i newer.deb
+    listing >before
+    atf_check -s not-exit:0 -o ignore -e save:said in_root -i "$1"
+    atf_check -o match:"^qvm-remote: not installed: $2 is here and newer" \
+        cat said
+    atf_check_equal 1 "$(grep -c '^qvm-remote: ' said)"
+    atf_check -o inline:"installed $2\n" dpkg-query --root="$root" -W \
+        -f '${db:Status-Status} ${Version}\n' "$name"
+    listing >after
+    atf_check diff before after
 }
 
 a_newer_one_stays() {
+    version=$(cat "$TREE/version")-$(cat "$TREE/rel")
     dom0=$(binaries | grep -e -remote-dom0_)
-    newer_package "$dom0"
-    atf_check -o ignore -e ignore in_root -i newer.deb
-    listing >before
-    atf_check -s not-exit:0 -o ignore -e save:said in_root -i "$dom0"
-    atf_check -o match:'^qvm-remote: not installed: 2.10.0-1 is here and newer' \
-        cat said
-    atf_check_equal installed "$(state_of qvm-remote-dom0)"
-    atf_check_equal 2.10.0-1 "$(dpkg-query --root="$root" -W \
-        -f '${Version}' qvm-remote-dom0)"
-    listing >after
-    atf_check diff before after
+    stays "$dom0" "$version.1"
+    stays "$dom0" 2.10.0-1
+    stays "$(binaries | grep -e -vm_)" 2.10.0-1
 }
 
 deb_test two_builds_in_two_folders_are_the_same

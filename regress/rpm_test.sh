@@ -338,16 +338,6 @@ a_newer_version_stays_body() {
     atf_check_equal 1 "$(wc -l <said)"
     atf_check -o inline:'qvm-remote-dom0 2.0.1\n' installed
     atf_check test ! -e "$root/usr/bin/qvm-remote-dom0"
-    # The same by the check, which other package managers need.
-    printf '%s\n' 'new=2.0.0 old=$1' '. "$TREE/package/check.sh"' >check
-    for old in 2.0.1 2.0.0.1-1 2.1 10.0-1 1:3.0; do
-        atf_check -s exit:1 \
-            -e match:"^qvm-remote: not installed: $old is here and newer" \
-            env TREE="$TREE" sh -e check $old
-    done
-    for old in '' 1.4.0-1 2.0.0-3 2.0 2.0.0~rc1 1:1.9 1.10.11; do
-        atf_check env TREE="$TREE" sh -e check "$old"
-    done
 }
 
 # The same users in the check as in what makes them.
