@@ -382,6 +382,7 @@ stays() {
 }
 
 a_newer_one_stays() {
+    boot
     version=$(cat "$TREE/version")-$(cat "$TREE/rel")
     dom0=$(binaries | grep -e -remote-dom0_)
     stays "$dom0" "$version.1"
