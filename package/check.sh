@@ -30,17 +30,34 @@ check_kernel() {
 
 # not_ours NAME UID GID HOME SHELL: why it is not the user that a package makes.
 not_ours() {
-    case $2 in
-    '' | 0 | *[!0-9]* | [1-9][0-9][0-9][0-9]*) echo "its uid is $2" ;;
-    *)
-        case $5 in
-        */nologin) ;;
-        *) echo "its shell is $5" && return ;;
-        esac
-        [ ! -e "$4" ] || { echo "its home $4 exists" && return; }
-        ! in_qubes "$1" "$3" || echo "it is in group qubes"
-        ;;
+    if ! is_system "$2"; then
+        echo "its uid is $2"
+    elif ! is_system "$3"; then
+        echo "its gid is $3"
+    elif is_shared "$1" "$2"; then
+        echo "its uid is another's too"
+    elif [ "${5%/nologin}" = "$5" ]; then
+        echo "its shell is $5"
+    elif [ -e "$4" ]; then
+        echo "its home $4 exists"
+    elif in_qubes "$1" "$3"; then
+        echo "it is in group qubes"
+    fi
+}
+
+# is_system ID: no person's, nor root's.
+is_system() {
+    case $1 in
+    [1-9] | [1-9][0-9] | [1-9][0-9][0-9]) ;;
+    *) return 1 ;;
     esac
+}
+
+is_shared() {
+    while IFS=: read -r other _ uid _; do
+        [ "$uid" != "$2" ] || [ "$other" = "$1" ] || return 0
+    done </etc/passwd
+    return 1
 }
 
 in_qubes() {
@@ -52,18 +69,35 @@ in_qubes() {
     return 1
 }
 
-# Users of these names: what systemd/*.sysusers make, and nobody else.
+# Users and groups of these names: what systemd/*.sysusers make, and nobody else.
+is_our_name() {
+    case $1 in
+    qvm-remote-poll | qvm-remote-key | qvm-remote-log | qvm-remote-web) ;;
+    *) return 1 ;;
+    esac
+}
+
 check_users() {
     [ -r /etc/passwd ] && [ -r /etc/group ] || return 0
     while IFS=: read -r name _ uid gid _ home shell; do
-        case $name in
-        qvm-remote-poll | qvm-remote-key | qvm-remote-log | qvm-remote-web) ;;
-        *) continue ;;
-        esac
+        is_our_name "$name" || continue
         why=$(not_ours "$name" "$uid" "$gid" "$home" "$shell")
         [ -z "$why" ] || refuse "the user $name is somebody else's ($why);\
- rename it (usermod -l) or remove it"
+ rename it and its group (usermod -l, groupmod -n) or remove both"
     done </etc/passwd
+    while IFS=: read -r name _ gid _; do
+        is_our_name "$name" || continue
+        has_group "$name" "$gid" || refuse "the group $name is somebody else's;\
+ rename it (groupmod -n) or remove it"
+    done </etc/group
+}
+
+# has_group NAME GID: whether it is the first group of the user NAME.
+has_group() {
+    while IFS=: read -r user _ _ first _; do
+        [ "$user:$first" != "$1:$2" ] || return 0
+    done </etc/passwd
+    return 1
 }
 
 check_kernel

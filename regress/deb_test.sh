@@ -341,6 +341,9 @@ what_cannot_work_is_refused_and_nothing_unpacked_body() {
         cp passwd "$root/etc/passwd"
     done
     cp group "$root/etc/group"
+    echo 'qvm-remote-log:x:1001:joe' >>"$root/etc/group"
+    refused "the group qvm-remote-log is somebody else's"
+    cp group "$root/etc/group"
     grep -v cgroup2 /proc/filesystems >"$root/tmp/filesystems"
     PROC='mount --bind "$proc/../tmp/filesystems" "$proc/filesystems"'
     refused 'no cgroup2; boot one with'

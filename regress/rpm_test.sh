@@ -268,8 +268,7 @@ refused() {
     atf_check_equal 1 "$(grep '^qvm-remote: ' said | sort -u | wc -l)"
     atf_check -o empty installed
     for file in /usr/bin/qvm-remote-dom0 /usr/libexec/qvm-remote \
-        /usr/bin/qvm-remote-webui /etc/qubes \
-        /usr/lib/sysusers.d/qvm-remote-dom0.conf; do
+        /usr/bin/qvm-remote-webui /usr/lib/sysusers.d/qvm-remote-dom0.conf; do
         atf_check test ! -e "$root$file"
     done
 }
@@ -282,6 +281,15 @@ installed_with() {
         shift 3; exec "$@"' sh "$root" "$@" \
         env SYSTEMD_OFFLINE=1 rpm --root "$root" $force --nodeps -i \
         "$(rpm_file dom0)" "$(rpm_file webui-dom0)" >said 2>&1
+}
+
+# is_refused WHY: with nothing changed in /etc, where users and keys are.
+is_refused() {
+    all_of "$root/etc" >before
+    in_root -i "$(rpm_file dom0)" "$(rpm_file webui-dom0)" >said 2>&1
+    refused $? "$1"
+    all_of "$root/etc" >after
+    atf_check diff before after
 }
 
 rpm_test what_cannot_work_is_refused_whole
@@ -299,14 +307,22 @@ what_cannot_work_is_refused_whole_body() {
         qvm-remote-poll:x:990:990::/nonexistent:/bin/sh \
         qvm-remote-web:x:990:990::/usr:/usr/sbin/nologin \
         qvm-remote-key:x:990:98::/nonexistent:/usr/sbin/nologin \
-        qvm-remote-log:x:990:990::/nonexistent:/usr/sbin/nologin; do
-        printf '%s\n' root:x:0:0:root:/root:/bin/sh "$line" >"$root/etc/passwd"
+        qvm-remote-log:x:990:990::/nonexistent:/usr/sbin/nologin \
+        qvm-remote-key:x:990:0::/nonexistent:/usr/sbin/nologin \
+        qvm-remote-key:x:991:991::/nonexistent:/usr/sbin/nologin; do
+        printf '%s\n' root:x:0:0:root:/root:/bin/sh "$line" \
+            joe:x:991:1001::/home/joe:/bin/sh >"$root/etc/passwd"
         printf '%s\n' root:x:0: qubes:x:98:user,qvm-remote-log \
             >"$root/etc/group"
-        in_root -i "$(rpm_file dom0)" "$(rpm_file webui-dom0)" >said 2>&1
-        refused $? "the user ${line%%:*} is somebody else's (.*); rename it"
-        # Nor are users.
-        atf_check_equal 2 "$(wc -l <"$root/etc/passwd")"
+        is_refused "the user ${line%%:*} is somebody else's (.*); rename it and its group"
+    done
+    # A group of that name is no better, with or without such a user.
+    echo qvm-remote-key:x:990:990::/nonexistent:/usr/sbin/nologin \
+        >>"$root/etc/passwd"
+    sed -i '/:991:991:/d' "$root/etc/passwd"
+    for line in qvm-remote-log:x:1001:joe qvm-remote-key:x:989:; do
+        printf '%s\n' root:x:0: "$line" >"$root/etc/group"
+        is_refused "the group ${line%%:*} is somebody else's; rename it"
     done
     # The kernel as it is, and nobody of our names.
     make_root
