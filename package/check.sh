@@ -100,5 +100,14 @@ has_group() {
     return 1
 }
 
+# A package manager would follow a link, and put its folder in a file's place.
+check_folder() {
+    keys=/etc/qubes/remote.d
+    [ ! -L $keys ] && { [ -d $keys ] || [ ! -e $keys ]; } ||
+        refuse "$keys is a file or a link; put the folder itself in its place, or\
+ nothing"
+}
+
 check_kernel
 check_users
+check_folder

@@ -344,6 +344,11 @@ what_cannot_work_is_refused_and_nothing_unpacked_body() {
     echo 'qvm-remote-log:x:1001:joe' >>"$root/etc/group"
     refused "the group qvm-remote-log is somebody else's"
     cp group "$root/etc/group"
+    echo mine >"$root/etc/qubes/remote.d"
+    refused 'remote.d is a file or a link; put'
+    ln -sf /home "$root/etc/qubes/remote.d"
+    refused 'remote.d is a file or a link; put'
+    rm "$root/etc/qubes/remote.d"
     grep -v cgroup2 /proc/filesystems >"$root/tmp/filesystems"
     PROC='mount --bind "$proc/../tmp/filesystems" "$proc/filesystems"'
     refused 'no cgroup2; boot one with'

@@ -324,6 +324,15 @@ what_cannot_work_is_refused_whole_body() {
         printf '%s\n' root:x:0: "$line" >"$root/etc/group"
         is_refused "the group ${line%%:*} is somebody else's; rename it"
     done
+    # rpm would give what a link leads to another owner, and a file away.
+    make_root
+    mkdir -p "$root/etc/qubes" "$root/etc/joes"
+    ln -s /etc/joes "$root/etc/qubes/remote.d"
+    is_refused '/etc/qubes/remote.d is a file or a link; put'
+    rm "$root/etc/qubes/remote.d"
+    echo mine >"$root/etc/qubes/remote.d"
+    is_refused '/etc/qubes/remote.d is a file or a link; put'
+    rm "$root/etc/qubes/remote.d"
     # The kernel as it is, and nobody of our names.
     make_root
     installed_with filesystems version || atf_fail "$(tail -n 1 said)"
@@ -505,6 +514,15 @@ an_upgrade_corrects_what_the_python_program_left_body() {
     atf_check -o not-match:'(is new|now)$' cat said
     all_of "$root/etc/qubes" >after
     atf_check diff before after
+    # Run by hand, it follows no link either.
+    mv "$root$dir" "$root/etc/joes"
+    ln -s /etc/joes "$root$dir"
+    chmod 755 "$root/etc/joes"
+    chroot "$root" /usr/libexec/qvm-remote/upgrade >said
+    says "$dir is no folder, and stays as it is"
+    is 755 root /etc/joes
+    rm "$root$dir"
+    mv "$root/etc/joes" "$root$dir"
 }
 
 # What the person does who installed the Python program by its script.
