@@ -1,7 +1,8 @@
 # What a package for dom0 does before its files are unpacked: it ends the
 # installation, with one line that says what to do, where the daemon could not
 # run or would run as somebody else.  A fragment of sh, put into the packages'
-# scripts (rpm's %pre, Debian's preinst).
+# scripts (rpm's %pre, Debian's preinst); `make install-dom0` and `make
+# install-webui` run it as it is.
 #
 # There may be nothing but sh here: no program is called.
 

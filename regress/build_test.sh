@@ -51,6 +51,17 @@ install_honours_destdir_and_prefix_body() {
     atf_check -o match:'/opt/q/libexec/qvm-remote' \
         strings root/opt/q/bin/qvm-remote-dom0
     atf_check test ! -e root/usr
+    # Where the files go into this machine, what a package refuses is refused.
+    grep -v '^qvm-remote-key:' /etc/passwd >passwd
+    echo qvm-remote-key:x:1000:1000::/home/joe:/bin/bash >>passwd
+    for target in install-dom0 install-webui; do
+        # shellcheck disable=SC2016 # the inner shell's
+        atf_check -s not-exit:0 -o ignore -e match:'^qvm-remote: not installed: the user qvm-remote-key is somebody' \
+            unshare -rm sh -c 'mount --bind passwd /etc/passwd && exec "$@"' sh \
+            env -u BUILD -u SANITIZE -u MAKEFLAGS make -s -C tree -j1 $target \
+            PREFIX="$PWD/here" SYSCONFDIR="$PWD/here"
+    done
+    atf_check test ! -e here
 }
 
 atf_test_case programs_are_hardened
