@@ -18,10 +18,19 @@ say() {
     echo "qvm-remote: $*"
 }
 
-# only_root MODE PATH: PATH has this mode and is root's, from now on.
+# only_root MODE PATH: PATH has this mode and is root's, from now on.  Not where
+# it was another user's, who knows it or has chosen it: a person decides.
 only_root() {
     was=$(stat -c '0%a %U:%G' "$2") || return 1
-    [ "$was" != "$1 root:root" ] || return 0
+    case $was in
+    "$1 root:root") return 0 ;;
+    *' root:'*) ;;
+    *)
+        say "$2 is $was, and stays so: the daemon refuses it; chown root:root" \
+            "and chmod $1 it, or put another in its place"
+        return 1
+        ;;
+    esac
     if chown root:root "$2" && chmod "$1" "$2"; then
         say "$2 was $was, is $1 root:root now"
     else
@@ -92,8 +101,7 @@ keys() {
             continue
         fi
         own_file "$key" || continue
-        only_root 0600 "$key"
-        propose "$vm"
+        ! only_root 0600 "$key" || propose "$vm"
     done
 }
 
@@ -136,8 +144,7 @@ if [ -L "$dir" ] || { [ -e "$dir" ] && [ ! -d "$dir" ]; }; then
     say "$dir is no folder, and stays as it is: put what is meant in its place"
 elif [ -d "$dir" ]; then
     # First: from then on nobody else changes what is in it.
-    only_root 0700 "$dir"
-    keys
+    ! only_root 0700 "$dir" || keys
 fi
 python_daemons
 units

@@ -460,7 +460,9 @@ an_upgrade_corrects_what_the_python_program_left_body() {
     chown 0:98 "$root/etc/qubes/remote.conf"
     chmod 640 "$root$dir/other.key"
     chown 0:98 "$root$dir/other.key"
-    # What is no key of a VM's, or no file of its own, is left alone.
+    # What is no key of a VM's, no file of its own, or not root's is left alone.
+    (umask 077 && other_key >"$root$dir/joes.key")
+    chown 1001:0 "$root$dir/joes.key"
     echo x >"$root$dir/a b.key"
     ln -s /etc/passwd "$root$dir/link.key"
     echo x >"$root/etc/other"
@@ -475,6 +477,7 @@ an_upgrade_corrects_what_the_python_program_left_body() {
         "$dir/work.conf.proposed is new" "$dir/other.conf.proposed is new" \
         "work has a key and no policy, and is not served; " \
         "$dir has a key whose name is no VM's" \
+        "$dir/joes.key is 0600 UNKNOWN:root, and stays so: the daemon refuses" \
         "$dir/link.key is no plain file" "$dir/hard.key is no plain file" \
         "the service is enabled, by whoever did so before"; do
         says "$what"
@@ -484,12 +487,13 @@ an_upgrade_corrects_what_the_python_program_left_body() {
     is 600 root "$dir/work.key"
     is 600 root "$dir/other.key"
     is 644 root "$dir/a b.key"
+    atf_check -o inline:'1001\n' stat -c %u "$root$dir/joes.key"
     is 644 root /etc/passwd
     (cd "$root/etc/qubes" && sha256sum remote.conf remote.d/*.key) >after
     atf_check diff before after
     # A proposal is none for who has a policy, and accepted by nobody.
     (cd "$root$dir" && ls) >names
-    atf_check -o inline:'a b.key\nhard.key\nlink.key\nother.conf.proposed\nother.key\nthird.conf\nthird.key\nwork.conf.proposed\nwork.key\n' \
+    atf_check -o inline:'a b.key\nhard.key\njoes.key\nlink.key\nother.conf.proposed\nother.key\nthird.conf\nthird.key\nwork.conf.proposed\nwork.key\n' \
         cat names
     is 600 root "$dir/work.conf.proposed"
     # Programs and unit are ours alone.
