@@ -527,6 +527,19 @@ an_upgrade_corrects_what_the_python_program_left_body() {
     is 755 root /etc/joes
     rm "$root$dir"
     mv "$root/etc/joes" "$root$dir"
+    goes_back
+}
+
+# As MIGRATING.md says.
+goes_back() {
+    (cd "$root/etc/qubes" && sha256sum remote.conf remote.d/*.key) >before
+    in_root -e qvm-remote-webui-dom0 qvm-remote-vm || atf_fail "not removed"
+    in_root -U --oldpackage py/RPMS/noarch/*.rpm >said 2>&1 ||
+        atf_fail "not gone back: $(tail -n 1 said)"
+    atf_check -o inline:'qvm-remote 1.4.0\nqvm-remote-dom0 1.4.0\nqvm-remote-webui-dom0 1.4.0\n' \
+        installed
+    (cd "$root/etc/qubes" && sha256sum remote.conf remote.d/*.key) >after
+    atf_check diff before after
 }
 
 # What the person does who installed the Python program by its script.
