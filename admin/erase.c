@@ -130,11 +130,12 @@ begin_segment(const char *vm)
 
 /* Its number. */
 static uint64_t
-record(const char *vm, const struct found *f)
+record(const char *vm, const struct found *f, uint64_t outputs)
 {
 	struct msg_erase e = {.count = f->count,
 	    .first = f->first,
-	    .last = f->last};
+	    .last = f->last,
+	    .outputs = outputs};
 
 	memcpy(e.vm, vm, strlen(vm));
 	memcpy(e.sha256, f->sha256, sizeof(e.sha256));
@@ -209,7 +210,7 @@ check_removed(const char *vm)
 }
 
 static void
-ask(const char *vm, uint64_t count)
+ask(const char *vm, uint64_t count, uint64_t outputs)
 {
 	char line[16];
 
@@ -217,30 +218,51 @@ ask(const char *vm, uint64_t count)
 		fail("nothing is erased: this asks for a `yes` at a terminal, "
 		     "and standard input is none (--yes does without)");
 	fprintf(stderr,
-	    "The log has %" PRIu64 " records of %s.  They cannot be had back; "
-	    "that they were\nerased stays, with the VM's name.\n\n"
-	    "Type yes to erase them: ",
-	    count, vm);
+	    "The log has %" PRIu64
+	    " records of %s, and its kept outputs are %" PRIu64
+	    " files.\nThey cannot be had back; that they were erased "
+	    "stays, with the VM's name.\n\nType yes to erase them: ",
+	    count, vm, outputs);
 	if (fgets(line, sizeof(line), stdin) == NULL ||
 	    strcmp(line, "yes\n") != 0)
 		fail("nothing is erased");
 }
 
-static void
-erase_all(int folder, const char *vm, struct found f)
+/* The number of the record that says so. */
+static uint64_t
+erase_records(int folder, const char *vm, struct found f, uint64_t outputs)
 {
 	if (f.left == 0) {
 		begin_segment(vm);
 		f = find_apart(vm);
 		if (f.count == 0)
-			return;
-		f.by = record(vm, &f);
+			return 0;
+		f.by = record(vm, &f, outputs);
 		f.left = f.count;
 	}
 	rewrite_closed(folder, vm, f.by);
 	printf("%" PRIu64 " records of %s are erased; record %" PRIu64
 	       " says so.\n",
 	    f.left, vm, f.by);
+	return f.by;
+}
+
+static void
+erase_all(int folder, const char *vm, struct found f, uint64_t outputs)
+{
+	uint64_t by = 0;
+
+	while (f.count > 0) {
+		by = erase_records(folder, vm, f, outputs);
+		f = find_apart(vm);
+	}
+	if (by == 0 && outputs > 0)
+		by = record(vm, &f, outputs);
+	kept_erase(vm);
+	if (outputs > 0)
+		printf("%" PRIu64 " files of %s's kept outputs are removed; "
+		       "record %" PRIu64 " says so.\n",
+		    outputs, vm, by);
 }
 
 int
@@ -249,6 +271,7 @@ command_log_erase(int argc, char **argv)
 	static const struct option options[] = {{"yes", no_argument, NULL, 'y'},
 	    {NULL, 0, NULL, 0}};
 	bool yes = false;
+	uint64_t outputs;
 	struct found f;
 	const char *vm;
 	int c, folder;
@@ -266,16 +289,13 @@ command_log_erase(int argc, char **argv)
 	check_removed(vm);
 	folder = replace_begin();
 	f = find_apart(vm);
-	/* A crash may have come before the outputs went. */
-	if (f.count == 0 && !kept_erase(vm))
+	/* Its records may have been pruned, or a crash come before these went. */
+	outputs = kept_count(vm);
+	if (f.count == 0 && outputs == 0)
 		fail("the log has no record of %s", vm);
-	if (f.count > 0 && !yes)
-		ask(vm, f.count);
-	while (f.count > 0) {
-		erase_all(folder, vm, f);
-		f = find_apart(vm);
-	}
-	(void)kept_erase(vm);
+	if (!yes)
+		ask(vm, f.count, outputs);
+	erase_all(folder, vm, f, outputs);
 	finish_output();
 	return 0;
 }

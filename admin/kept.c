@@ -152,29 +152,68 @@ kept_read(const char *vm, uint64_t intent, enum kept_file file,
 	return NULL;
 }
 
-bool
-kept_erase(const char *vm)
+/* NULL: there is none. */
+static DIR *
+open_folder(const char *vm)
 {
-	const struct dirent *e;
 	DIR *dir = NULL;
 	int fd = -1;
 
-	kept_open();
+	if (folder == -1)
+		kept_open();
 	if (folder != -1)
 		fd = openat(folder, vm,
 		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd == -1 && errno == ENOENT)
-		return false;
+	if (folder == -1 || (fd == -1 && errno == ENOENT))
+		return NULL;
 	if (fd == -1 || (dir = fdopendir(fd)) == NULL)
 		fail_errno("kept outputs of %s", vm);
-	while ((e = readdir(dir)) != NULL)
-		if (strcmp(e->d_name, ".") != 0 &&
-		    strcmp(e->d_name, "..") != 0 &&
-		    unlinkat(fd, e->d_name, 0) == -1)
+	return dir;
+}
+
+/* NULL: there are no more. */
+static const char *
+next_file(DIR *dir, const char *vm)
+{
+	const struct dirent *e;
+
+	do {
+		errno = 0;
+		e = readdir(dir);
+		if (e == NULL && errno != 0)
+			fail_errno("kept outputs of %s", vm);
+	} while (e != NULL &&
+	    (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0));
+	return e != NULL ? e->d_name : NULL;
+}
+
+uint64_t
+kept_count(const char *vm)
+{
+	DIR *dir = open_folder(vm);
+	uint64_t n = 0;
+
+	if (dir == NULL)
+		return 0;
+	while (next_file(dir, vm) != NULL)
+		n++;
+	closedir(dir);
+	return n;
+}
+
+void
+kept_erase(const char *vm)
+{
+	DIR *dir = open_folder(vm);
+	const char *name;
+
+	if (dir == NULL)
+		return;
+	while ((name = next_file(dir, vm)) != NULL)
+		if (unlinkat(dirfd(dir), name, 0) == -1)
 			fail_errno("kept outputs of %s", vm);
 	closedir(dir);
 	if (unlinkat(folder, vm, AT_REMOVEDIR) == -1)
 		fail_errno("kept outputs of %s", vm);
 	sync_folder(folder);
-	return true;
 }

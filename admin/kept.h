@@ -38,8 +38,11 @@ const char *kept_name(const char *vm, uint64_t intent, enum kept_file);
 const char *kept_read(const char *vm, uint64_t intent, enum kept_file,
     const struct kept_record *, uint8_t **data, size_t *len);
 
-/* As root: removes all of a VM's; false: there are none.  Fatal on failure. */
-bool kept_erase(const char *vm);
+/* As root.  Fatal on failure. */
+/* How many files of a VM's are there. */
+uint64_t kept_count(const char *vm);
+/* Removes them, and their folder. */
+void kept_erase(const char *vm);
 
 /* outputs.c: for log verify */
 void outputs_begin(void);

@@ -572,12 +572,13 @@ struct msg_answered {
 	uint64_t outcome; /* enum answered */
 };
 
-/* What `log erase` erases: records of closed segments. */
+/* What `log erase` erases: records of closed segments, and kept outputs. */
 struct msg_erase {
 	char vm[VM_NAME_MAX + 1];
 	char who[VM_NAME_MAX + 1], tty[VM_NAME_MAX + 1];
 	uint8_t sha256[32]; /* of their hashes, in order */
 	uint64_t count, first, last;
+	uint64_t outputs; /* files */
 };
 #define ERASE_DONE    0
 #define ERASE_REFUSED 1 /* the VM is served or owed something */

@@ -88,12 +88,21 @@ its_kept_outputs_go_too_body() {
     atf_check grep -qr secret before
     revoke
     atf_check -o match:'^[0-9]+ records of vm1 are erased' \
+        -o match:"^3 files of vm1's kept outputs are removed; record " \
         dom0 log erase vm1 --yes
     atf_check test ! -e "$kept"
-    # What a crash has left of them.
+    # What a crash has left of them, or the pruning of their records.
     cp -a before "$kept"
-    atf_check dom0 log erase vm1 --yes
+    atf_check -s exit:1 -e match:'asks for a `yes` at a terminal' \
+        dom0 log erase vm1 </dev/null
+    atf_check diff -r before "$kept"
+    atf_check -o match:"^3 files of vm1's kept outputs are removed; record " \
+        env SUDO_USER=alice "$regress/bed" dom0 \
+        qvm-remote-dom0 log erase vm1 --yes
     atf_check test ! -e "$kept"
+    all >records
+    atf_check -o inline:'2\n' grep -c '"erased":"vm1",.*"outputs":3,' records
+    atf_check grep -q '"count":0,"first":0,.*"outputs":3,"who":"alice"' records
     atf_check -s exit:1 -e match:'the log has no record of vm1' \
         dom0 log erase vm1 --yes
     is_whole
@@ -167,6 +176,13 @@ what_may_not_be_erased_stays_body() {
     atf_check "$regress/bed" stop
     all >before
     refused 3 'no daemon runs' vm1 --yes
+    # Kept outputs go when that is on record.
+    mkdir "$BED/$LOG/output/vm9"
+    : >"$BED/$LOG/output/vm9/1.out"
+    refused 3 'no daemon runs' vm9 --yes
+    atf_check rm "$BED/$LOG/output/vm9/1.out"
+    refused 1 'the log has no record of vm9' vm9 --yes
+    rmdir "$BED/$LOG/output/vm9"
 }
 
 # What a crash leaves is said by verify, and gone on from with the same record.

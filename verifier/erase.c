@@ -22,13 +22,22 @@ erase_begin(const char *vm, struct msg_erased *erased)
 	erased->outcome = journal_rotate() ? ERASE_DONE : ERASE_NO_ROOM;
 }
 
+/* Kept outputs may outlive the records of them. */
+static bool
+is_whole(const struct msg_erase *e)
+{
+	if (e->count == 0)
+		return (e->first == 0 && e->last == 0 && e->outputs > 0);
+	return (e->first > 0 && e->last >= e->first &&
+	    e->count <= e->last - e->first + 1 && e->last < journal_segment());
+}
+
 bool
 erase_record(const struct msg_erase *e, struct msg_erased *erased)
 {
 	struct record *rec;
 
-	if (e->count == 0 || e->first == 0 || e->last < e->first ||
-	    e->count > e->last - e->first + 1 || e->last >= journal_segment())
+	if (!is_whole(e))
 		return (false);
 	erased->outcome = ERASE_REFUSED;
 	if (vm_find(e->vm) != NULL)
@@ -43,6 +52,8 @@ erase_record(const struct msg_erase *e, struct msg_erased *erased)
 	record_u64(rec, "first", e->first);
 	record_u64(rec, "last", e->last);
 	record_hex(rec, "sha256", e->sha256, sizeof(e->sha256));
+	if (e->outputs > 0)
+		record_u64(rec, "outputs", e->outputs);
 	record_str(rec, "who", e->who);
 	record_str(rec, "tty", e->tty);
 	erased->seq = journal_end_quietly();
