@@ -48,8 +48,8 @@ void kept_erase(const char *vm);
 void outputs_begin(void);
 /* A record, each in its order. */
 void outputs_seen(const struct line_head *, const char *line, size_t len);
-/* Whether one is not there of which no record says that it was removed. */
-bool outputs_are_missing(void);
+/* Whether one is not as its record says, and none so far that it was removed. */
+bool outputs_are_suspect(void);
 /* Says which are not as they were recorded: whether all are. */
 bool outputs_check(void);
 

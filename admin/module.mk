@@ -10,7 +10,9 @@ TESTS += $(B)/admin/mklog
 $(B)/admin/mklog: $(B)/admin/mklog.o $(B)/audit.a $(B)/crypto.a
 $(B)/admin/mklog: LDLIBS += -lbearssl
 
-TESTS += $(B)/admin/stubs_test $(B)/admin/when_test
+TESTS += $(B)/admin/outputs_test $(B)/admin/stubs_test $(B)/admin/when_test
+$(B)/admin/outputs_test: $(B)/admin/outputs_test.o $(B)/admin/outputs.o \
+	$(B)/audit.a
 $(B)/admin/stubs_test: $(B)/admin/stubs_test.o $(B)/admin/stubs.o \
 	$(B)/audit.a $(B)/crypto.a
 $(B)/admin/stubs_test: LDLIBS += -lbearssl

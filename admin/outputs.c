@@ -6,13 +6,26 @@
 #include "admin/kept.h"
 #include "admin/requests.h"
 
-/* The kept outputs that the log names, and has not removed so far. */
+#define NAMED_MAX 100
+
+/*
+ * Outputs that are not as their records say: each is looked at when its result
+ * is read, and a later record may say that it was removed.
+ */
 static struct output {
 	uint64_t intent, ended_us;
 	char vm[VM_NAME_MAX + 1], id[ID_MAX + 1];
 	struct kept_record record;
-} * outputs;
-static size_t output_count, removed_count;
+} suspects[NAMED_MAX];
+
+/* Those that have no place there: all of a VM's are gone when its newest is. */
+static struct others {
+	char vm[VM_NAME_MAX + 1];
+	size_t count;
+	uint64_t newest_us;
+} * others;
+
+static size_t suspect_count, others_count, good_count, removed_count;
 static bool wanted;
 
 void
@@ -22,8 +35,61 @@ outputs_begin(void)
 	kept_open();
 }
 
+static struct others *
+others_of(const char *vm)
+{
+	struct others *o;
+
+	for (o = others; o < others + others_count; o++)
+		if (strcmp(o->vm, vm) == 0)
+			return o;
+	others = reallocarray(others, others_count + 1, sizeof(*others));
+	if (others == NULL)
+		fail_errno("memory for kept outputs");
+	o = &others[others_count++];
+	memset(o, 0, sizeof(*o));
+	memcpy(o->vm, vm, strlen(vm));
+	return o;
+}
+
 static void
-add(const struct line_head *h, const char *line, size_t len)
+suspect(const struct output *o)
+{
+	struct others *more;
+
+	if (suspect_count < NAMED_MAX) {
+		suspects[suspect_count++] = *o;
+		return;
+	}
+	more = others_of(o->vm);
+	more->count++;
+	if (o->ended_us > more->newest_us)
+		more->newest_us = o->ended_us;
+}
+
+/* Says which of its files are not as they were recorded, where it is to. */
+static bool
+check(const struct output *o, bool say)
+{
+	enum kept_file file;
+	const char *why;
+	bool good = true;
+
+	for (file = KEPT_OUT; file < KEPT_FILES && (good || say); file++) {
+		why = kept_read(o->vm, o->intent, file, &o->record, NULL, NULL);
+		if (why == NULL)
+			continue;
+		if (say)
+			printf("altered: the kept output of %s:%s: %s: %s\n",
+			    o->vm, o->id, kept_name(o->vm, o->intent, file),
+			    why);
+		good = false;
+	}
+	return good;
+}
+
+static void
+look(const struct line_head *h, const char *line, size_t len)
 {
 	static const char timing[] = "\"timing_sha256\":";
 	struct output o = {.intent = 0};
@@ -37,27 +103,31 @@ add(const struct line_head *h, const char *line, size_t len)
 		return;
 	memcpy(o.vm, h->vm, sizeof(o.vm));
 	memcpy(o.id, h->id, sizeof(o.id));
-	if ((output_count & (output_count - 1)) == 0) {
-		outputs = reallocarray(outputs,
-		    output_count == 0 ? 1 : 2 * output_count, sizeof(*outputs));
-		if (outputs == NULL)
-			fail_errno("memory for kept outputs");
-	}
-	outputs[output_count++] = o;
+	if (check(&o, false))
+		good_count++;
+	else
+		suspect(&o);
 }
 
 /* What this VM's record says is gone; before: Unix seconds. */
 static void
 drop(const char *vm, uint64_t before)
 {
+	struct others *o;
 	size_t i, left = 0;
 
-	for (i = 0; i < output_count; i++)
-		if (strcmp(outputs[i].vm, vm) != 0 ||
-		    outputs[i].ended_us / 1000000 >= before)
-			outputs[left++] = outputs[i];
-	removed_count += output_count - left;
-	output_count = left;
+	for (i = 0; i < suspect_count; i++)
+		if (strcmp(suspects[i].vm, vm) != 0 ||
+		    suspects[i].ended_us / 1000000 >= before)
+			suspects[left++] = suspects[i];
+	removed_count += suspect_count - left;
+	suspect_count = left;
+	for (o = others; o < others + others_count; o++) {
+		if (strcmp(o->vm, vm) != 0 || o->newest_us / 1000000 >= before)
+			continue;
+		removed_count += o->count;
+		o->count = o->newest_us = 0;
+	}
 }
 
 void
@@ -68,54 +138,53 @@ outputs_seen(const struct line_head *h, const char *line, size_t len)
 	if (!wanted)
 		return;
 	if (strcmp(h->event, "result") == 0)
-		add(h, line, len);
+		look(h, line, len);
 	else if (strcmp(h->event, "outputs-removed") == 0 &&
 	    line_u64(line, len, "before", &before) == 0)
 		drop(h->vm, before);
 }
 
 bool
-outputs_are_missing(void)
+outputs_are_suspect(void)
 {
-	enum kept_file file;
-	size_t i;
+	size_t i, more = 0;
 
-	for (i = 0; i < output_count; i++)
-		for (file = KEPT_OUT; file < KEPT_FILES; file++)
-			if (!kept_is_there(outputs[i].vm, outputs[i].intent,
-				file))
-				return true;
-	return false;
+	for (i = 0; i < others_count; i++)
+		more += others[i].count;
+	return suspect_count + more > 0;
 }
 
-static bool
-check(const struct output *o)
+/* How many there are at least. */
+static size_t
+say_others(void)
 {
-	enum kept_file file;
-	const char *why;
-	bool good = true;
+	const struct others *o;
+	size_t bad = 0;
 
-	for (file = KEPT_OUT; file < KEPT_FILES; file++) {
-		why = kept_read(o->vm, o->intent, file, &o->record, NULL, NULL);
-		if (why == NULL)
+	for (o = others; o < others + others_count; o++) {
+		if (o->count == 0)
 			continue;
-		printf("altered: the kept output of %s:%s: %s: %s\n", o->vm,
-		    o->id, kept_name(o->vm, o->intent, file), why);
-		good = false;
+		printf("altered: kept outputs of %s: of %zu more, one at least "
+		       "is not as it was recorded\n",
+		    o->vm, o->count);
+		bad++;
 	}
-	return good;
+	return bad;
 }
 
 bool
 outputs_check(void)
 {
-	size_t i, bad = 0;
+	size_t i, bad = 0, more;
 
-	for (i = 0; i < output_count; i++)
-		bad += !check(&outputs[i]);
-	if (output_count + removed_count > 0)
-		printf("kept outputs: %zu are as they were recorded, %zu are "
+	for (i = 0; i < suspect_count; i++)
+		bad += !check(&suspects[i], true);
+	good_count += suspect_count - bad;
+	more = say_others();
+	if (good_count + bad + more + removed_count > 0)
+		printf("kept outputs: %zu are as they were recorded, %zu%s are "
 		       "not; %zu were removed for their age\n",
-		    output_count - bad, bad, removed_count);
-	return bad == 0;
+		    good_count, bad + more, more > 0 ? " or more" : "",
+		    removed_count);
+	return bad + more == 0;
 }

@@ -403,6 +403,7 @@ log_verify(const struct log *log)
 {
 	/* Before and after: one that ends or begins meanwhile is no crash. */
 	bool runs = lock_holder(log->lock) != 0, fits, cut, kept;
+	off_t end;
 	struct chain c;
 	struct part last;
 	const char *word;
@@ -413,8 +414,11 @@ log_verify(const struct log *log)
 	read_segments(log, &c, &last);
 	runs = runs || lock_holder(log->lock) != 0;
 	/* One may have gone meanwhile, its record before it. */
-	if (runs && outputs_are_missing())
-		read_on(&c, &last, NULL);
+	do {
+		end = last.good_end;
+		if (runs && outputs_are_suspect())
+			read_on(&c, &last, NULL);
+	} while (last.good_end > end);
 	if (c.stopped && last.tail > 0 && !runs)
 		altered(c.seq, "something stands behind the closing record");
 	if (last.tail > 0 && !runs)
