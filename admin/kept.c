@@ -96,60 +96,48 @@ kept_is_there(const char *vm, uint64_t intent, enum kept_file file)
 	return fd != -1;
 }
 
-/* All of it, at most max bytes: their count. */
-static uint64_t
-read_all(int fd, uint64_t max, struct sha256 *sha, uint8_t *data)
+/* Of at most one byte more than there should be. */
+static bool
+is_as_recorded(int fd, uint64_t len, const uint8_t sha256[SHA256_LEN])
 {
 	static uint8_t buf[CHUNK];
+	uint8_t digest[SHA256_LEN];
+	struct sha256 sha;
 	uint64_t done = 0;
 	size_t n;
 
-	while (done <= max &&
+	sha256_init(&sha);
+	while (done <= len &&
 	    (n = segment_read(fd, buf, sizeof(buf), (off_t)done)) > 0) {
-		if (data != NULL)
-			memcpy(data + done, buf,
-			    n < max - done ? n : (size_t)(max - done));
-		sha256_update(sha, buf, n);
+		sha256_update(&sha, buf, n);
 		done += n;
 	}
-	return done;
+	sha256_final(&sha, digest);
+	return done == len && memcmp(digest, sha256, sizeof(digest)) == 0;
 }
 
 const char *
-kept_read(const char *vm, uint64_t intent, enum kept_file file,
-    const struct kept_record *want, uint8_t **data, size_t *len)
+kept_check(const char *vm, uint64_t intent, enum kept_file file,
+    const struct kept_record *want, int *out, uint64_t *len)
 {
 	int fd = open_file(vm, intent, file);
-	uint8_t digest[SHA256_LEN];
-	uint8_t *bytes = NULL;
-	struct sha256 sha;
+	const char *why = NULL;
 	struct stat st;
-	uint64_t max, n;
 
 	if (fd == -1)
 		return strerror(errno);
 	if (fstat(fd, &st) == -1)
 		fail_errno("a kept output");
-	max = want != NULL ? want->len[file] : (uint64_t)st.st_size;
-	if (max > files[file].max)
-		max = files[file].max;
-	if (data != NULL && (bytes = malloc(max + 1)) == NULL)
-		fail_errno("a kept output");
-	sha256_init(&sha);
-	n = S_ISREG(st.st_mode) ? read_all(fd, max, &sha, bytes) : 0;
-	close(fd);
-	sha256_final(&sha, digest);
-	if (want != NULL &&
-	    (n != want->len[file] ||
-		memcmp(digest, want->sha256[file], sizeof(digest)) != 0)) {
-		free(bytes);
-		return "it is not what was recorded";
-	}
-	if (data != NULL) {
-		*data = bytes;
-		*len = n < max ? n : max;
-	}
-	return NULL;
+	if (!S_ISREG(st.st_mode) || st.st_size > (off_t)files[file].max ||
+	    (want != NULL &&
+		!is_as_recorded(fd, want->len[file], want->sha256[file])))
+		why = "it is not what was recorded";
+	if (why == NULL && out != NULL) {
+		*out = fd;
+		*len = want != NULL ? want->len[file] : (uint64_t)st.st_size;
+	} else
+		close(fd);
+	return why;
 }
 
 /* NULL: there is none. */

@@ -31,12 +31,12 @@ bool kept_is_there(const char *vm, uint64_t intent, enum kept_file);
 /* VM/SEQ.SUFFIX: static. */
 const char *kept_name(const char *vm, uint64_t intent, enum kept_file);
 /*
- * Reads a file: NULL, or what is wrong with it.  With a record it is as that
- * says; without one it is what is there.  data, where not NULL, gets its
- * bytes, which the caller frees.
+ * NULL, or what is wrong with a file.  With a record it is as that says;
+ * without one it is what is there.  fd, where not NULL, gets it open, for
+ * segment_read(), and len how much of it counts; the caller closes it.
  */
-const char *kept_read(const char *vm, uint64_t intent, enum kept_file,
-    const struct kept_record *, uint8_t **data, size_t *len);
+const char *kept_check(const char *vm, uint64_t intent, enum kept_file,
+    const struct kept_record *, int *fd, uint64_t *len);
 
 /* As root.  Fatal on failure. */
 /* How many files of a VM's are there. */

@@ -18,10 +18,11 @@
 
 #define SAME_MAX 1000 /* requests with one id */
 #define WIDTH	 66   /* of a row, behind its mark */
+#define CHUNK	 65536
 
 static struct {
-	uint8_t *data[KEPT_FILES];
-	size_t len[KEPT_FILES];
+	int fd[KEPT_FILES];
+	uint64_t len[KEPT_FILES];
 	bool sealed;
 	const char *around; /* of its id's time: looked no further; or NULL */
 } kept;
@@ -104,23 +105,46 @@ wait_until(const struct timespec *start, uint32_t ms, double speed)
 		continue;
 }
 
+static void
+read_kept(enum kept_file file, uint64_t at, uint8_t *p, size_t len)
+{
+	if (segment_read(kept.fd[file], p, len, (off_t)at) != len)
+		fail("a kept output: it was cut while it was read");
+}
+
+static void
+print_piece(enum kept_file file, uint64_t at, uint64_t len,
+    void (*piece)(uint32_t, const uint8_t *, size_t))
+{
+	static uint8_t buf[CHUNK];
+	size_t n;
+
+	for (; len > 0; at += n, len -= n) {
+		n = len < sizeof(buf) ? (size_t)len : sizeof(buf);
+		read_kept(file, at, buf, n);
+		piece(file == KEPT_OUT ? 1 : 2, buf, n);
+	}
+}
+
 /* All pieces in their order; what has no row in the time file comes last. */
 static void
 play(double speed, void (*piece)(uint32_t, const uint8_t *, size_t))
 {
-	size_t at[2] = {0, 0}, row_at, left;
+	uint64_t at[2] = {0, 0}, row_at, left;
+	uint8_t row_bytes[PIECE_LEN];
 	struct timespec start;
+	enum kept_file i;
 	struct piece p;
-	int i;
 
 	if (clock_gettime(CLOCK_MONOTONIC, &start) == -1)
 		fail_errno("clock");
 	for (row_at = 0; row_at + PIECE_LEN <= kept.len[KEPT_TIME];
 	     row_at += PIECE_LEN) {
-		piece_read(kept.data[KEPT_TIME] + row_at, &p);
+		read_kept(KEPT_TIME, row_at, row_bytes, PIECE_LEN);
+		piece_read(row_bytes, &p);
 		if (p.stream < 1 || p.stream > 2)
 			fail("its time file is none");
-		i = (int)p.stream - 1;
+		i = p.stream == 1 ? KEPT_OUT : KEPT_ERR;
 		left = kept.len[i] - at[i];
 		if (p.len > left && kept.sealed)
 			fail("its time file is of another output");
@@ -128,13 +152,13 @@ play(double speed, void (*piece)(uint32_t, const uint8_t *, size_t))
 			finish_output();
 			wait_until(&start, p.ms, speed);
 		}
-		piece(p.stream, kept.data[i] + at[i],
-		    p.len < left ? p.len : left);
-		at[i] += p.len < left ? p.len : left;
+		if (p.len < left)
+			left = p.len;
+		print_piece(i, at[i], left, piece);
+		at[i] += left;
 	}
-	for (i = 0; i < 2; i++)
-		piece((uint32_t)i + 1, kept.data[i] + at[i],
-		    kept.len[i] - at[i]);
+	for (i = KEPT_OUT; i <= KEPT_ERR; i++)
+		print_piece(i, at[i], kept.len[i] - at[i], piece);
 }
 
 static void
@@ -203,7 +227,7 @@ load(const struct line_head *h, const struct kept_record *record)
 	const char *why;
 
 	for (file = KEPT_OUT; file < KEPT_FILES; file++) {
-		why = kept_read(h->vm, h->seq, file, record, &kept.data[file],
+		why = kept_check(h->vm, h->seq, file, record, &kept.fd[file],
 		    &kept.len[file]);
 		if (why != NULL)
 			fail("kept output %s: %s%s",

@@ -76,7 +76,8 @@ check(const struct output *o, bool say)
 	bool good = true;
 
 	for (file = KEPT_OUT; file < KEPT_FILES && (good || say); file++) {
-		why = kept_read(o->vm, o->intent, file, &o->record, NULL, NULL);
+		why =
+		    kept_check(o->vm, o->intent, file, &o->record, NULL, NULL);
 		if (why == NULL)
 			continue;
 		if (say)

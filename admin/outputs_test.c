@@ -52,14 +52,14 @@ kept_name(const char *vm, uint64_t intent, enum kept_file file)
 }
 
 const char *
-kept_read(const char *vm, uint64_t intent, enum kept_file file,
-    const struct kept_record *r, uint8_t **data, size_t *len)
+kept_check(const char *vm, uint64_t intent, enum kept_file file,
+    const struct kept_record *r, int *fd, uint64_t *len)
 {
 	(void)vm;
 	(void)intent;
 	(void)file;
 	(void)r;
-	(void)data;
+	(void)fd;
 	(void)len;
 	return there ? NULL : "it is not there";
 }

@@ -200,6 +200,20 @@ what_was_changed_is_named_body() {
     atf_check -o match:'^kept outputs: 2 are as' verify
 }
 
+# The newest one, out, takes no memory: its peak, in KiB, while a pipe is full.
+is_shown_in_pieces() {
+    mkfifo pipe
+    dom0 log output --raw "$(newest_id)" >pipe &
+    exec 3<pipe
+    dd bs=1 count=1 <&3 >raw 2>/dev/null
+    shows=$(pgrep -u qvm-remote-log -f "log output --raw $(newest_id)")
+    peak=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$shows/status")
+    cat <&3 >>raw
+    exec 3<&-
+    atf_check cmp out raw
+    [ -n "$SANITIZE" ] || [ "$peak" -lt 16384 ] || atf_fail "$peak KiB"
+}
+
 bed_test with_record_total_used_up_nothing_runs_and_nothing_goes
 with_record_total_used_up_nothing_runs_and_nothing_goes_body() {
     kept_bed 2
@@ -211,6 +225,7 @@ with_record_total_used_up_nothing_runs_and_nothing_goes_body() {
     atf_check -o match:'"status":"rejected".*record-total is used up' cat_log
     no_witness
     atf_check cmp out "$(kept out)"
+    is_shown_in_pieces
     atf_check -o inline:'on\n' in_vm vm2 qvm-remote 'echo on'
     # A start counts anew.
     atf_check "$regress/bed" stop
