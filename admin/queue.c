@@ -245,9 +245,12 @@ int
 command_queue_clean(int argc, char **argv)
 {
 	struct msg_vm vm = queue_words(argc, argv);
+	struct msg_person p = {.vm = ""};
 	size_t i;
 
-	control_ask(control_or_end(), IMSG_QUEUE_CLEAN, &vm, sizeof(vm),
+	memcpy(p.vm, vm.vm, sizeof(p.vm));
+	person(p.who, p.tty);
+	control_ask(control_or_end(), IMSG_QUEUE_CLEAN, &p, sizeof(p),
 	    note_count);
 	for (i = 0; i < count && json; i++)
 		printf("{\"vm\":\"%s\",\"refused\":%u}\n", counts[i].vm,

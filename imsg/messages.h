@@ -140,7 +140,7 @@ enum role {
 	X(CHECKPOINT, CTL, VER, ST_SERVING, msg_none, NOFD)               \
 	X(NEWEST, VER, CTL, ST_SERVING, msg_newest, NOFD)                 \
 	X(REQUEST_KILL, CTL, VER, ST_SERVING, msg_kill, NOFD)             \
-	X(QUEUE_CLEAN, CTL, VER, ST_SERVING, msg_vm, NOFD)                \
+	X(QUEUE_CLEAN, CTL, VER, ST_SERVING, msg_person, NOFD)            \
 	X(COUNTED, VER, CTL, ST_SERVING, msg_count, NOFD)                 \
 	X(QUEUE, CTL, VER, ST_SERVING, msg_vm, NOFD)                      \
 	X(ROW, VER, CTL, ST_SERVING, msg_row, NOFD)                       \
@@ -537,7 +537,10 @@ struct msg_answer {
 	uint64_t minutes; /* for ANSWER_ALWAYS; else 0 */
 };
 
-/* Who takes back the VM's approvals, or (vm "") accepts the clock. */
+/*
+ * Who takes back the VM's approvals, cleans its queue (vm "": all), or (vm "")
+ * accepts the clock.
+ */
 struct msg_person {
 	char vm[VM_NAME_MAX + 1];
 	char who[VM_NAME_MAX + 1], tty[VM_NAME_MAX + 1];

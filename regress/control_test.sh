@@ -491,7 +491,10 @@ a_cleaned_queue_has_answered_what_waited_body() {
     held
     waiting
     atf_check -o inline:'Nothing waited.\n' dom0 queue clean vm2
-    atf_check -o inline:'vm1: 1 refused that waited.\n' dom0 queue clean
+    atf_check -o inline:'vm1: 1 refused that waited.\n' \
+        env SUDO_USER=alice "$regress/bed" dom0 qvm-remote-dom0 queue clean
+    atf_check -o inline:'1\n' count_log \
+        '"event":"kill","vm":"vm1","id":"'"$waits"'",.*"who":"alice","tty":"-"'
     wait_result vm1 "$waits"
     atf_check -o match:'^status rejected$' -o match:'^exit 255$' \
         -o match:'^reason taken out of the queue in dom0$' -o match:'^mac ' \

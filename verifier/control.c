@@ -171,6 +171,18 @@ revoke_approvals(struct imsg *m)
 }
 
 static bool
+clean(struct imsg *m)
+{
+	struct msg_person p;
+
+	if (imsg_payload(m, &p, sizeof(p)) == -1 ||
+	    !imsg_text_ok(p.vm, sizeof(p.vm)) || !person_ok(p.who, p.tty))
+		return (false);
+	count = queue_clean(&p, counts);
+	return (true);
+}
+
+static bool
 erase(struct imsg *m)
 {
 	struct msg_erase e;
@@ -211,10 +223,7 @@ obey(struct imsg *m)
 	case IMSG_ERASE:
 		return (erase(m));
 	case IMSG_QUEUE_CLEAN:
-		if (!take_vm(m))
-			return (false);
-		count = queue_clean(meant, counts);
-		return (true);
+		return (clean(m));
 	default:
 		return (true);
 	}

@@ -34,7 +34,7 @@ count_id(const struct vm *vm, const char *id)
 
 /* By the name that its other records have. */
 static void
-record_kill(const struct request *r, const struct msg_kill *k)
+record_kill(const struct request *r, const char *who, const char *tty)
 {
 	uint8_t hash[SHA256_LEN];
 	struct record *rec;
@@ -43,10 +43,10 @@ record_kill(const struct request *r, const struct msg_kill *k)
 		return;
 	rec = journal_begin("kill", request_asker(r), r->answer.id);
 	record_hex(rec, "request", r->answer.request, SHA256_LEN);
-	record_str(rec, "who", k->who);
-	record_str(rec, "tty", k->tty);
+	record_str(rec, "who", who);
+	record_str(rec, "tty", tty);
 	record_end_of(request_asker(r), hash);
-	copy_person(request_asker(r), r->answer.id, "kill", k->who);
+	copy_person(request_asker(r), r->answer.id, "kill", who);
 }
 
 static void
@@ -57,7 +57,7 @@ kill_id(struct vm *vm, const struct msg_kill *k)
 	TAILQ_FOREACH (r, &vm->requests, entry) {
 		if (is_over(r) || strcmp(r->answer.id, k->which.id) != 0)
 			continue;
-		record_kill(r, k);
+		record_kill(r, k->who, k->tty);
 		(void)request_cancel(r, "killed in dom0");
 	}
 }
@@ -89,7 +89,7 @@ queue_kill(const struct msg_kill *k, struct msg_count *counts)
 }
 
 static unsigned
-clean(struct vm *vm)
+clean(struct vm *vm, const struct msg_person *p)
 {
 	struct request *r;
 	unsigned n = 0;
@@ -97,6 +97,7 @@ clean(struct vm *vm)
 	TAILQ_FOREACH (r, &vm->requests, entry) {
 		if (!request_waits(r))
 			continue;
+		record_kill(r, p->who, p->tty);
 		request_refuse(r, RECEIPT_REJECTED,
 		    "taken out of the queue in dom0");
 		n++;
@@ -105,13 +106,13 @@ clean(struct vm *vm)
 }
 
 unsigned
-queue_clean(const char *name, struct msg_count *counts)
+queue_clean(const struct msg_person *p, struct msg_count *counts)
 {
 	unsigned n, count = 0;
 	struct vm *vm;
 
 	for (vm = vms; vm < vms + VM_TABLE; vm++) {
-		if (!is_meant(vm, name) || (n = clean(vm)) == 0)
+		if (!is_meant(vm, p->vm) || (n = clean(vm, p)) == 0)
 			continue;
 		add_count(&counts[count], vm, n);
 		counts[count++].done = 1;

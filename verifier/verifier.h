@@ -579,7 +579,7 @@ void control_pump_parent(void);
  */
 unsigned queue_kill(const struct msg_kill *, struct msg_count *);
 /* Refuses what waits, of the VM or ("") of all: the same. */
-unsigned queue_clean(const char *vm, struct msg_count *);
+unsigned queue_clean(const struct msg_person *, struct msg_count *);
 /* The requests of the VM or ("") of all, one by one; at begins zeroed. */
 struct queue_place {
 	unsigned vm;

@@ -234,7 +234,8 @@ fill_person(enum imsg_type type, uint8_t arg, void *payload)
 		    arg / KEYS % IDS);
 		return;
 	}
-	if (type == IMSG_APPROVAL_REVOKE || type == IMSG_ACT) {
+	if (type == IMSG_APPROVAL_REVOKE || type == IMSG_QUEUE_CLEAN ||
+	    type == IMSG_ACT) {
 		memcpy(p->vm, names[arg % 3], strlen(names[arg % 3]));
 		p->who[0] = p->tty[0] = '-';
 		if (type == IMSG_ACT)
@@ -290,7 +291,6 @@ fill_small(const struct sender *s, enum imsg_type type, uint8_t arg,
 		break;
 	case IMSG_REVOKE:
 	case IMSG_QUEUE:
-	case IMSG_QUEUE_CLEAN:
 		memcpy(payload, names[arg % 3], strlen(names[arg % 3]));
 		break;
 	default:
@@ -355,6 +355,7 @@ fill(struct fuzz_peer *p, enum imsg_type type, uint8_t arg,
 	case IMSG_SHOW:
 	case IMSG_ANSWER:
 	case IMSG_APPROVAL_REVOKE:
+	case IMSG_QUEUE_CLEAN:
 	case IMSG_ACT:
 		fill_person(type, arg, payload);
 		break;
