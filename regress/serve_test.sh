@@ -331,6 +331,18 @@ with_which_key_and_policy_a_vm_is_served_is_on_record_body() {
     reload
     atf_check -o inline:"$(digest "$(conf vm1.conf)") $was\n" newest served \
         '"\(.policy_sha256) \(.policy_before)"'
+    # Changed while no daemon runs: the log says what held before, in a record
+    # of the last run and then in a snapshot alone.
+    for before in record snapshot; do
+        was=$(digest "$(conf vm1.conf)")
+        [ $before = record ] ||
+            atf_check -o ignore in_dom0 qvm-remote-dom0 clock accept
+        atf_check "$regress/bed" stop
+        echo "# $before" >>"$(conf vm1.conf)"
+        atf_check "$regress/bed" start
+        atf_check -o inline:"$(digest "$(conf vm1.conf)") $was\n" \
+            newest served '"\(.policy_sha256) \(.policy_before)"'
+    done
     in_vm vm1 qvm-remote key rotate >next 2>/dev/null || atf_fail 'key rotate'
     in_dom0 qvm-remote-dom0 rotate vm1 <next >/dev/null 2>&1 ||
         atf_fail 'rotate'

@@ -361,11 +361,11 @@ record_event(struct vm *vm, const char *event, const char *field,
 bool
 record_served(struct vm *vm, const struct served *now)
 {
-	const struct served *was = &vm->served_as;
+	struct share *last = share_of(vm->name);
 	uint8_t hash[SHA256_LEN];
 	struct record *rec;
 
-	if (memcmp(was, now, sizeof(*was)) == 0)
+	if (memcmp(&vm->served_as, now, sizeof(*now)) == 0)
 		return (true);
 	if (!journal_room(JOURNAL_RESULT))
 		return (false);
@@ -374,10 +374,11 @@ record_served(struct vm *vm, const struct served *now)
 	if (now->next_key[0] != '\0')
 		record_str(rec, "next_fingerprint", now->next_key);
 	record_hex(rec, "policy_sha256", now->policy, SHA256_LEN);
-	if (was->key[0] != '\0' &&
-	    memcmp(was->policy, now->policy, SHA256_LEN) != 0)
-		record_hex(rec, "policy_before", was->policy, SHA256_LEN);
+	if (last->policy_known &&
+	    memcmp(last->policy, now->policy, SHA256_LEN) != 0)
+		record_hex(rec, "policy_before", last->policy, SHA256_LEN);
 	record_end_of(vm->name, hash);
+	share_policy(vm->name, now->policy);
 	vm->served_as = *now;
 	copy_event(vm->name, "", "served", "");
 	return (true);

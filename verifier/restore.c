@@ -474,6 +474,21 @@ seen_snapshot_cancel(struct line *l)
 	add_cancel(l, name, until_of(l));
 }
 
+/* Earlier snapshots do not have it. */
+static void
+seen_served(struct line *l)
+{
+	char hex[SHA256_HEX + 1];
+	uint8_t policy[SHA256_LEN];
+
+	if (l->h->vm[0] == '\0')
+		bad(l->h);
+	if (field_str(&l->fields, "policy_sha256", hex, sizeof(hex)) ==
+		SHA256_HEX &&
+	    hex_parse(policy, hex, SHA256_LEN) == 0)
+		share_policy(l->h->vm, policy);
+}
+
 static void
 seen_snapshot_vm(struct line *l)
 {
@@ -484,6 +499,7 @@ seen_snapshot_vm(struct line *l)
 	s->total_bytes = number(l, "total_bytes");
 	s->newest_us = (int64_t)number(l, "newest");
 	s->full = (uint32_t)number(l, "full");
+	seen_served(l);
 }
 
 static void
@@ -528,6 +544,7 @@ static const struct {
     {"snapshot", seen_snapshot},
     {"pruned", seen_pruned},
     {"key", seen_key},
+    {"served", seen_served},
     {"intent", seen_intent},
     {"result", seen_result},
     {"delivered", seen_delivered},

@@ -101,6 +101,15 @@ share_count(const char *vm, int64_t time_us, uint64_t bytes)
 	s->newest_us = time_us;
 }
 
+void
+share_policy(const char *vm, const uint8_t digest[SHA256_LEN])
+{
+	struct share *s = share_of(vm);
+
+	memcpy(s->policy, digest, SHA256_LEN);
+	s->policy_known = true;
+}
+
 static uint32_t
 full_for(struct vm *vm, uint64_t len)
 {

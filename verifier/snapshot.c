@@ -28,6 +28,8 @@ add_share(const struct share *s, unsigned *count)
 	record_u64(rec, "total_bytes", s->total_bytes);
 	record_i64(rec, "newest", s->newest_us);
 	record_u64(rec, "full", s->full);
+	if (s->policy_known)
+		record_hex(rec, "policy_sha256", s->policy, SHA256_LEN);
 	end(count);
 }
 

@@ -484,6 +484,9 @@ struct share {
 	uint64_t day_bytes, total_bytes;
 	uint32_t full;	   /* LOG_FULL_*, and recorded */
 	int64_t newest_us; /* its newest record */
+	/* By which it was served last, as the log has it. */
+	bool policy_known;
+	uint8_t policy[SHA256_LEN];
 };
 /* A VM's share, made where there is none. */
 struct share *share_of(const char *vm);
@@ -492,6 +495,8 @@ const struct share *share_next(const struct share *);
 void share_forget(void);
 void share_drop(const char *vm);
 void share_count(const char *vm, int64_t time_us, uint64_t bytes);
+/* By which it is served: kept as the rest is. */
+void share_policy(const char *vm, const uint8_t digest[SHA256_LEN]);
 /* Whether there is room for a record with len bytes in it. */
 bool share_has(struct vm *, uint64_t len);
 /* The same of a request's; that there is none any more is recorded. */
