@@ -11,6 +11,8 @@
 
 /* Who does what is done here, for the log. */
 
+#define NOT_IN_LOG "who has done this is not in the log"
+
 void
 person(char who[VM_NAME_MAX + 1], char tty[VM_NAME_MAX + 1])
 {
@@ -48,12 +50,14 @@ person_did(enum act act, const char *vm, const char *fingerprint)
 	int fd = control_connect(), status = -1;
 	pid_t pid;
 
-	if (fd == -1)
+	finish_output();
+	if (fd == -1) {
+		warn(NOT_IN_LOG ": no daemon answers");
 		return;
+	}
 	memcpy(a.vm, vm, strlen(vm));
 	memcpy(a.fingerprint, fingerprint, strlen(fingerprint));
 	person(a.who, a.tty);
-	finish_output();
 	pid = fork();
 	if (pid == 0) {
 		control_ask(fd, IMSG_ACT, &a, sizeof(a), take_outcome);
@@ -61,5 +65,5 @@ person_did(enum act act, const char *vm, const char *fingerprint)
 	}
 	close(fd);
 	if (pid == -1 || waitpid(pid, &status, 0) == -1 || status != 0)
-		warn("who has done this is not in the log");
+		warn(NOT_IN_LOG);
 }
