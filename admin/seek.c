@@ -337,10 +337,17 @@ void
 log_backward(const struct log *log, const struct window *w, each_fn *fn,
     void *arg)
 {
-	size_t i = log->count;
+	const struct segment *s;
+	size_t i;
 
-	while (i > 0 && segment_backward(&log->segments[i - 1], w, fn, arg))
-		i--;
+	for (i = log->count; i > 0; i--) {
+		s = &log->segments[i - 1];
+		/* Told by its name: a packed one need not be unpacked. */
+		if (w->before != 0 && s->first >= w->before)
+			continue;
+		if (!segment_backward(s, w, fn, arg) || s->first <= w->seq)
+			break;
+	}
 }
 
 static struct reader reader;
