@@ -3,6 +3,7 @@
 . "$(atf_get_srcdir)/lib.sh"
 
 checks_test browser_checks hostile_bodies_are_text
+checks_test browser_checks what_a_list_leaves_out_is_marked
 checks_test browser_checks filters_and_their_address_hold
 checks_test browser_checks what_comes_is_shown
 checks_test browser_checks what_ends_is_shown_wherever_it_is

@@ -113,8 +113,8 @@ function badge(row) {
 function makeRow(row) {
 	const command = field(row, "command");
 	const first = command === undefined ? "" : command.split("\n")[0];
-	const more = command !== undefined
-		&& (command.trimEnd() !== first || row.command_length > command.length + 1);
+	const more = row.command_cut
+		|| (command !== undefined && command.replace(/\n+$/, "") !== first);
 	const tr = element("tr", {},
 		element("td", {}, badge(row)),
 		element("td", {}, element("time", { datetime: row.time },

@@ -49,7 +49,8 @@ print_command(struct record *r, const char *line, size_t len)
 	while (cut > 0 && cut < n && ((uint8_t)body[cut] & 0xc0) == 0x80)
 		cut--;
 	record_bytes(r, "command", body, cut);
-	record_u64(r, "command_length", n);
+	if (cut < n)
+		record_bool(r, "command_cut", true);
 }
 
 static void
