@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -59,22 +58,18 @@ print_policy(void)
 }
 
 /* In a script element `<` may begin its end; in JSON it stands in strings alone. */
-static void
-copy_json(int fd)
+static ssize_t
+write_json(void *page, const char *data, size_t len)
 {
-	char buf[16384];
-	off_t at = 0;
-	size_t i, n;
+	size_t i;
 
-	while ((n = segment_read(fd, buf, sizeof(buf), at)) > 0) {
-		for (i = 0; i < n; i++) {
-			if (buf[i] == '<')
-				fputs("\\u003c", stdout);
-			else
-				putchar(buf[i]);
-		}
-		at += (off_t)n;
+	for (i = 0; i < len; i++) {
+		if (data[i] == '<')
+			fputs("\\u003c", page);
+		else
+			putc(data[i], page);
 	}
+	return ferror(page) ? 0 : (ssize_t)len;
 }
 
 static void
@@ -100,18 +95,18 @@ print_requests(const struct log *log, const struct filter *f)
 
 /* What is printed by the same calls that answer a browser, as data of the page. */
 static void
-print_data(const struct log *log, const struct filter *f, int out)
+print_data(const struct log *log, const struct filter *f)
 {
-	int data = memfd_create("data", MFD_CLOEXEC);
+	static const cookie_io_functions_t io = {.write = write_json};
+	FILE *page = stdout, *data = fopencookie(page, "w", io);
 
-	finish_output();
-	if (data == -1 || dup2(data, STDOUT_FILENO) == -1)
+	if (data == NULL)
 		fail_errno("the page's data");
+	stdout = data;
 	print_requests(log, f);
 	finish_output();
-	if (dup2(out, STDOUT_FILENO) == -1)
-		fail_errno("the page");
-	copy_json(data);
+	stdout = page;
+	fclose(data);
 }
 
 static void __attribute__((noreturn)) write_page(int out, struct filter *f)
@@ -130,7 +125,7 @@ static void __attribute__((noreturn)) write_page(int out, struct filter *f)
 	style += strlen(style_link);
 	printf("%.*s<script type=\"application/json\" id=\"data\">",
 	    (int)(script - style), style);
-	print_data(&log, f, out);
+	print_data(&log, f);
 	printf("</script>\n<script>%s</script>\n%s", page_js,
 	    script + strlen(script_link));
 	finish_output();
