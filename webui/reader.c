@@ -260,8 +260,9 @@ reap(int signo)
 static void
 verify_again(void)
 {
-	if (r.verifier == 0 && r.verified.time_us != 0 &&
-	    now_monotonic_ms() - r.verified_ms >= VERIFY_MS)
+	if (r.verifier == 0 && r.log.count > 0 &&
+	    (r.verified.time_us == 0 ||
+		now_monotonic_ms() - r.verified_ms >= VERIFY_MS))
 		begin_verify();
 }
 
@@ -475,8 +476,7 @@ reader_run(const struct options *o)
 	for (i = 0; i < 2; i++)
 		event_add(&r.log_ev[i], fds[i], EPOLLIN, log_grew, NULL);
 	enter_sandbox(folder);
-	if (r.log.count > 0)
-		begin_verify();
+	verify_again();
 	print_address(o, &secrets);
 	event_loop(NULL);
 	exit(0);
