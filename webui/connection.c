@@ -10,7 +10,8 @@
 #include "webui/web.h"
 
 #define IDLE_S	  30
-#define STRANGERS 64 /* with them, so many connections */
+#define RATE	  65536 /* bytes a second: who takes fewer is cut off */
+#define STRANGERS 64	/* with them, so many connections */
 
 /*
  * One visit is one request of a connection.  Those that wait for the log are
@@ -31,6 +32,7 @@ static struct visit {
 	bool download, cookie;
 	struct msg_web_answer answer;
 	int fd; /* or -1 */
+	struct timer deadline;
 } visits[VISITS_MAX];
 
 /* Whoever is connected, the oldest first, and whether it has shown a secret. */
@@ -62,15 +64,21 @@ make_room(void)
 	}
 }
 
+static int
+socket_of(struct MHD_Connection *c)
+{
+	return MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)
+	    ->connect_fd;
+}
+
 static struct guest *
 guest_of(struct MHD_Connection *c)
 {
-	const union MHD_ConnectionInfo *info =
-	    MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+	int fd = socket_of(c);
 	size_t i;
 
 	for (i = 0; i < guest_count; i++)
-		if (guests[i].fd == info->connect_fd)
+		if (guests[i].fd == fd)
 			return &guests[i];
 	return NULL;
 }
@@ -79,8 +87,6 @@ static void
 came_or_went(void *cls, struct MHD_Connection *c, void **ctx,
     enum MHD_ConnectionNotificationCode code)
 {
-	const union MHD_ConnectionInfo *info =
-	    MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
 	struct guest *g;
 
 	(void)cls;
@@ -89,7 +95,7 @@ came_or_went(void *cls, struct MHD_Connection *c, void **ctx,
 		make_room();
 		if (guest_count < VISITS_MAX)
 			guests[guest_count++] =
-			    (struct guest){.fd = info->connect_fd};
+			    (struct guest){.fd = socket_of(c)};
 		return;
 	}
 	g = guest_of(c);
@@ -136,6 +142,7 @@ end(void *cls, struct MHD_Connection *c, void **arg,
 		return;
 	if (v->fd != -1)
 		close(v->fd);
+	timer_stop(&v->deadline);
 	v->state = VISIT_FREE;
 }
 
@@ -228,6 +235,13 @@ arrived(struct visit *v, struct MHD_Connection *c, const char *method)
 	return serve(c, &w, v);
 }
 
+/* It holds memory for as long as it is read. */
+static void
+too_slow(struct timer *t)
+{
+	shutdown(socket_of(t->arg), SHUT_RDWR);
+}
+
 /* What the log has said to this visit. */
 static enum MHD_Result
 answered(struct visit *v, struct MHD_Connection *c)
@@ -245,6 +259,8 @@ answered(struct visit *v, struct MHD_Connection *c)
 		    "attachment; filename=\"qvm-remote-log.jsonl\"");
 	if (v->cookie)
 		response_cookie(r);
+	timer_start(&v->deadline, CLOCK_MONOTONIC,
+	    (int64_t)(IDLE_S + v->answer.length / RATE) * 1000, too_slow, c);
 	return answer(c, v->answer.status, r);
 }
 
