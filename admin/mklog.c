@@ -46,8 +46,7 @@
 #include "audit/audit.h"
 #include "crypto/seal.h"
 
-#define TIME_0	1771425022514000
-#define STARTED 1771425022000000
+#define TIME_0 1771425022514000
 
 static struct {
 	int folder, fd;
@@ -84,11 +83,17 @@ sink(void *arg, const void *data, size_t len)
 	return write(m.fd, data, len) == (ssize_t)len ? 0 : -1;
 }
 
+static int64_t
+time_of(uint64_t seq)
+{
+	return TIME_0 + (int64_t)seq * 1000000 + m.shift_us;
+}
+
 static struct record *
 begin(const char *event, const char *vm, const char *id)
 {
 	struct record_head head = {.seq = m.seq,
-	    .time_us = TIME_0 + (int64_t)m.seq * 1000000 + m.shift_us,
+	    .time_us = time_of(m.seq),
 	    .run = m.run,
 	    .step = m.step,
 	    .event = event,
@@ -325,14 +330,15 @@ static void
 op_result(char *rest)
 {
 	uint64_t intent = number(&rest);
+	int64_t started = time_of(intent);
 	const char *vm = word(&rest), *id = word(&rest);
 	struct record *r = begin("result", vm, id);
 
 	record_u64(r, "intent", intent);
 	record_str(r, "status", word(&rest));
 	record_u64(r, "exit", number(&rest));
-	record_i64(r, "started", STARTED);
-	record_i64(r, "ended", STARTED + (int64_t)number(&rest) * 1000);
+	record_i64(r, "started", started);
+	record_i64(r, "ended", started + (int64_t)number(&rest) * 1000);
 	if (m.written != 0) {
 		record_u64(r, "out_written", m.written);
 		record_u64(r, "out_kept", m.kept);
