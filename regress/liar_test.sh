@@ -215,6 +215,12 @@ late() {
     all_again
 }
 
+# The process has nothing to do.
+is_still() {
+    _was=$(cat "/proc/$1/schedstat") && sleep 0.3 &&
+        [ "$_was" = "$(cat "/proc/$1/schedstat")" ]
+}
+
 # The verifier's channel is full until all of the session is over.
 bed_test what_was_said_while_the_verifiers_channel_is_full_is_recorded
 what_was_said_while_the_verifiers_channel_is_full_is_recorded_head() {
@@ -228,6 +234,7 @@ what_was_said_while_the_verifiers_channel_is_full_is_recorded_body() {
     tell
     wait_for '[ "$(count_log "\"event\":\"session\"")" = 4 ]'
     parent=$(role_pid parent)
+    wait_for 'is_still "$parent"'
     # Three are the new poller's; the fourth is its channel, for the verifier.
     strace -qq -e trace=sendmsg -o calls -p "$parent" \
         -e inject=sendmsg:error=EAGAIN:when=4+ &
@@ -241,8 +248,7 @@ what_was_said_while_the_verifiers_channel_is_full_is_recorded_body() {
     wait_for '! role_pid "poller \[$vm\]"'
     sleep 2 # time for the next one, which would take its place
     atf_check -s exit:1 -o empty role_pid "poller \[$vm\]"
-    kill $tracer
-    wait $tracer
+    let_go $tracer "$parent"
     wait_for 'ends >got; [ -s got ]'
     atf_check diff -u want got
     all_again

@@ -120,6 +120,16 @@ bed_expect_crash() {
     ! "$regress/bed" stop 2>said || atf_fail "the daemon stopped cleanly"
 }
 
+# let_go TRACER PID: of what strace has changed the calls, written into `calls`.
+# Not in the midst of one, which would come back as what it was changed into.
+let_go() {
+    kill -STOP "$2"
+    wait_for "grep -q 'stopped by SIGSTOP' calls"
+    kill "$1"
+    wait "$1"
+    kill -CONT "$2"
+}
+
 # A log whose first seed is known ($PWD/seed), so that `log verify` checks its
 # seals too.  The next start announces the new line, the one after it begins it.
 bed_seed() {

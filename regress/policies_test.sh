@@ -342,7 +342,7 @@ what_was_recorded_is_what_runs_body() {
     served=$(count_log '"event":"served"')
     policy vm1 'mode = shell' 'files = 50'
     wait_for '[ "$(count_log "\"event\":\"served\"")" -gt "$served" ]'
-    kill "$tracer"
+    let_go "$tracer" "$verifier"
     wait_result vm1 "$id"
     cat_log | grep "$id" | grep '"event":"intent"' >intent
     atf_check -o ignore grep '"user":"nobody"' intent
