@@ -67,6 +67,17 @@ a_record_without_a_seal_is_found_body() {
     verify -s exit:1 -o match:'^altered: record 2: it has no seal'
 }
 
+root_test without_the_process_that_checks_them_no_seal_holds
+without_the_process_that_checks_them_no_seal_holds_body() {
+    make_sealed
+    atf_check -s exit:1 -o empty \
+        -e match:'error: the process that checks the seals(: | has ended)' \
+        strace -f -qq -o calls -e trace=recvfrom \
+        -e inject=recvfrom:signal=KILL \
+        "$here/qvm-remote-dom0" --root "$root" log verify --key key
+    atf_check -o ignore grep 'killed by SIGKILL' calls
+}
+
 root_test a_key_of_another_log_is_told
 a_key_of_another_log_is_told_body() {
     make_log <<END

@@ -22,7 +22,8 @@ void seals_pruned(uint64_t run);
 /* A start record, or the oldest one: NULL, or what is wrong with its run.  Notes go to words. */
 const char *seals_start(const char *line, size_t len, const struct line_head *,
     FILE *words);
-/* Any record, in order: NULL, or what is wrong. */
+/* Any record, in order: NULL, or what is wrong.  aside_found() knows whether its seal
+ * holds. */
 const char *seals_check(const struct line_head *);
 /* What was checked, for the last line; false where no key fits any run. */
 bool seals_print(void);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "admin/admin.h"
+#include "admin/aside.h"
 #include "admin/kept.h"
 #include "admin/log.h"
 #include "admin/packed.h"
@@ -17,6 +18,8 @@
 
 #define EXIT_ALTERED 1
 #define EXIT_OPEN    3
+
+#define SEAL_BROKEN "its seal does not hold"
 
 /* How far the log has been found whole. */
 struct chain {
@@ -43,13 +46,18 @@ static uint64_t oldest =
     1; /* the first record, or where all before was pruned */
 static struct pruned pruned;
 
-/* Says which record is wrong, and ends. */
+/* Says which record is wrong, and ends; or that an earlier one's seal is. */
 static void __attribute__((noreturn, format(printf, 2, 3)))
 altered(uint64_t seq, const char *fmt, ...)
 {
+	uint64_t unsealed = aside_found();
 	va_list ap;
 
 	seals_wipe();
+	if (unsealed != 0 && unsealed <= seq) {
+		seq = unsealed;
+		fmt = SEAL_BROKEN;
+	}
 	fprintf(words, "altered: record %" PRIu64 ": ", seq);
 	va_start(ap, fmt);
 	vfprintf(words, fmt, ap);
@@ -403,6 +411,7 @@ log_verify(const struct log *log)
 {
 	/* Before and after: one that ends or begins meanwhile is no crash. */
 	bool runs = lock_holder(log->lock) != 0, fits, cut, kept;
+	uint64_t unsealed;
 	off_t end;
 	struct chain c;
 	struct part last;
@@ -411,6 +420,8 @@ log_verify(const struct log *log)
 	words = stdout;
 	if (log->count == 0)
 		fail("there is no log");
+	if (seals_given())
+		aside_start();
 	read_segments(log, &c, &last);
 	runs = runs || lock_holder(log->lock) != 0;
 	/* One may have gone meanwhile, its record before it. */
@@ -419,6 +430,9 @@ log_verify(const struct log *log)
 		if (runs && outputs_are_suspect())
 			read_on(&c, &last, NULL);
 	} while (last.good_end > end);
+	unsealed = aside_found();
+	if (unsealed != 0)
+		altered(unsealed, SEAL_BROKEN);
 	if (c.stopped && last.tail > 0 && !runs)
 		altered(c.seq, "something stands behind the closing record");
 	if (last.tail > 0 && !runs)
