@@ -39,10 +39,11 @@ static struct others *
 others_of(const char *vm)
 {
 	struct others *o;
+	size_t i;
 
-	for (o = others; o < others + others_count; o++)
-		if (strcmp(o->vm, vm) == 0)
-			return o;
+	for (i = 0; i < others_count; i++)
+		if (strcmp(others[i].vm, vm) == 0)
+			return &others[i];
 	others = reallocarray(others, others_count + 1, sizeof(*others));
 	if (others == NULL)
 		fail_errno("memory for kept outputs");
@@ -123,7 +124,8 @@ drop(const char *vm, uint64_t before)
 			suspects[left++] = suspects[i];
 	removed_count += suspect_count - left;
 	suspect_count = left;
-	for (o = others; o < others + others_count; o++) {
+	for (i = 0; i < others_count; i++) {
+		o = &others[i];
 		if (strcmp(o->vm, vm) != 0 || o->newest_us / 1000000 >= before)
 			continue;
 		removed_count += o->count;
@@ -160,9 +162,10 @@ static size_t
 say_others(void)
 {
 	const struct others *o;
-	size_t bad = 0;
+	size_t i, bad = 0;
 
-	for (o = others; o < others + others_count; o++) {
+	for (i = 0; i < others_count; i++) {
+		o = &others[i];
 		if (o->count == 0)
 			continue;
 		printf("altered: kept outputs of %s: of %zu more, one at least "

@@ -135,7 +135,7 @@ a_line_is_a_frame_body() {
 
 bed_test what_was_not_asked_for_ends_the_session
 what_was_not_asked_for_ends_the_session_body() {
-    liars 16
+    liars 18
     id='20260218-143022-1234-a1b2c3d4'
     # One answer for each `next`.
     breaks 'none: not asked for' \
@@ -168,6 +168,10 @@ say('kept %s\\n' % wait('take')[1])"
     # Where a length is over its limit, none of the bytes.
     breaks 'a line of more than 256 bytes' \
         'ready(); say(request("", lengths=(300, 1048577, 0)) + b"#" * 1048577)'
+    breaks 'a line of more than 256 bytes' \
+        'ready(); say(request("", lengths=(4097, 5, 0)) + b"#" * 4097)'
+    breaks 'a line of more than 256 bytes' \
+        'ready(); say(request("", lengths=(300, 5, 16777217)) + b"#" * 300)'
     # Before `ready`, 4 KiB: the longest greeting, and one byte more.
     breaks 'more than 4096 bytes before ready' 'say("x" * 4096 + "\n")'
     breaks 'ready: a second time' \
