@@ -1,10 +1,14 @@
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "admin/admin.h"
 #include "admin/aside.h"
+#include "admin/seals.h"
 #include "crypto/seal.h"
 
 #define BATCH 256
@@ -21,6 +25,7 @@ static struct {
 } secret;
 static size_t used; /* items that were not sent yet */
 static int channel = -1;
+static pid_t other;
 
 /* Whether its seal holds, or it has none. */
 static bool
@@ -40,22 +45,33 @@ holds(const struct item *i)
 	return ct_equal(mac, i->mac, sizeof(mac));
 }
 
+/* As many as there are, at most a batch; 0: there are no more. */
+static size_t
+take_items(void)
+{
+	char *p = (char *)secret.items;
+	size_t len = 0;
+	ssize_t n;
+
+	do {
+		n = recv(channel, p + len, sizeof(secret.items) - len, 0);
+		if (n == -1)
+			_exit(1);
+		len += (size_t)n;
+	} while (n > 0 && len % sizeof(*secret.items) != 0);
+	return len / sizeof(*secret.items);
+}
+
 /* What follows the first bad one is of no interest. */
 static void __attribute__((noreturn)) check_all(void)
 {
 	uint64_t bad = 0;
-	ssize_t n;
-	size_t i;
+	size_t i, count;
 
-	do {
-		n = recv(channel, secret.items, sizeof(secret.items),
-		    MSG_WAITALL);
-		if (n == -1)
-			_exit(1);
-		for (i = 0; i < (size_t)n / sizeof(*secret.items); i++)
+	while ((count = take_items()) > 0)
+		for (i = 0; i < count; i++)
 			if (bad == 0 && !holds(&secret.items[i]))
 				bad = secret.items[i].seq;
-	} while (n > 0);
 	explicit_bzero(&secret, sizeof(secret));
 	_exit(write(channel, &bad, sizeof(bad)) != sizeof(bad));
 }
@@ -63,41 +79,49 @@ static void __attribute__((noreturn)) check_all(void)
 void
 aside_start(void)
 {
+	pid_t parent = getpid();
 	int pair[2];
-	pid_t pid;
 
 	finish_output();
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1 ||
-	    (pid = fork()) == -1)
+	    (other = fork()) == -1)
 		fail_errno("a process for the seals");
-	channel = pair[pid == 0];
-	close(pair[pid != 0]);
+	channel = pair[other == 0];
+	close(pair[other != 0]);
+	if (other == 0) {
+		/* It is handed the keys that it needs. */
+		seals_wipe();
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
+		    getppid() != parent)
+			_exit(1);
+	}
 	/* Of each process. */
 	if (mlock(&secret, sizeof(secret)) == -1)
 		fail_errno("memory for the keys");
-	if (pid == 0)
+	if (other == 0)
 		check_all();
 }
 
-static void
+/* False where it takes no more: what it found is missed at the end. */
+static bool
 hand_over(void)
 {
 	const char *p = (const char *)secret.items;
 	size_t left = used * sizeof(*secret.items);
-	ssize_t n;
+	ssize_t n = 0;
 
-	for (; left > 0; p += n, left -= (size_t)n)
-		if ((n = send(channel, p, left, MSG_NOSIGNAL)) == -1)
-			fail_errno("the process that checks the seals");
+	for (; left > 0 && n != -1; p += n, left -= (size_t)n)
+		n = send(channel, p, left, MSG_NOSIGNAL);
 	explicit_bzero(secret.items, used * sizeof(*secret.items));
 	used = 0;
+	return n != -1;
 }
 
 static struct item *
 next_item(void)
 {
 	if (used == BATCH)
-		hand_over();
+		(void)hand_over();
 	return &secret.items[used++];
 }
 
@@ -119,18 +143,18 @@ aside_check(uint64_t seq, uint64_t step, const uint8_t hash[SHA256_LEN],
 	memcpy(i->mac, mac, sizeof(i->mac));
 }
 
-uint64_t
-aside_found(void)
+bool
+aside_found(uint64_t *seq)
 {
-	uint64_t bad;
+	bool heard;
 
+	*seq = 0;
 	if (channel == -1)
-		return 0;
-	hand_over();
-	if (shutdown(channel, SHUT_WR) == -1 ||
-	    read(channel, &bad, sizeof(bad)) != sizeof(bad))
-		fail("the process that checks the seals has ended");
+		return true;
+	heard = hand_over() && shutdown(channel, SHUT_WR) == 0 &&
+	    read(channel, seq, sizeof(*seq)) == sizeof(*seq);
 	close(channel);
 	channel = -1;
-	return bad;
+	(void)waitpid(other, NULL, 0);
+	return heard;
 }

@@ -1,6 +1,7 @@
 #ifndef ADMIN_ASIDE_H
 #define ADMIN_ASIDE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "crypto/crypto.h"
@@ -18,7 +19,10 @@ void aside_key(const uint8_t key[SHA256_LEN]);
 /* That this is the seal of this hash, by the key of that step. */
 void aside_check(uint64_t seq, uint64_t step, const uint8_t hash[SHA256_LEN],
     const uint8_t mac[SHA256_LEN]);
-/* The first record whose seal does not hold; 0: none.  It ends with that. */
-uint64_t aside_found(void);
+/*
+ * The first record whose seal does not hold; 0: none, or nothing was begun.  It
+ * ends with that.  False where it has ended before.
+ */
+bool aside_found(uint64_t *seq);
 
 #endif

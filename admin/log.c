@@ -51,8 +51,8 @@ print_notes(const struct requests *found, bool all)
 {
 	if (found->more && all)
 		fprintf(stderr,
-		    "%s: note: these are the newest %d; with --until, what "
-		    "came before them, and in `log export` all\n",
+		    "%s: note: only the newest %d are shown; --until shows "
+		    "what came before them, `log export` writes all\n",
 		    our_name, SHOW_MAX);
 	/* VMs choose their ids, and may choose one again. */
 	if (found->around != NULL)

@@ -273,8 +273,8 @@ note_around(void)
 {
 	if (kept.around != NULL)
 		fprintf(stderr,
-		    "%s: note: a newer one is not looked for: this one is of "
-		    "within %s of the time that the id says\n",
+		    "%s: note: this one was asked for within %s of the time "
+		    "that its id says; a newer one was not looked for\n",
 		    our_name, kept.around);
 }
 

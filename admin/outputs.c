@@ -53,19 +53,29 @@ others_of(const char *vm)
 	return o;
 }
 
+/* Of too many the latest keep their names: the others may be due for removal. */
 static void
 suspect(const struct output *o)
 {
+	struct output first = *o;
 	struct others *more;
+	size_t i, at = 0;
 
 	if (suspect_count < NAMED_MAX) {
 		suspects[suspect_count++] = *o;
 		return;
 	}
-	more = others_of(o->vm);
+	for (i = 1; i < suspect_count; i++)
+		if (suspects[i].ended_us < suspects[at].ended_us)
+			at = i;
+	if (suspects[at].ended_us < o->ended_us) {
+		first = suspects[at];
+		suspects[at] = *o;
+	}
+	more = others_of(first.vm);
 	more->count++;
-	if (o->ended_us > more->newest_us)
-		more->newest_us = o->ended_us;
+	if (first.ended_us > more->newest_us)
+		more->newest_us = first.ended_us;
 }
 
 /* Says which of its files are not as they were recorded, where it is to. */

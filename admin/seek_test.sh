@@ -152,7 +152,7 @@ what_is_left_out_of_a_window_is_said_body() {
             print "refused work '$A' no"
     }' >script
     make_log <script
-    atf_check -o save:out -e match:': note: these are the newest 100000; ' \
+    atf_check -o save:out -e match:': note: only the newest 100000 are shown; ' \
         dom0 log --json --since 2026-02-18
     atf_check -o inline:'100000\n' grep -c . out
     atf_check -o save:out dom0 log export --format json

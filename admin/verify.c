@@ -50,9 +50,11 @@ static struct pruned pruned;
 static void __attribute__((noreturn, format(printf, 2, 3)))
 altered(uint64_t seq, const char *fmt, ...)
 {
-	uint64_t unsealed = aside_found();
+	uint64_t unsealed;
 	va_list ap;
 
+	if (!aside_found(&unsealed))
+		warn("the process that checks the seals has ended");
 	seals_wipe();
 	if (unsealed != 0 && unsealed <= seq) {
 		seq = unsealed;
@@ -430,7 +432,8 @@ log_verify(const struct log *log)
 		if (runs && outputs_are_suspect())
 			read_on(&c, &last, NULL);
 	} while (last.good_end > end);
-	unsealed = aside_found();
+	if (!aside_found(&unsealed))
+		fail("the process that checks the seals has ended");
 	if (unsealed != 0)
 		altered(unsealed, SEAL_BROKEN);
 	if (c.stopped && last.tail > 0 && !runs)

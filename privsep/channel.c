@@ -107,9 +107,10 @@ channel_send(struct channel *c, enum imsg_type type, uint32_t id,
 	if (errno == EAGAIN)
 		wait_for_room(c);
 	else if (errno == EPIPE || errno == ECONNRESET ||
-	    errno == ECONNREFUSED || errno == ENOTCONN)
+	    errno == ECONNREFUSED || errno == ENOTCONN) {
 		c->full = true; /* for good: its end is on its way */
-	else
+		timer_start(&c->stall, CLOCK_MONOTONIC, STALL_MS, stalled, c);
+	} else
 		fatal("%s to %s", imsg_name(type), c->name);
 	return -1;
 }

@@ -4,7 +4,7 @@
 . "$(atf_get_srcdir)/lib.sh"
 
 OUTPUT=var/log/qvm-remote/output
-near='note: a newer one is not looked for: .* of the time that the id says$'
+near='note: this one was asked for within .*; a newer one was not looked for$'
 
 # kept_bed [VMS]: vm1's output stays.
 kept_bed() {

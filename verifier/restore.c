@@ -474,32 +474,31 @@ seen_snapshot_cancel(struct line *l)
 	add_cancel(l, name, until_of(l));
 }
 
-/* Earlier snapshots do not have it. */
 static void
 seen_served(struct line *l)
 {
-	char hex[SHA256_HEX + 1];
 	uint8_t policy[SHA256_LEN];
 
 	if (l->h->vm[0] == '\0')
 		bad(l->h);
-	if (field_str(&l->fields, "policy_sha256", hex, sizeof(hex)) ==
-		SHA256_HEX &&
-	    hex_parse(policy, hex, SHA256_LEN) == 0)
-		share_policy(l->h->vm, policy);
+	digest(l, "policy_sha256", policy);
+	share_policy(l->h->vm, policy);
 }
 
 static void
 seen_snapshot_vm(struct line *l)
 {
 	struct share *s = share_of(l->h->vm);
+	char hex[SHA256_HEX + 1];
 
 	s->day = (int64_t)number(l, "day");
 	s->day_bytes = number(l, "day_bytes");
 	s->total_bytes = number(l, "total_bytes");
 	s->newest_us = (int64_t)number(l, "newest");
 	s->full = (uint32_t)number(l, "full");
-	seen_served(l);
+	/* Earlier ones do not have it. */
+	if (field_str(&l->fields, "policy_sha256", hex, sizeof(hex)) != -1)
+		seen_served(l);
 }
 
 static void

@@ -52,7 +52,6 @@ set_terms(struct request *r, const struct policy *p)
 	t->files = (uint32_t)p->files;
 	t->nice = (uint32_t)p->nice;
 	memcpy(t->user, p->user, sizeof(t->user));
-	r->timeout = decide_timeout(r);
 }
 
 /*
@@ -93,6 +92,7 @@ start(struct vm *vm, struct request *r)
 		return (false);
 	}
 	set_terms(r, vm->policy);
+	r->timeout = decide_timeout(r);
 	if (!record_intent(r)) {
 		request_refuse(r, RECEIPT_REJECTED,
 		    "dom0's log has no room: nothing runs");
