@@ -27,7 +27,7 @@ static size_t used; /* items that were not sent yet */
 static int channel = -1;
 static pid_t other;
 
-/* Whether its seal holds, or it has none. */
+/* Whether its seal holds; a key has none. */
 static bool
 holds(const struct item *i)
 {
