@@ -533,8 +533,7 @@ a_drained_vm_ends_what_it_has_begun_body() {
     atf_check -o match:'^status rejected$' -o match:'^reason its key was' \
         -o match:'^mac ' meta_of vm1 "$waits"
     # Another reload changes nothing in that.
-    kill -HUP "$(role_pid parent)"
-    wait_for "grep -q 'configuration read again' '$BED/daemon.log'"
+    reload
     late=$(forge vm1 --body "$(witness)")
     atf_check -o match:"$id  runs" dom0 queue
     : >"$BED/go"

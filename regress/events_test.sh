@@ -18,13 +18,6 @@ digest() {
     sha256sum <"$1" | cut -d ' ' -f 1
 }
 
-# Takes effect when the daemon has said so.
-reload() {
-    _read=$(grep -c "${1:-configuration read again}" "$BED/daemon.log")
-    kill -HUP "$(role_pid parent)"
-    wait_for "[ \$(grep -c '${1:-configuration read again}' $BED/daemon.log) -gt $_read ]"
-}
-
 bed_test a_start_says_by_which_configuration_and_in_which_sandboxes
 a_start_says_by_which_configuration_and_in_which_sandboxes_body() {
     bed_up 1

@@ -5,10 +5,6 @@
 
 DOM0=etc/qubes/remote.d
 
-reload() {
-    kill -HUP "$(role_pid parent)"
-}
-
 restart() {
     atf_check "$regress/bed" stop
     atf_check "$regress/bed" start

@@ -181,7 +181,7 @@ say('kept %s\\n' % wait('take')[1])"
     atf_check -o match:'^[0-9.]* next cancel rate$' \
         cat "$BED/vms/$rate/home/heard"
     sed -i '/^rate/d' "$BED/etc/qubes/remote.d/$rate.conf"
-    kill -HUP "$(role_pid parent)"
+    reload
     all_again
 }
 
@@ -245,9 +245,7 @@ what_was_said_while_the_verifiers_channel_is_full_is_recorded_body() {
     tracer=$!
     wait_for "grep -q '^TracerPid:.*[1-9]' /proc/$parent/status"
     breaks 'more than 4096 bytes before ready' 'say("x" * 4096 + "\n")'
-    before=$(role_pid "poller \[$vm\]")
-    kill -9 "$before"
-    wait_for 'role_pid "poller \[$vm\]" >now && [ "$(cat now)" != "$before" ]'
+    kill -9 "$(role_pid "poller \[$vm\]")"
     wait_for '[ -e "$BED/vms/$vm/home/told" ] && grep -q EAGAIN calls'
     wait_for '! role_pid "poller \[$vm\]"'
     sleep 2 # time for the next one, which would take its place

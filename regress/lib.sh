@@ -229,15 +229,21 @@ count_log() {
     cat_log | grep -c -- "$1"
 }
 
+# reload [REGEX]: it has read its configuration again, or has said this.
+reload() {
+    _said=${1:-configuration read again}
+    _read=$(grep -c "$_said" "$BED/daemon.log")
+    kill -HUP "$(role_pid parent)"
+    wait_for '[ "$(grep -c "$_said" "$BED/daemon.log")" -gt "$_read" ]'
+}
+
 # policy VM LINE...: its policy from now on; the daemon has read it.
 policy() {
     _conf=$BED/etc/qubes/remote.d/$1.conf
     shift
     printf '%s\n' "$@" >"$_conf.new"
     mv "$_conf.new" "$_conf"
-    _read=$(grep -c 'configuration read again' "$BED/daemon.log")
-    kill -HUP "$(role_pid parent)"
-    wait_for '[ "$(grep -c "configuration read again" "$BED/daemon.log")" -gt '"$_read"' ]'
+    reload
 }
 
 # forge VM ARG...: see regress/forge.

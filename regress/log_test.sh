@@ -36,7 +36,7 @@ output-limit = 4K
 user = nobody
 allow = seq **
 END
-    kill -HUP "$(role_pid parent)"
+    reload
     atf_check -o ignore -e match:'19797 of them are missing' \
         in_vm vm1 qvm-remote --note backup seq 5000
     in_dom0 qvm-remote-dom0 log >out || atf_fail "log"

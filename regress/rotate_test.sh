@@ -287,13 +287,6 @@ a_revoked_vm_has_neither_key_body() {
     atf_check test ! -e "$BED/$KEYS/vm1.key.next"
 }
 
-reload() {
-    _n=$(grep -c 'configuration read again' "$BED/daemon.log")
-    kill -HUP "$(role_pid parent)"
-    wait_for "[ \"\$(grep -c 'configuration read again' '$BED/daemon.log')\" \
-        -gt $_n ]"
-}
-
 bed_test a_cancel_of_the_new_key_leaves_what_the_old_one_asked
 a_cancel_of_the_new_key_leaves_what_the_old_one_asked_body() {
     bed_up 1

@@ -627,8 +627,7 @@ END
     atf_check "$regress/bed" start
     atf_check -o match:'^vm1 .*policy: there is none$' \
         in_dom0 qvm-remote-dom0 keys
-    kill -HUP "$(role_pid parent)"
-    wait_for 'grep -q "configuration read again" "$BED/daemon.log"'
+    reload
     all_of "$BED/vms/vm1/home/.qvm-remote" >now
     atf_check diff queue now
     no_witness
@@ -637,7 +636,7 @@ END
         "$BED/etc/qubes/remote.d/vm1.conf"
     atf_check -o match:'^vm1: mode shell: ' \
         in_dom0 qvm-remote-dom0 policy check vm1
-    kill -HUP "$(role_pid parent)"
+    reload
     wait_result vm1 "$waiting"
     # The Python program may have run what waits, and told nobody.
     atf_check -o match:'rejected: its id is older than what dom0 knows of' \

@@ -6,13 +6,6 @@ conf() {
     echo "$BED/etc/qubes/remote.d/$1"
 }
 
-# Takes effect at the next reload: the daemon says when it has.
-reload() {
-    before=$(grep -c 'configuration read again' "$BED/daemon.log")
-    kill -HUP "$(role_pid parent)"
-    wait_for "[ \$(grep -c 'configuration read again' $BED/daemon.log) -gt $before ]"
-}
-
 # vm1 is not served, vm2 is, and the daemon says why.
 only_vm2() {
     reload

@@ -155,12 +155,6 @@ result_of() {
     in_vm vm1 cat ".qvm-remote/queue/results/$1"
 }
 
-reload() {
-    before=$(grep -c 'configuration read again' "$BED/daemon.log")
-    kill -HUP "$(role_pid parent)"
-    wait_for "[ \$(grep -c 'configuration read again' $BED/daemon.log) -gt $before ]"
-}
-
 policy() {
     sed -i '/^auth/d' "$BED/etc/qubes/remote.d/vm1.conf"
     echo "auth = $1" >>"$BED/etc/qubes/remote.d/vm1.conf"
