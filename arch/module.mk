@@ -12,7 +12,8 @@ ARCH_ROOM = unshare --map-root-user --mount sh -euc 'mount -t tmpfs none /mnt &&
 
 arch:
 	rm -rf $(ARCH)
-	mkdir -p $(ARCH)
+	mkdir -p $(ARCH)/arch
+	cp arch/qvm-remote-vm.install $(ARCH)/arch
 	script/source $(ARCH)/$(ARCH_NAME).tar.gz
 	sed 's/@VERSION@/$(VERSION)/; s/@REL@/$(shell cat rel)/' arch/PKGBUILD.in \
 		>$(ARCH)/PKGBUILD

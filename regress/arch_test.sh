@@ -107,6 +107,26 @@ an_update_takes_the_place_of_older_ones_body() {
     atf_check diff before after
 }
 
+arch_test an_older_one_says_what_it_has_done
+an_older_one_says_what_it_has_done_body() {
+    built arch
+    make_arch
+    program_into_root sh vercmp
+    mkdir newer
+    bsdtar -xf "$(package)" -C newer
+    sed -i 's/^pkgver = .*/pkgver = 9.0.0-1/' newer/.PKGINFO
+    (cd newer && bsdtar -czf ../newer.pkg.tar.gz .PKGINFO .INSTALL usr)
+    atf_check -o ignore -e empty in_root -U newer.pkg.tar.gz
+    in_root -U "$(package)" >said 2>&1 || atf_fail "$(cat said)"
+    version=$(cat "$TREE/version")-$(cat "$TREE/rel")
+    atf_check -o inline:"qvm-remote: $version has taken the place of 9.0.0-1, \
+which is newer; to have that again, install it with pacman -U\n" \
+        grep '^qvm-remote:' said
+    atf_check -o ignore in_root -Qkk qvm-remote-vm
+    in_root -U newer.pkg.tar.gz >said 2>&1 || atf_fail "$(cat said)"
+    atf_check -s exit:1 grep '^qvm-remote:' said
+}
+
 arch_test two_builds_in_two_folders_are_the_same
 two_builds_in_two_folders_are_the_same_body() {
     built arch
