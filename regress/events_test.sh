@@ -35,7 +35,7 @@ a_start_says_by_which_configuration_and_in_which_sandboxes_body() {
     # Not what is there, but what counts: it has an error.
     cp "$conf" good
     echo 'QVM_REMOTE_NONSENSE=1' >>"$conf"
-    reload 'the old settings stay'
+    reload_says 'the old settings stay'
     atf_check -s exit:1 -o inline:'0\n' count_log '"event":"conf"'
     { cat good; echo '# another'; } >"$conf"
     reload

@@ -229,12 +229,15 @@ count_log() {
     cat_log | grep -c -- "$1"
 }
 
-# reload [REGEX]: it has read its configuration again, or has said this.
-reload() {
-    _said=${1:-configuration read again}
-    _read=$(grep -c "$_said" "$BED/daemon.log")
+# reload_says REGEX: it reads its configuration again, and says this.
+reload_says() {
+    _read=$(grep -c "$1" "$BED/daemon.log")
     kill -HUP "$(role_pid parent)"
-    wait_for '[ "$(grep -c "$_said" "$BED/daemon.log")" -gt "$_read" ]'
+    wait_for "[ \$(grep -c '$1' '$BED/daemon.log') -gt $_read ]"
+}
+
+reload() {
+    reload_says 'configuration read again'
 }
 
 # policy VM LINE...: its policy from now on; the daemon has read it.
