@@ -127,13 +127,14 @@ accept() {
     atf_check -o ignore in_dom0 qvm-remote-dom0 clock accept
 }
 
-# steps EVENT: how far each record of it says that the clock went, in seconds.
+# steps EVENT: how far each record of it says that the clock went, in seconds, to
+# the minute: what passes between a stop and a start counts, too.
 steps() {
     cat_log | python3 -c 'import json, sys
 for line in sys.stdin:
     r = json.loads(line)
     if r["event"] == sys.argv[1]:
-        print(round((r["to"] - r["from"]) / 1e6 / 10) * 10)' "$1"
+        print(round((r["to"] - r["from"]) / 1e6 / 60) * 60)' "$1"
 }
 
 # Behind its snapshot no segment has a time that goes back.
