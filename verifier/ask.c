@@ -109,7 +109,7 @@ find(const struct msg_show *s)
 	struct request *r;
 	struct vm *vm;
 
-	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+	for (vm = vms; vm < vms_end; vm++) {
 		TAILQ_FOREACH (r, &vm->requests, entry) {
 			if (r->state == REQUEST_ASKED &&
 			    r->deadline_ms > now_ms &&

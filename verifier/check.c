@@ -165,7 +165,7 @@ was_cancelled(const char *key, const char *id)
 	const struct vm *vm;
 
 	cancel_name(key, id, name);
-	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+	for (vm = vms; vm < vms_end; vm++) {
 		for (c = vm->cancels; c < vm->cancels + CANCELS_MAX; c++) {
 			if (c->expires != 0 &&
 			    memcmp(c->name, name, sizeof(name)) == 0)

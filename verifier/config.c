@@ -39,6 +39,8 @@ config_forget(struct vm *vm)
 	keys_forget(vm);
 	TAILQ_INIT(&vm->requests);
 	vm->session.body_fd = vm->session.input_fd = -1;
+	while (vms_end > vms && vms_end[-1].name[0] == '\0')
+		vms_end--;
 }
 
 void
@@ -73,8 +75,11 @@ config_place(const char *name)
 		if (vm->name[0] == '\0')
 			place = vm;
 	}
-	if (place != NULL)
-		memcpy(place->name, name, strlen(name) + 1);
+	if (place == NULL)
+		return (NULL);
+	memcpy(place->name, name, strlen(name) + 1);
+	if (place >= vms_end)
+		vms_end = place + 1;
 	return (place);
 }
 
@@ -101,7 +106,7 @@ config_tidy(int64_t now, bool by_time)
 {
 	struct vm *vm;
 
-	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+	for (vm = vms; vm < vms_end; vm++) {
 		if (vm->name[0] != '\0' && !is_held(vm, now, by_time))
 			config_forget(vm);
 	}
@@ -227,7 +232,7 @@ config_end(void)
 
 	keys_refuse_duplicates();
 	/* First all that go, so that keys may move from VM to VM. */
-	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+	for (vm = vms; vm < vms_end; vm++) {
 		if (vm->served && goes_on(vm))
 			keys_drop(vm);
 		else if (vm->served)
@@ -235,7 +240,7 @@ config_end(void)
 			    "it is served no more: its key or its policy is "
 			    "gone, or does not hold");
 	}
-	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+	for (vm = vms; vm < vms_end; vm++) {
 		if (!vm->next_named) {
 			vm->drain_ms = 0;
 			continue;
@@ -379,7 +384,7 @@ config_dispatch(struct imsg *m)
 		take_retain(m);
 		before = parent.end.state;
 		imsg_set_state(&parent.end, ST_RELOAD);
-		for (vm = vms; vm < vms + VM_TABLE; vm++)
+		for (vm = vms; vm < vms_end; vm++)
 			forget_next(vm);
 		no_places = 0;
 		no_places_told = VMS_MAX;
@@ -472,7 +477,7 @@ config_pump(void)
 		    -1)
 			return;
 	}
-	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+	for (vm = vms; vm < vms_end; vm++) {
 		if (vm->name[0] != '\0' && send_vm(vm) == -1)
 			return;
 	}

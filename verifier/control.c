@@ -326,7 +326,7 @@ send_status(const struct msg_status_log *log)
 		-1)
 		return (-1);
 	log_told = true;
-	for (; next_vm < vms + VM_TABLE; next_vm++) {
+	for (; next_vm < vms_end; next_vm++) {
 		if (next_vm->name[0] != '\0' && send_vm(next_vm) == -1)
 			return (-1);
 	}

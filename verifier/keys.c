@@ -178,12 +178,12 @@ keys_refuse_duplicates(void)
 {
 	struct vm *a, *b;
 
-	for (a = vms; a < vms + VM_TABLE; a++) {
+	for (a = vms; a < vms_end; a++) {
 		if (!a->next_named)
 			continue;
 		if (same(a, 0, a, 1))
 			refuse(a, 1, "it is the key that it has");
-		for (b = a + 1; b < vms + VM_TABLE; b++) {
+		for (b = a + 1; b < vms_end; b++) {
 			if (b->next_named)
 				refuse_same(a, b);
 		}
@@ -310,7 +310,7 @@ go_elsewhere(const struct vm *vm, const char *fingerprint)
 	struct vm_key *k;
 	struct vm *other;
 
-	for (other = vms; other < vms + VM_TABLE; other++) {
+	for (other = vms; other < vms_end; other++) {
 		k = other == vm ? NULL : keys_find(other, fingerprint);
 		if (k != NULL)
 			go(other, k, false, KEY_REVOKED);

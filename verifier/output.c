@@ -66,7 +66,7 @@ output_hour(void)
 {
 	struct vm *vm;
 
-	for (vm = vms; vm < vms + VM_TABLE; vm++)
+	for (vm = vms; vm < vms_end; vm++)
 		vm->kept.look |= keeps(vm);
 }
 

@@ -76,7 +76,7 @@ queue_kill(const struct msg_kill *k, struct msg_count *counts)
 	unsigned n, count = 0;
 	struct vm *vm;
 
-	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+	for (vm = vms; vm < vms_end; vm++) {
 		if (is_meant(vm, k->which.vm) &&
 		    (n = count_id(vm, k->which.id)) > 0)
 			add_count(&counts[count++], vm, n);
@@ -111,7 +111,7 @@ queue_clean(const struct msg_person *p, struct msg_count *counts)
 	unsigned n, count = 0;
 	struct vm *vm;
 
-	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+	for (vm = vms; vm < vms_end; vm++) {
 		if (!is_meant(vm, p->vm) || (n = clean(vm, p)) == 0)
 			continue;
 		add_count(&counts[count], vm, n);
@@ -164,7 +164,7 @@ queue_row(const char *name, struct queue_place *at, struct msg_row *row)
 {
 	const struct request *r;
 
-	for (; at->vm < VM_TABLE; at->vm++, at->serial = 0) {
+	for (; &vms[at->vm] < vms_end; at->vm++, at->serial = 0) {
 		if (!is_meant(&vms[at->vm], name))
 			continue;
 		r = after(&vms[at->vm], at->serial);

@@ -130,7 +130,7 @@ request_move(struct vm *to, const char *id, const char *key)
 	struct request *r;
 	struct vm *vm;
 
-	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+	for (vm = vms; vm < vms_end; vm++) {
 		r = vm == to ? NULL : request_find(vm, id, key);
 		if (r == NULL)
 			continue;
@@ -161,7 +161,7 @@ request_by_seq(uint64_t seq)
 	struct request *r;
 	struct vm *vm;
 
-	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+	for (vm = vms; vm < vms_end; vm++) {
 		if (vm->name[0] == '\0')
 			continue;
 		TAILQ_FOREACH (r, &vm->requests, entry) {
@@ -178,7 +178,7 @@ request_by_result(uint64_t seq)
 	struct request *r;
 	struct vm *vm;
 
-	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+	for (vm = vms; vm < vms_end; vm++) {
 		TAILQ_FOREACH (r, &vm->requests, entry) {
 			if (r->answer.has_log && r->answer.log_seq == seq)
 				return (r);
@@ -321,7 +321,7 @@ request_committed(void)
 	struct request *r;
 	struct vm *vm;
 
-	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+	for (vm = vms; vm < vms_end; vm++) {
 		if (vm->name[0] == '\0')
 			continue;
 		output_committed(vm);
@@ -337,7 +337,7 @@ request_deadlines(int64_t now_ms)
 	int64_t first = -1;
 	struct vm *vm;
 
-	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+	for (vm = vms; vm < vms_end; vm++) {
 		if (vm->name[0] == '\0')
 			continue;
 		for (r = TAILQ_FIRST(&vm->requests); r != NULL; r = next) {

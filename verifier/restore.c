@@ -573,7 +573,7 @@ restore_forget(void)
 	struct request *r;
 	struct vm *vm;
 
-	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+	for (vm = vms; vm < vms_end; vm++) {
 		while ((r = TAILQ_FIRST(&vm->requests)) != NULL) {
 			if (r->reserved)
 				journal_release();
@@ -598,7 +598,7 @@ restore_finish(void)
 	struct vm *vm;
 
 	config_tidy(journal_now(), false);
-	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+	for (vm = vms; vm < vms_end; vm++) {
 		TAILQ_FOREACH (r, &vm->requests, entry) {
 			if (r->state == REQUEST_FINISHED) {
 				r->spool_bytes = r->out + r->err;

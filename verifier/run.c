@@ -417,7 +417,7 @@ sweep(struct channel *ch)
 
 	if (outputs_swept)
 		return (true);
-	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+	for (vm = vms; vm < vms_end; vm++) {
 		TAILQ_FOREACH (r, &vm->requests, entry) {
 			if (send_seq(ch, IMSG_SPOOL_KEEP, r, EXEC_KEEP, -1) ==
 			    -1)
@@ -440,7 +440,7 @@ run_prepare(struct channel *ch)
 
 	if (!sweep(ch))
 		return;
-	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+	for (vm = vms; vm < vms_end; vm++) {
 		if (vm->name[0] == '\0')
 			continue;
 		TAILQ_FOREACH (r, &vm->requests, entry) {
@@ -459,7 +459,7 @@ run_pump(struct channel *ch)
 
 	if (!sweep(ch))
 		return;
-	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+	for (vm = vms; vm < vms_end; vm++) {
 		if (vm->name[0] == '\0')
 			continue;
 		if (output_pump(ch, vm) == -1)

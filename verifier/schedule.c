@@ -18,7 +18,7 @@ common_running(void)
 	unsigned sum = 0;
 	struct vm *vm;
 
-	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+	for (vm = vms; vm < vms_end; vm++) {
 		if (vm->running > 1)
 			sum += vm->running - 1;
 	}
@@ -168,18 +168,18 @@ tell_places(struct vm *vm)
 void
 schedule(void)
 {
-	unsigned i, idle = 0;
+	unsigned i, n = (unsigned)(vms_end - vms), idle = 0;
 	struct vm *vm;
 
-	for (i = turn; !stopping && idle < VM_TABLE; i = (i + 1) % VM_TABLE) {
+	for (i = turn < n ? turn : 0; !stopping && idle < n; i = (i + 1) % n) {
 		vm = &vms[i];
 		if (vm->name[0] != '\0' && start_one(vm)) {
 			idle = 0;
-			turn = (i + 1) % VM_TABLE;
+			turn = (i + 1) % n;
 		} else
 			idle++;
 	}
-	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+	for (vm = vms; vm < vms_end; vm++) {
 		if (vm->name[0] != '\0')
 			tell_places(vm);
 	}

@@ -572,7 +572,7 @@ common_bytes(const struct vm *asked)
 	uint64_t sum = 0;
 	struct vm *vm;
 
-	for (vm = vms; vm < vms + VM_TABLE; vm++)
+	for (vm = vms; vm < vms_end; vm++)
 		sum += beyond_first(vm, vm == asked);
 	return (sum);
 }

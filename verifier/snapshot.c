@@ -128,7 +128,7 @@ snapshot_write(void)
 	prune_snapshot();
 	while ((s = share_next(s)) != NULL)
 		add_share(s, &vm_count);
-	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+	for (vm = vms; vm < vms_end; vm++) {
 		if (vm->name[0] == '\0')
 			continue;
 		TAILQ_FOREACH (r, &vm->requests, entry) {

@@ -31,6 +31,7 @@
 #define BOOT_ID	      "/proc/sys/kernel/random/boot_id"
 
 struct vm vms[VM_TABLE];
+struct vm *vms_end = vms;
 struct channel parent, executor;
 bool stopping, once, dry_run;
 
@@ -44,7 +45,7 @@ vm_find(const char *name)
 {
 	struct vm *vm;
 
-	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+	for (vm = vms; vm < vms_end; vm++) {
 		if (strcmp(vm->name, name) == 0)
 			return (vm);
 	}
@@ -71,7 +72,7 @@ peer_closed(struct channel *ch, const char *why)
 		fatalx("%s: %s", ch->name, why != NULL ? why : "is gone");
 	if (ch != &parent)
 		return;
-	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+	for (vm = vms; vm < vms_end; vm++) {
 		channel_drain(&vm->session.ch);
 		session_cut(vm, STOPS);
 	}
@@ -154,7 +155,7 @@ stop(int64_t now_ms)
 	struct request *r;
 	struct vm *vm;
 
-	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+	for (vm = vms; vm < vms_end; vm++) {
 		TAILQ_FOREACH (r, &vm->requests, entry) {
 			if (!request_waits(r))
 				request_cancel(r, "the daemon was stopped");
@@ -168,7 +169,7 @@ stop(int64_t now_ms)
 		stop_until_ms = now_ms + STOP_GRACE_MS;
 	if (owes && now_ms < stop_until_ms)
 		return (stop_until_ms);
-	for (vm = vms; vm < vms + VM_TABLE; vm++) {
+	for (vm = vms; vm < vms_end; vm++) {
 		/* One may have broken a rule: --once is to know by then. */
 		channel_drain(&vm->session.ch);
 		session_end(vm, 0, STOPS);
@@ -205,7 +206,7 @@ after_turn(void)
 		now_ms = now_boottime_ms();
 		next = earlier(request_deadlines(now_ms), pulse(now_ms));
 		next = earlier(next, prune_pulse(now_ms));
-		for (vm = vms; vm < vms + VM_TABLE; vm++) {
+		for (vm = vms; vm < vms_end; vm++) {
 			next = earlier(next, retire(vm, now_ms));
 			keys_tidy(vm);
 			output_turn(vm);
@@ -223,7 +224,7 @@ after_turn(void)
 			request_committed();
 		}
 		channel_wake(&executor); /* GO first */
-		for (vm = vms; vm < vms + VM_TABLE; vm++)
+		for (vm = vms; vm < vms_end; vm++)
 			channel_wake(&vm->session.ch);
 		channel_wake(&executor); /* what sessions ask for */
 		control_wake();

@@ -233,6 +233,7 @@ void verifier_begin(void);
 /* The parent asks whether we live. */
 void verifier_pinged(void);
 extern struct vm vms[VM_TABLE];
+extern struct vm *vms_end; /* behind the last one with a name */
 extern struct channel parent, executor;
 extern bool stopping;
 extern bool once;    /* each VM's session ends when nothing is left */
