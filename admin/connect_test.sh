@@ -36,8 +36,7 @@ END
     connect mail
     atf_check -o match:'mail is authorised with the key 038284dcff6b5701' \
         -o match:"mail is added to QVM_REMOTE_VMS: $conf:2" \
-        -o match:'No daemon runs' -o match:'warning: who has done this' \
-        cat said
+        -o match:'No daemon runs' -o not-match:warning cat said
     cat >want <<END
 # Who is served.
   QVM_REMOTE_VMS="work home mail"
@@ -148,7 +147,7 @@ a_vm_is_revoked_and_taken_off_the_list_body() {
     hold_lock
     atf_check -o match:'home is revoked. home.conf stays' \
         -o match:"home is taken off QVM_REMOTE_VMS: $conf:2" \
-        -o match:"pid $holder" -e match:'not in the log' \
+        -o match:"pid $holder" \
         dom0 disconnect home
     kill -TERM "$holder"
     wait "$holder"
@@ -157,7 +156,7 @@ a_vm_is_revoked_and_taken_off_the_list_body() {
     atf_check -o inline:'home.conf\n' ls -A "$keys"
     # It has a place in the list, and no key.
     atf_check -o match:'work is taken off' -o match:'no VM is served' \
-        -o not-match:revoked -e match:'not in the log' dom0 disconnect work
+        -o not-match:revoked dom0 disconnect work
     atf_check -o inline:'# x\nQVM_REMOTE_VMS =""\n' cat "$conf"
     atf_check -s exit:1 -e match:'error: work is not connected' \
         dom0 disconnect work

@@ -66,6 +66,11 @@ acted() {
         '"\(.vm) \(.fingerprint) \(.who) \(.tty)"'
 }
 
+no_systemctl() {
+    printf '#!/bin/sh\n' >"$BED/usr/bin/systemctl"
+    chmod 755 "$BED/usr/bin/systemctl"
+}
+
 bed_test who_has_changed_what_in_dom0_is_on_record
 who_has_changed_what_in_dom0_is_on_record_body() {
     bed_up 2
@@ -88,8 +93,7 @@ who_has_changed_what_in_dom0_is_on_record_body() {
     as bob connect vm2 <next
     acted authorize vm2 "$key" bob
     # A name that none can be is not taken over.
-    printf '#!/bin/sh\n' >"$BED/usr/bin/systemctl"
-    chmod 755 "$BED/usr/bin/systemctl"
+    no_systemctl
     as '"x' enable --yes-i-know
     acted enable null null root
     as bob disable
@@ -98,11 +102,67 @@ who_has_changed_what_in_dom0_is_on_record_body() {
         -o match:'INFO disable who=bob$' \
         cat "$BED/var/log/qubes/qvm-remote.log"
     bed_verify
-    # Without a daemon nobody's name is: the next start says what holds.
-    atf_check -o match:'^No daemon runs' \
-        -e match:'who has done this is not in the log' env SUDO_USER=alice \
-        "$regress/bed" dom0 qvm-remote-dom0 revoke vm2
-    atf_check -o inline:'2\n' count_log '"event":"revoke"'
+}
+
+# What is done while no daemon runs is the next start's to record.
+bed_test who_has_changed_what_without_a_daemon_is_on_record
+who_has_changed_what_without_a_daemon_is_on_record_body() {
+    bed_up 2
+    bed_seed
+    acts=$BED/var/log/qvm-remote/acts
+    atf_check "$regress/bed" stop
+    no_systemctl
+    before=$(date +%s)
+    as alice revoke vm2
+    as bob authorize vm2 <"$BED/vms/vm2/home/.qvm-remote/auth.key"
+    printf '\nnonsense' >>"$acts"
+    as carol disable
+    cp "$acts" again
+    atf_check "$regress/bed" start
+    key=$(newest served .fingerprint)
+    acted revoke vm2 null alice
+    acted authorize vm2 "$key" bob
+    acted disable null null carol
+    atf_check test "$(newest revoke .done)" -ge "${before}000000"
+    atf_check test "$(newest revoke .done)" -lt "$(newest authorize .done)"
+    atf_check -o inline:'1\n' count_log '"event":"disable"'
+    atf_check grep -q 'acts: a line is left out' "$BED/daemon.log"
+    atf_check test ! -e "$acts" -a ! -e "$acts.taken"
+    # Killed before it had removed what it had taken in: there twice.
+    kill -9 "$(role_pid verifier)"
+    wait_for '[ -z "$(bed_processes)" ]'
+    bed_expect_crash
+    install -m 0600 -o qvm-remote-key -g qvm-remote-key again "$acts.taken"
+    as dave enable --yes-i-know
+    atf_check "$regress/bed" start
+    atf_check -o inline:'2\n' count_log '"event":"disable"'
+    acted enable null null dave
+    cat_log | jq -r 'select(.event == "disable") | .done' | sort -u >when
+    atf_check -o inline:'1\n' grep -c . when
+    atf_check test ! -e "$acts" -a ! -e "$acts.taken"
+    bed_verify
+}
+
+# It is on disk before what has waited for it goes.
+bed_test what_has_waited_goes_when_it_is_recorded
+what_has_waited_goes_when_it_is_recorded_head() {
+    atf_set require.user root
+    atf_set require.progs strace
+}
+what_has_waited_goes_when_it_is_recorded_body() {
+    unset BED_CLOCK # the daemon is traced here
+    bed_up 1
+    atf_check "$regress/bed" stop
+    no_systemctl
+    as alice disable
+    strace -D -f -qq -s 200 -e trace=pwrite64,fdatasync,unlinkat -o calls \
+        "$regress/bed" start
+    verifier=$(role_pid verifier)
+    atf_check -o inline:'written\nsynced\ngone\n' \
+        awk -v pid="$verifier" '$1 != pid { next }
+        /pwrite64.*disable/ && n == 0 { print "written"; n = 1 }
+        /fdatasync.*= 0/ && n == 1 { print "synced"; n = 2 }
+        /unlinkat.*acts.taken/ { print "gone"; n = 3 }' calls
 }
 
 # What a person does is done, and not held up for the record of it.

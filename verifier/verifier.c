@@ -222,6 +222,7 @@ after_turn(void)
 			run_prepare(&executor);
 			journal_commit();
 			request_committed();
+			acts_committed();
 		}
 		channel_wake(&executor); /* GO first */
 		for (vm = vms; vm < vms_end; vm++)
@@ -289,6 +290,7 @@ verifier_begin(void)
 	journal_start(begin_snapshot, daemon_start_fields);
 	copy_event("", "", "start", VERSION);
 	restore_finish();
+	acts_take(folder_fd);
 	begun = true;
 }
 

@@ -553,6 +553,9 @@ bool person_ok(const char who[VM_NAME_MAX + 1],
     const char tty[VM_NAME_MAX + 1]);
 /* Recorded, or out says why not; false: it is none. */
 bool act_take(struct imsg *, struct msg_answered *out);
+/* What was done while no daemon ran is recorded; and, on disk, forgotten. */
+void acts_take(int folder);
+void acts_committed(void);
 
 /* copy.c: the log as readers expect it */
 /* A file or journald's socket (COPY_*), from now on. */
