@@ -71,7 +71,70 @@ uninstalling_leaves_what_it_has_not_installed_body() {
     atf_check test -d root/usr/local/bin -a ! -e root/usr/local/bin/qvm-remote
 }
 
+as_installed() {
+    mkdir -p "$home/.local/share/man/man1"
+    touch "$home/.local/bin/qvm-remote" \
+        "$home/.local/share/man/man1/qvm-remote.1"
+}
+
+# Folders that are links, a home without any, and a home that has none of it.
+atf_test_case uninstalling_takes_a_home_as_it_is
+uninstalling_takes_a_home_as_it_is_body() {
+    atf_check make_in_home uninstall-vm
+    mkdir -p "$home/disk/bin"
+    ln -s disk "$home/.local"
+    as_installed
+    atf_check make_in_home uninstall-vm
+    atf_check -o inline:'disk\n' readlink "$home/.local"
+    atf_check -o empty find "$home/disk/" -mindepth 1
+    rm -r "$home/.local" "$home/disk"
+    mkdir -p "$home/.local" "$home/programs"
+    ln -s ../programs "$home/.local/bin"
+    as_installed
+    atf_check make_in_home uninstall-vm
+    atf_check test -L "$home/.local/bin" -a -d "$home/programs"
+    atf_check -o empty find "$home" -type f
+    atf_check -s exit:2 -e match:'a folder with a blank in its name' \
+        make_in_home install-vm PREFIX="$home/a b"
+    atf_check test ! -e "$home/a" -a ! -e "$home/a b"
+}
+
+atf_test_case what_is_no_home_keeps_its_folders
+what_is_no_home_keeps_its_folders_body() {
+    mkdir -p "$home" root/usr/bin root/usr/share/man/man1
+    touch root/usr/bin/qvm-remote
+    atf_check env -u HOME -u MAKEFLAGS -u SANITIZE make -s -C "$TREE" \
+        BUILD="$PWD/b" PREFIX=/usr DESTDIR="$PWD/root" uninstall-vm
+    atf_check test ! -e root/usr/bin/qvm-remote -a -d root/usr/bin \
+        -a -d root/usr/share/man/man1
+}
+
+atf_test_case a_newer_one_stays
+a_newer_one_stays_body() {
+    mkdir -p "$home/.local/bin"
+    printf '#!/bin/sh\necho "qvm-remote 9.0.0 (protocol 3)"\n' \
+        >"$home/.local/bin/qvm-remote"
+    chmod 755 "$home/.local/bin/qvm-remote"
+    atf_check -s exit:2 -e match:'^qvm-remote: not installed: .*/qvm-remote is '\
+'9.0.0 and newer than [0-9.]*; to go back, remove it first$' \
+        make_in_home install-vm
+    atf_check -o inline:'./.local/bin/qvm-remote\n' \
+        sh -c 'cd "$1" && find . -type f' sh "$home"
+    mkdir -p root/usr
+    ln -s "$home/.local/bin" root/usr/bin
+    for target in install-dom0 install-webui; do
+        atf_check -s exit:2 -e match:'is 9.0.0 and newer than' \
+            make_in_home $target DESTDIR="$PWD/root" PREFIX=/usr
+    done
+    atf_check -o inline:'bin\n' ls root/usr
+    atf_check -o match:9.0.0 "$home/.local/bin/qvm-remote" --version
+}
+
 atf_init_test_cases() {
+    for name in uninstalling_takes_a_home_as_it_is a_newer_one_stays \
+        what_is_no_home_keeps_its_folders; do
+        atf_add_test_case $name
+    done
     atf_add_test_case a_user_installs_and_uninstalls_it_in_a_home
     atf_add_test_case uninstalling_leaves_what_it_has_not_installed
 }
