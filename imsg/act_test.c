@@ -61,7 +61,7 @@ ATF_TC_BODY(what_would_not_be_one_line_of_words_is_not_printed, tc)
 ATF_TC_WITHOUT_HEAD(what_is_no_such_line_is_not_read);
 ATF_TC_BODY(what_is_no_such_line_is_not_read, tc)
 {
-	static const char *const bad[] = {"", "1", LINE " more", LINE " ",
+	static const char *const bad[] = {"", "1", (LINE " more"), (LINE " "),
 	    "x rotate work alice - -", "-1 rotate work alice - -",
 	    "99999999999999999999 rotate work alice - -",
 	    "1x rotate work alice - -", "1 rotated work alice - -",

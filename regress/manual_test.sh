@@ -8,7 +8,7 @@ log_manual() {
     _page=$1
     shift
     python3 "$regress/log_manual.py" "$_page" "$TREE"/verifier/*.c \
-        "$TREE"/admin/stubs.[ch] "$@"
+        "$TREE"/admin/stubs.[ch] "$TREE/imsg/act.c" "$@"
 }
 
 # What a clean life leaves, and what a crash does.
