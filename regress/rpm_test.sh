@@ -694,8 +694,31 @@ only_the_known_source_of_bearssl_is_built_body() {
         cat "$TREE/rpm/qvm-remote.spec.in"
 }
 
+# What README.md has one put beside the source, and what make leaves there.
+atf_test_case the_source_has_nothing_that_was_put_beside_it
+the_source_has_nothing_that_was_put_beside_it_body() {
+    SOURCE_DATE_EPOCH=1
+    export SOURCE_DATE_EPOCH
+    mkdir -p tree/script tree/build
+    cp "$TREE/script/source" "$TREE/script/epoch" tree/script
+    cp "$TREE/version" "$TREE/.gitignore" tree
+    digest="bearssl-0.6.tar.gz.sha256"
+    cp "$TREE/$digest" tree
+    printf '%s\n' .gitignore "$digest" script/epoch script/source version |
+        sed "s,^,qvm-remote-$(cat "$TREE/version")/," >want
+    for file in bearssl-0.6.tar.gz build/a.o compile_commands.json; do
+        echo a >"tree/$file"
+    done
+    for git in without with; do
+        [ $git = without ] || git init -q tree || atf_fail "git"
+        tree/script/source "$PWD/$git.tar.gz" || atf_fail "$git git: no source"
+        atf_check -o file:want tar -tzf "$git.tar.gz"
+    done
+}
+
 atf_init_test_cases() {
     for name in $RPM_TESTS $BED_TESTS the_check_knows_all_users \
+        the_source_has_nothing_that_was_put_beside_it \
         packages_take_the_place_of_older_ones \
         only_the_known_source_of_bearssl_is_built; do
         atf_add_test_case "$name"
