@@ -415,22 +415,30 @@ the_changelog_has_the_version_body() {
 }
 
 # A package's time, wherever it is built.
-deb_test the_time_is_that_of_the_last_commit_or_entry
-the_time_is_that_of_the_last_commit_or_entry_body() {
+deb_test the_time_is_that_of_the_last_commit_in_an_archive_too
+the_time_is_that_of_the_last_commit_in_an_archive_too_body() {
     unset SOURCE_DATE_EPOCH
     mkdir -p tree/script
-    cp "$TREE/script/epoch" tree/script
-    printf '# Changes\n\n## 2.1.0 (2027-01-02)\n\n## 2.0.0 (2026-12-01)\n' \
-        >tree/CHANGES.md
-    atf_check -o inline:'1798848000\n' tree/script/epoch
-    atf_check -o inline:'5\n' env SOURCE_DATE_EPOCH=5 tree/script/epoch
-    printf '## 3.0.0 (not released)\n\n## 2.1.0 (2027-01-02)\n' \
-        >tree/CHANGES.md
-    atf_check -s exit:1 -e match:'set SOURCE_DATE_EPOCH$' tree/script/epoch
+    cp "$TREE/script/epoch" "$TREE/script/source" tree/script
+    cp "$TREE/version" tree
     (cd tree && git init -q . && git add . &&
         GIT_COMMITTER_DATE='1700000001 +0000' git -c user.name=a \
             -c user.email=b commit -q -m c) || atf_fail "git"
     atf_check -o inline:'1700000001\n' tree/script/epoch
+    atf_check -o inline:'5\n' env SOURCE_DATE_EPOCH=5 tree/script/epoch
+    tree/script/source "$PWD/ours.tar.gz" || atf_fail "no source"
+    git -C tree archive --prefix=git/ -o "$PWD/git.tar.gz" HEAD ||
+        atf_fail "no archive"
+    for name in ours git; do
+        tar -xzf $name.tar.gz || atf_fail "$name"
+    done
+    for folder in "qvm-remote-$(cat "$TREE/version")" git; do
+        atf_check -o inline:'1700000001\n' "$folder/script/epoch"
+    done
+    # And so on.
+    "qvm-remote-$(cat "$TREE/version")/script/source" "$PWD/again.tar.gz" ||
+        atf_fail "no source"
+    atf_check cmp ours.tar.gz again.tar.gz
 }
 
 atf_init_test_cases() {

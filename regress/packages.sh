@@ -2,9 +2,8 @@
 # and roots that hold nothing but what a package's scripts run.
 
 root=$PWD/root
-# Any will do, and a copy of the tree may have none.
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-1700000000}
-export SOURCE_DATE_EPOCH
+# Who builds does not say it.
+unset SOURCE_DATE_EPOCH
 
 # built KIND ARG...: $packages is a folder with what `make KIND ARG...` makes of
 # this source.  What needs none of the build's own tests leaves them out.
