@@ -221,6 +221,26 @@ packages_of_two_folders_are_the_same_body() {
     atf_check_equal 6 "$(grep -c '^[0-9]*/[0-9]* passed (0 failed)$' "$built/log")"
 }
 
+# Of any file as BearSSL's source: no more than the source package is made of it.
+rpm_test source_packages_of_two_folders_are_the_same
+source_packages_of_two_folders_are_the_same_body() {
+    mkdir bin
+    # shellcheck disable=SC2016 # the program's
+    printf '%s\n' '#!/bin/sh' 'case " $* " in *" -bb "*) exit 0 ;; esac' \
+        "exec $(command -v rpmbuild) \"\$@\"" >bin/rpmbuild
+    chmod 755 bin/rpmbuild
+    export PATH="$PWD/bin:$PATH"
+    echo something >bearssl-0.6.tar.gz
+    export BEARSSL="$PWD/bearssl-0.6.tar.gz"
+    RPM_BUILD_NCPUS=2 make_rpm -C "$TREE" BUILD="$PWD/one" || atf_fail "one"
+    # By somebody else, who has other habits.
+    (umask 077 && unshare --user --map-user=65534 --map-group=65534 \
+        env -u MAKEFLAGS RPM_BUILD_NCPUS=3 HOME=/nonexistent \
+        make -s -C "$TREE" BUILD="$PWD/two/a_longer_name" \
+        RPM_FLAGS='--without check' rpm) || atf_fail "two"
+    atf_check cmp one/rpm/*.src.rpm two/a_longer_name/rpm/*.src.rpm
+}
+
 # What a debugger asks for: by the program's build id, and the source's name.
 rpm_test debuggers_find_what_belongs_to_each_program
 debuggers_find_what_belongs_to_each_program_body() {
