@@ -241,6 +241,20 @@ source_packages_of_two_folders_are_the_same_body() {
     atf_check cmp one/rpm/*.src.rpm two/a_longer_name/rpm/*.src.rpm
 }
 
+# %check, where an ordinary user builds.
+rpm_test the_packages_check_passes_without_root
+the_packages_check_passes_without_root_body() {
+    sed -n 's/^%global check_folders //p' "$TREE/rpm/qvm-remote.spec.in" |
+        tr ' ' '\n' >folders
+    atf_check test -s folders
+    while read -r folder; do
+        unshare --user --map-user=65534 --map-group=65534 \
+            kyua --config=none test --kyuafile="$TREE/$folder/Kyuafile" \
+            --build-root="$BUILD/$folder" --results-file="$PWD/$folder.db" \
+            >said || atf_fail "$(grep -E '(failed|broken):' said)"
+    done <folders
+}
+
 # What a debugger asks for: by the program's build id, and the source's name.
 rpm_test debuggers_find_what_belongs_to_each_program
 debuggers_find_what_belongs_to_each_program_body() {
