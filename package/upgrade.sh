@@ -105,14 +105,19 @@ keys() {
     done
 }
 
-# Its process goes on without its file, and asks nobody for a policy.
-python_daemons() {
+# Processes go on without their files, and ask nobody for a policy.
+python_programs() {
     for process in /proc/[0-9]*; do
         words=$( (tr '\0' ' ' <"$process/cmdline") 2>/dev/null)
         case $words in
         *python*/qvm-remote-dom0' '*)
             say "the Python daemon runs, as process ${process##*/}, and serves" \
                 "by its own rules: systemctl stop qvm-remote-dom0, or kill it"
+            ;;
+        *python*/qubes-global-admin-web' '*)
+            say "the Python program's web panel runs, as process" \
+                "${process##*/}, and does as root what its page asks for:" \
+                "systemctl stop qubes-global-admin-web, or kill it"
             ;;
         esac
     done
@@ -134,6 +139,19 @@ units() {
     wants=/etc/systemd/system/multi-user.target.wants/qvm-remote-dom0.service
     [ ! -L "$wants" ] || say "the service is enabled, by whoever did so before:" \
         "systemctl disable qvm-remote-dom0 if it is not to start by itself"
+    panel_unit qubes-admin-watchdog.timer "starts the daemon whenever it is down"
+    panel_unit qubes-global-admin-web.service \
+        "is a web panel that does as root what its page asks for"
+}
+
+# panel_unit UNIT WHAT: a link without its file counts, and links alone may be left.
+panel_unit() {
+    left=
+    for path in /etc/systemd/system/"$1" /etc/systemd/system/*.wants/"$1"; do
+        [ ! -e "$path" ] && [ ! -L "$path" ] || left="$left $path"
+    done
+    [ -z "$left" ] || say "the Python program's $1 $2: systemctl stop $1, rm$left," \
+        "then systemctl daemon-reload"
 }
 
 if [ -e "$conf" ] || [ -L "$conf" ]; then
@@ -146,6 +164,6 @@ elif [ -d "$dir" ]; then
     # First: from then on nobody else changes what is in it.
     ! only_root 0700 "$dir" || keys
 fi
-python_daemons
+python_programs
 units
 exit 0

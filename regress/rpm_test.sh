@@ -235,7 +235,7 @@ source_packages_of_two_folders_are_the_same_body() {
     RPM_BUILD_NCPUS=2 make_rpm -C "$TREE" BUILD="$PWD/one" || atf_fail "one"
     # By somebody else, who has other habits.
     (umask 077 && unshare --user --map-user=65534 --map-group=65534 \
-        env -u MAKEFLAGS RPM_BUILD_NCPUS=3 HOME=/nonexistent \
+        env -u MAKEFLAGS RPM_BUILD_NCPUS=3 HOME="$PWD/nobody" \
         make -s -C "$TREE" BUILD="$PWD/two/a_longer_name" \
         RPM_FLAGS='--without check' rpm) || atf_fail "two"
     atf_check cmp one/rpm/*.src.rpm two/a_longer_name/rpm/*.src.rpm
@@ -421,6 +421,8 @@ python_packages() {
     printf '%s\n' '#!/bin/sh' 'echo qvm-remote 1.4.0' >py/program
     printf '%s\n' '[Service]' 'ExecStart=/usr/bin/qvm-remote-dom0' \
         '[Install]' 'WantedBy=multi-user.target' >py/unit
+    printf '%s\n' '[Timer]' 'OnBootSec=30s' \
+        '[Install]' 'WantedBy=timers.target' >py/timer
     printf '%s\n' '# VMs authorized to submit commands to dom0.' \
         '#QVM_REMOTE_VMS=' >py/conf
     cat >python.spec <<END
@@ -436,6 +438,7 @@ Summary: The same, of old
 %description dom0
 %package webui-dom0
 Summary: The same, of old
+Requires: qvm-remote-dom0 >= 1.1.0
 %description webui-dom0
 %install
 install -D -m 0755 $PWD/py/program %{buildroot}/usr/bin/qvm-remote
@@ -443,12 +446,22 @@ install -D -m 0755 $PWD/py/program %{buildroot}/usr/bin/qvm-remote-dom0
 install -D -m 0755 $PWD/py/program %{buildroot}/usr/bin/qubes-global-admin-web
 install -D -m 0644 $PWD/py/conf %{buildroot}/etc/qubes/remote.conf
 install -D -m 0644 $PWD/py/unit %{buildroot}/etc/systemd/system/qvm-remote-dom0.service
+install -D -m 0644 $PWD/py/unit %{buildroot}/etc/systemd/system/qubes-global-admin-web.service
+install -D -m 0644 $PWD/py/timer %{buildroot}/etc/systemd/system/qubes-admin-watchdog.timer
 %post dom0
 %systemd_post qvm-remote-dom0.service
 %preun dom0
 %systemd_preun qvm-remote-dom0.service
 %postun dom0
 %systemd_postun_with_restart qvm-remote-dom0.service
+%post webui-dom0
+%systemd_post qubes-global-admin-web.service
+%systemd_post qubes-admin-watchdog.timer
+%preun webui-dom0
+%systemd_preun qubes-global-admin-web.service
+%systemd_preun qubes-admin-watchdog.timer
+%postun webui-dom0
+%systemd_postun_with_restart qubes-global-admin-web.service
 %files
 /usr/bin/qvm-remote
 %files dom0
@@ -457,6 +470,8 @@ install -D -m 0644 $PWD/py/unit %{buildroot}/etc/systemd/system/qvm-remote-dom0.
 /etc/systemd/system/qvm-remote-dom0.service
 %files webui-dom0
 /usr/bin/qubes-global-admin-web
+/etc/systemd/system/qubes-global-admin-web.service
+/etc/systemd/system/qubes-admin-watchdog.timer
 END
     rpmbuild -bb --quiet --load="$TREE/rpm/macros" \
         --define "_topdir $PWD/py" --define "_tmppath $PWD" \
@@ -479,6 +494,75 @@ upgrade() {
 
 says() {
     atf_check -o match:"^qvm-remote: $1" cat said
+}
+
+enable_panel() {
+    systemctl -q --root="$root" enable qubes-admin-watchdog.timer \
+        qubes-global-admin-web.service 2>/dev/null || atf_fail "not enabled"
+}
+
+# panel_says UNIT TARGET [FILE]: where it was enabled, and whether its file is left.
+panel_says() {
+    echo "the Python program's $1 .*: systemctl stop $1, rm${3:+ $3}" \
+        "/etc/systemd/system/$2.wants/$1, then systemctl daemon-reload"
+}
+
+no_panel() {
+    atf_check -o empty find "$root" -name 'qubes-admin-watchdog*' -o \
+        -name 'qubes-global-admin*'
+}
+
+rpm_test the_web_panel_goes_and_does_not_come_back
+the_web_panel_goes_and_does_not_come_back_body() {
+    build_packages
+    make_root
+    python_packages
+    enable_panel
+    in_root -U "$(rpm_file dom0)" >said 2>&1 || atf_fail "$(tail -n 1 said)"
+    atf_check -o not-match:'^qvm-remote: .*(panel|watchdog)' cat said
+    atf_check -o inline:"qvm-remote 1.4.0\nqvm-remote-dom0 $(cat "$TREE/version")\n" \
+        installed
+    no_panel
+    # Nor beside it, whoever installs it; --nodeps would not ask.
+    # shellcheck disable=SC2086 # nothing or an option
+    SYSTEMD_OFFLINE=1 rpm --root "$root" $force -i \
+        py/RPMS/noarch/qvm-remote-webui-dom0-*.rpm >said 2>&1 &&
+        atf_fail "it was installed"
+    atf_check -o match:'qvm-remote-webui-dom0 < 2.0.0 is obsoleted by .*qvm-remote-dom0-2' \
+        cat said
+    no_panel
+}
+
+# As its script leaves it, without a package: FILE and link, or a link alone.
+atf_test_case what_is_left_of_the_web_panel_is_said
+what_is_left_of_the_web_panel_is_said_head() {
+    atf_set require.user root
+}
+what_is_left_of_the_web_panel_is_said_body() {
+    make_root
+    cp "$TREE/package/upgrade.sh" "$root"
+    units=/etc/systemd/system
+    mkdir -p "$root$units"
+    atf_check chroot "$root" sh /upgrade.sh
+    echo '[Timer]' >"$root$units/qubes-admin-watchdog.timer"
+    chroot "$root" sh /upgrade.sh >said
+    says "the Python program's qubes-admin-watchdog.timer starts the daemon .*, rm $units/qubes-admin-watchdog.timer, then"
+    mkdir "$root$units/timers.target.wants" "$root$units/multi-user.target.wants"
+    ln -s $units/qubes-admin-watchdog.timer "$root$units/timers.target.wants"
+    ln -s $units/qubes-global-admin-web.service \
+        "$root$units/multi-user.target.wants"
+    printf '%s\n' 'import time' 'time.sleep(600)' >qubes-global-admin-web
+    python3 "$PWD/qubes-global-admin-web" &
+    python=$!
+    # shellcheck disable=SC2016 # the inner shell's
+    unshare -m sh -c 'mount --bind /proc "$1/proc" &&
+        exec chroot "$1" sh /upgrade.sh' sh "$root" >said
+    kill $python
+    says "the Python program's web panel runs, as process $python, and does"
+    says "$(panel_says qubes-admin-watchdog.timer timers.target \
+        $units/qubes-admin-watchdog.timer)"
+    says "$(panel_says qubes-global-admin-web.service multi-user.target)"
+    atf_check_equal 2 "$(grep -c 'systemctl daemon-reload$' said)"
 }
 
 rpm_test an_upgrade_corrects_what_the_python_program_left
@@ -507,6 +591,7 @@ an_upgrade_corrects_what_the_python_program_left_body() {
     ln "$root/etc/other" "$root$dir/hard.key"
     (cd "$root/etc/qubes" && sha256sum remote.conf remote.d/*.key) >before
     systemctl -q --root="$root" enable qvm-remote-dom0.service 2>/dev/null
+    enable_panel
     upgrade
     for what in "/etc/qubes/remote.conf was 0664 root:qubes, is 0600 root:root" \
         "$dir was 0755 root:root, is 0700 root:root now" \
@@ -517,7 +602,9 @@ an_upgrade_corrects_what_the_python_program_left_body() {
         "$dir has a key whose name is no VM's" \
         "$dir/joes.key is 0600 UNKNOWN:root, and stays so: the daemon refuses" \
         "$dir/link.key is no plain file" "$dir/hard.key is no plain file" \
-        "the service is enabled, by whoever did so before"; do
+        "the service is enabled, by whoever did so before" \
+        "$(panel_says qubes-admin-watchdog.timer timers.target)" \
+        "$(panel_says qubes-global-admin-web.service multi-user.target)"; do
         says "$what"
     done
     is 600 root /etc/qubes/remote.conf
@@ -700,6 +787,7 @@ packages_take_the_place_of_older_ones_body() {
             "[%{=NAME} %{${what}S} %{${what}VERSION}\n]" qvm-remote.spec
     done
     for line in 'qvm-remote-dom0 qubes-remote-dom0 1.0.0' \
+        'qvm-remote-dom0 qvm-remote-webui-dom0 2.0.0' \
         'qvm-remote-vm qubes-remote 1.0.0' 'qvm-remote-vm qvm-remote 2.0.0'; do
         atf_check -o ignore grep -x "$line" OBSOLETE
     done
@@ -751,6 +839,7 @@ the_source_has_nothing_that_was_put_beside_it_body() {
 atf_init_test_cases() {
     for name in $RPM_TESTS $BED_TESTS the_check_knows_all_users \
         the_source_has_nothing_that_was_put_beside_it \
+        what_is_left_of_the_web_panel_is_said \
         packages_take_the_place_of_older_ones \
         only_the_known_source_of_bearssl_is_built; do
         atf_add_test_case "$name"
