@@ -35,13 +35,13 @@ not_ours() {
         echo "its uid is $2"
     elif ! is_system "$3"; then
         echo "its gid is $3"
-    elif is_shared "$1" "$2"; then
+    elif is_shared "$1" "$2" /etc/passwd; then
         echo "its uid is another's too"
     elif [ "${5%/nologin}" = "$5" ]; then
         echo "its shell is $5"
     elif [ -e "$4" ]; then
         echo "its home $4 exists"
-    elif in_qubes "$1" "$3"; then
+    elif in_qubes "$1"; then
         echo "it is in group qubes"
     fi
 }
@@ -54,17 +54,17 @@ is_system() {
     esac
 }
 
+# is_shared NAME ID FILE: whether another name has it too.
 is_shared() {
-    while IFS=: read -r other _ uid _; do
-        [ "$uid" != "$2" ] || [ "$other" = "$1" ] || return 0
-    done </etc/passwd
+    while IFS=: read -r other _ id _ || [ -n "$other" ]; do
+        [ "$id" != "$2" ] || [ "$other" = "$1" ] || return 0
+    done <"$3"
     return 1
 }
 
 in_qubes() {
-    while IFS=: read -r group _ gid members; do
+    while IFS=: read -r group _ _ members || [ -n "$group" ]; do
         [ "$group" = qubes ] || continue
-        [ "$gid" != "$2" ] || return 0
         case ,$members, in *,"$1",*) return 0 ;; esac
     done </etc/group
     return 1
@@ -80,25 +80,40 @@ is_our_name() {
 
 check_users() {
     [ -r /etc/passwd ] && [ -r /etc/group ] || return 0
-    while IFS=: read -r name _ uid gid _ home shell; do
+    while IFS=: read -r name _ uid gid _ home shell || [ -n "$name" ]; do
         is_our_name "$name" || continue
         why=$(not_ours "$name" "$uid" "$gid" "$home" "$shell")
         [ -z "$why" ] || refuse "the user $name is somebody else's ($why);\
  rename it and its group (usermod -l, groupmod -n) or remove both"
+        ! is_shared "$name" "$gid" /etc/group || refuse "the user $name has\
+ another's group; give it one of its name (groupadd -r, usermod -g)"
     done </etc/passwd
-    while IFS=: read -r name _ gid _; do
+    while IFS=: read -r name _ gid _ || [ -n "$name" ]; do
         is_our_name "$name" || continue
         has_group "$name" "$gid" || refuse "the group $name is somebody else's;\
  rename it (groupmod -n) or remove it"
+        other=$(other_with "$name" "$gid")
+        [ -z "$other" ] || refuse "the group $name is $other's too; give $other\
+ another (usermod -g)"
     done </etc/group
 }
 
 # has_group NAME GID: whether it is the first group of the user NAME.
 has_group() {
-    while IFS=: read -r user _ _ first _; do
+    while IFS=: read -r user _ _ first _ || [ -n "$user" ]; do
         [ "$user:$first" != "$1:$2" ] || return 0
     done </etc/passwd
     return 1
+}
+
+# other_with NAME GID: a user of another name that has it as first group.
+other_with() {
+    while IFS=: read -r user _ _ first _ || [ -n "$user" ]; do
+        [ "$first" != "$2" ] || [ "$user" = "$1" ] || {
+            echo "$user"
+            return
+        }
+    done </etc/passwd
 }
 
 # A package manager would follow a link, and put its folder in a file's place.

@@ -341,7 +341,10 @@ what_cannot_work_is_refused_and_nothing_unpacked_body() {
         cp passwd "$root/etc/passwd"
     done
     cp group "$root/etc/group"
-    echo 'qvm-remote-log:x:1001:joe' >>"$root/etc/group"
+    printf qvm-remote-key:x:1000:1000::/home/j:/bin/bash >>"$root/etc/passwd"
+    refused "the user qvm-remote-key is somebody else's"
+    cp passwd "$root/etc/passwd"
+    printf qvm-remote-log:x:1001:joe >>"$root/etc/group"
     refused "the group qvm-remote-log is somebody else's"
     cp group "$root/etc/group"
     echo mine >"$root/etc/qubes/remote.d"

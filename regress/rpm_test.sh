@@ -344,7 +344,6 @@ what_cannot_work_is_refused_whole_body() {
         qvm-remote-log:x:0:0::/nonexistent:/usr/sbin/nologin \
         qvm-remote-poll:x:990:990::/nonexistent:/bin/sh \
         qvm-remote-web:x:990:990::/usr:/usr/sbin/nologin \
-        qvm-remote-key:x:990:98::/nonexistent:/usr/sbin/nologin \
         qvm-remote-log:x:990:990::/nonexistent:/usr/sbin/nologin \
         qvm-remote-key:x:990:0::/nonexistent:/usr/sbin/nologin \
         qvm-remote-key:x:991:991::/nonexistent:/usr/sbin/nologin; do
@@ -374,6 +373,53 @@ what_cannot_work_is_refused_whole_body() {
     # The kernel as it is, and nobody of our names.
     make_root
     installed_with filesystems version || atf_fail "$(tail -n 1 said)"
+}
+
+# check_says WHY: of users and groups as they are in files of these names.
+check_says() {
+    cp passwd group "$root/etc"
+    atf_check -s exit:1 -e match:"^qvm-remote: not installed: $1" \
+        chroot "$root" sh /check.sh
+}
+
+atf_test_case users_and_groups_are_ours_whole
+users_and_groups_are_ours_whole_head() {
+    atf_set require.user root
+}
+users_and_groups_are_ours_whole_body() {
+    make_root
+    cp "$TREE/package/check.sh" "$root"
+    ours=qvm-remote-key:x:990:990::/nonexistent:/usr/sbin/nologin
+    printf '%s\n' root:x:0:0:root:/root:/bin/sh $ours >good.passwd
+    printf '%s\n' root:x:0: qvm-remote-key:x:990: >good.group
+    cp good.passwd passwd
+    cp good.group group
+    cp passwd group "$root/etc"
+    atf_check chroot "$root" sh /check.sh
+    # A last line needs no end, in either file, for whatever is looked up.
+    printf qvm-remote-log:x:1000:1000::/home/j:/bin/bash >>passwd
+    check_says "the user qvm-remote-log is somebody else's .its uid is 1000.; rename"
+    cp good.passwd passwd
+    printf joe:x:990:1000::/home/joe:/bin/sh >>passwd
+    check_says "the user qvm-remote-key is somebody else's .its uid is another's too."
+    cp good.passwd passwd
+    printf qubes:x:98:user,qvm-remote-key >>group
+    check_says "the user qvm-remote-key is somebody else's .it is in group qubes."
+    cp good.group group
+    printf qvm-remote-log:x:1001:joe >>group
+    check_says "the group qvm-remote-log is somebody else's; rename it"
+    # One's first group is one's own, and nobody else's.
+    echo root:x:0: >group
+    printf games:x:990: >>group
+    check_says "the user qvm-remote-key has another's group; give it one"
+    cp good.group group
+    printf joe:x:1000:990::/home/joe:/bin/sh >>passwd
+    check_says "the group qvm-remote-key is joe's too; give joe another"
+    # The user alone, last: a package makes no other.
+    printf '%s' root:x:0:0:root:/root:/bin/sh "
+$ours" >passwd
+    cp passwd group "$root/etc"
+    atf_check chroot "$root" sh /check.sh
 }
 
 # package NAME VERSION LINE...: one that has nothing but what the lines say.
@@ -840,6 +886,7 @@ atf_init_test_cases() {
     for name in $RPM_TESTS $BED_TESTS the_check_knows_all_users \
         the_source_has_nothing_that_was_put_beside_it \
         what_is_left_of_the_web_panel_is_said \
+        users_and_groups_are_ours_whole \
         packages_take_the_place_of_older_ones \
         only_the_known_source_of_bearssl_is_built; do
         atf_add_test_case "$name"
