@@ -558,6 +558,22 @@ no_panel() {
         -name 'qubes-global-admin*'
 }
 
+rpm_test what_was_not_changed_is_not_said
+what_was_not_changed_is_not_said_body() {
+    build_packages
+    make_root
+    mkdir -p "$root/etc/qubes"
+    mkdir -m 755 "$root/etc/qubes/remote.d"
+    # shellcheck disable=SC2016 # the inner shell's
+    unshare -m sh -c 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" &&
+        exec "$@"' "$root/etc/qubes/remote.d" env SYSTEMD_OFFLINE=1 rpm \
+        --root "$root" $force --nodeps -i "$(rpm_file dom0)" >said 2>&1 &&
+        atf_fail "it was installed"
+    atf_check -o match:'Read-only file system' -o not-match:'root:root now' \
+        cat said
+    is 755 root /etc/qubes/remote.d
+}
+
 rpm_test the_web_panel_goes_and_does_not_come_back
 the_web_panel_goes_and_does_not_come_back_body() {
     build_packages
