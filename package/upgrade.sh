@@ -87,8 +87,10 @@ propose() {
         fi
         say "$to is new"
     fi
-    say "$1 has a key and no policy, and is not served; to serve it, read" \
-        "$to and mv it to $dir/$1.conf"
+    how="read $to and mv it to $dir/$1.conf"
+    [ -f "$to" ] && [ ! -L "$to" ] ||
+        how="write $dir/$1.conf, for $to is no plain file"
+    say "$1 has a key and no policy, and is not served; to serve it, $how"
 }
 
 keys() {

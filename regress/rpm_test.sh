@@ -595,6 +595,25 @@ the_web_panel_goes_and_does_not_come_back_body() {
     no_panel
 }
 
+atf_test_case a_proposal_that_is_no_file_is_not_to_be_moved
+a_proposal_that_is_no_file_is_not_to_be_moved_head() {
+    atf_set require.user root
+}
+a_proposal_that_is_no_file_is_not_to_be_moved_body() {
+    make_root
+    cp "$TREE/package/upgrade.sh" "$root"
+    dir=/etc/qubes/remote.d
+    mkdir -p "$root$dir/work.conf.proposed"
+    (umask 077 && other_key | tee "$root$dir/work.key" >"$root$dir/other.key")
+    chmod 700 "$root$dir"
+    ln -s /etc/passwd "$root$dir/other.conf.proposed"
+    chroot "$root" sh /upgrade.sh >said
+    for vm in work other; do
+        says "$vm has a key .* not served; to serve it, write $dir/$vm.conf, for $dir/$vm.conf.proposed is no plain file"
+    done
+    atf_check_equal 2 "$(wc -l <said)"
+}
+
 # As its script leaves it, without a package: FILE and link, or a link alone.
 atf_test_case what_is_left_of_the_web_panel_is_said
 what_is_left_of_the_web_panel_is_said_head() {
@@ -902,6 +921,7 @@ atf_init_test_cases() {
     for name in $RPM_TESTS $BED_TESTS the_check_knows_all_users \
         the_source_has_nothing_that_was_put_beside_it \
         what_is_left_of_the_web_panel_is_said \
+        a_proposal_that_is_no_file_is_not_to_be_moved \
         users_and_groups_are_ours_whole \
         packages_take_the_place_of_older_ones \
         only_the_known_source_of_bearssl_is_built; do
