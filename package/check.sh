@@ -6,6 +6,9 @@
 #
 # There may be nothing but sh here: no program is called.
 
+# dpkg says so where it installs for another machine, and does not go there.
+root=${DPKG_ROOT:-}
+
 refuse() {
     echo "qvm-remote: not installed: $1" >&2
     exit 1
@@ -21,7 +24,7 @@ is_in() {
 
 # A root that is made for another machine may have no /proc, and no say.
 check_kernel() {
-    [ -e /proc/self/status ] || return 0
+    [ -z "$root" ] && [ -e /proc/self/status ] || return 0
     actions=/proc/sys/kernel/seccomp/actions_avail
     { [ -r $actions ] && is_in kill_process $actions; } || refuse "this kernel has no seccomp\
  filter; boot one with CONFIG_SECCOMP_FILTER=y"
@@ -35,11 +38,11 @@ not_ours() {
         echo "its uid is $2"
     elif ! is_system "$3"; then
         echo "its gid is $3"
-    elif is_shared "$1" "$2" /etc/passwd; then
+    elif is_shared "$1" "$2" "$root/etc/passwd"; then
         echo "its uid is another's too"
     elif [ "${5%/nologin}" = "$5" ]; then
         echo "its shell is $5"
-    elif [ -e "$4" ]; then
+    elif [ -e "$root$4" ]; then
         echo "its home $4 exists"
     elif in_qubes "$1"; then
         echo "it is in group qubes"
@@ -66,7 +69,7 @@ in_qubes() {
     while IFS=: read -r group _ _ members || [ -n "$group" ]; do
         [ "$group" = qubes ] || continue
         case ,$members, in *,"$1",*) return 0 ;; esac
-    done </etc/group
+    done <"$root/etc/group"
     return 1
 }
 
@@ -79,15 +82,15 @@ is_our_name() {
 }
 
 check_users() {
-    [ -r /etc/passwd ] && [ -r /etc/group ] || return 0
+    [ -r "$root/etc/passwd" ] && [ -r "$root/etc/group" ] || return 0
     while IFS=: read -r name _ uid gid _ home shell || [ -n "$name" ]; do
         is_our_name "$name" || continue
         why=$(not_ours "$name" "$uid" "$gid" "$home" "$shell")
         [ -z "$why" ] || refuse "the user $name is somebody else's ($why);\
  rename it and its group (usermod -l, groupmod -n) or remove both"
-        ! is_shared "$name" "$gid" /etc/group || refuse "the user $name has\
+        ! is_shared "$name" "$gid" "$root/etc/group" || refuse "the user $name has\
  another's group; give it one of its name (groupadd -r, usermod -g)"
-    done </etc/passwd
+    done <"$root/etc/passwd"
     while IFS=: read -r name _ gid _ || [ -n "$name" ]; do
         is_our_name "$name" || continue
         has_group "$name" "$gid" || refuse "the group $name is somebody else's;\
@@ -95,14 +98,14 @@ check_users() {
         other=$(other_with "$name" "$gid")
         [ -z "$other" ] || refuse "the group $name is $other's too; give $other\
  another (usermod -g)"
-    done </etc/group
+    done <"$root/etc/group"
 }
 
 # has_group NAME GID: whether it is the first group of the user NAME.
 has_group() {
     while IFS=: read -r user _ _ first _ || [ -n "$user" ]; do
         [ "$user:$first" != "$1:$2" ] || return 0
-    done </etc/passwd
+    done <"$root/etc/passwd"
     return 1
 }
 
@@ -113,13 +116,13 @@ other_with() {
             echo "$user"
             return
         }
-    done </etc/passwd
+    done <"$root/etc/passwd"
 }
 
 # A package manager would follow a link, and put its folder in a file's place.
 check_folder() {
-    keys=/etc/qubes/remote.d
-    [ ! -L $keys ] && { [ -d $keys ] || [ ! -e $keys ]; } ||
+    keys=$root/etc/qubes/remote.d
+    [ ! -L "$keys" ] && { [ -d "$keys" ] || [ ! -e "$keys" ]; } ||
         refuse "$keys is a file or a link; put the folder itself in its place, or\
  nothing"
 }

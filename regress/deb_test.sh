@@ -266,6 +266,33 @@ an_upgrade_corrects_and_proposes_and_accepts_nothing_body() {
     atf_check -s exit:1 -o inline:'disabled\n' is_enabled qvm-remote-dom0.service
 }
 
+deb_test another_machine_s_root_is_changed_and_this_one_is_not
+another_machine_s_root_is_changed_and_this_one_is_not_body() {
+    built deb
+    make_debian
+    foreign=qvm-remote-key:x:1000:1000::/home/j:/bin/bash
+    (grep -v ^qvm-remote-key: /etc/passwd && echo $foreign) >passwd
+    mkdir -p libexec/qvm-remote
+    printf '#!/bin/sh\necho >%s/ran\n' "$PWD" >libexec/qvm-remote/upgrade
+    chmod 755 libexec/qvm-remote/upgrade
+    cp "$root/etc/passwd" good
+    echo $foreign >>"$root/etc/passwd"
+    ! chrootless >said 2>&1 || atf_fail "installed"
+    atf_check -o match:'not installed: the user qvm-remote-key is' cat said
+    cp good "$root/etc/passwd"
+    chrootless >said 2>&1 || atf_fail "$(tail -n 1 said)"
+    atf_check_equal installed "$(state_of qvm-remote-dom0)"
+    atf_check test ! -e ran
+}
+
+# With this machine's passwd and libexec from here.
+chrootless() {
+    unshare -m sh -c 'mount --bind passwd /etc/passwd &&
+        mount --bind libexec /usr/libexec && exec "$@"' sh \
+        dpkg --root="$root" --log=/dev/null --force-depends \
+        --force-script-chrootless -i "$(binaries | grep -e -remote-dom0_)"
+}
+
 contents_are_kept() {
     (cd "$root/etc/qubes" && sha256sum --quiet -c) <sums ||
         atf_fail "changed"
