@@ -116,7 +116,7 @@ check 1 the_machine_is_as_dom0_is
 the_machine_is_as_dom0_is_body() {
     atf_check -o inline:'systemd\n' cat /proc/1/comm
     atf_check -o inline:'cgroup2fs\n' stat -f -c %T /sys/fs/cgroup
-    for controller in memory pids; do
+    for controller in cpuset cpu io memory pids; do
         atf_check -o match:"\\b$controller\\b" \
             cat /sys/fs/cgroup/cgroup.controllers
     done
