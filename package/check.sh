@@ -42,7 +42,7 @@ not_ours() {
         echo "its uid is another's too"
     elif [ "${5%/nologin}" = "$5" ]; then
         echo "its shell is $5"
-    elif [ -e "$root$4" ]; then
+    elif [ "$4" != /nonexistent ] && [ -e "$root$4" ]; then
         echo "its home $4 exists"
     elif in_qubes "$1"; then
         echo "it is in group qubes"

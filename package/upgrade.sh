@@ -111,12 +111,13 @@ keys() {
 python_programs() {
     for process in /proc/[0-9]*; do
         words=$( (tr '\0' ' ' <"$process/cmdline") 2>/dev/null)
-        case $words in
-        *python*/qvm-remote-dom0' '*)
+        first=${words%% *}
+        case ${first##*/}' '${words#* } in
+        python*/qvm-remote-dom0' '*)
             say "the Python daemon runs, as process ${process##*/}, and serves" \
                 "by its own rules: systemctl stop qvm-remote-dom0, or kill it"
             ;;
-        *python*/qubes-global-admin-web' '*)
+        python*/qubes-global-admin-web' '*)
             say "the Python program's web panel runs, as process" \
                 "${process##*/}, and does as root what its page asks for:" \
                 "systemctl stop qubes-global-admin-web, or kill it"
@@ -141,7 +142,6 @@ units() {
     wants=/etc/systemd/system/multi-user.target.wants/qvm-remote-dom0.service
     [ ! -L "$wants" ] || say "the service is enabled, by whoever did so before:" \
         "systemctl disable qvm-remote-dom0 if it is not to start by itself"
-    panel_unit qubes-admin-watchdog.timer "starts the daemon whenever it is down"
     panel_unit qubes-global-admin-web.service \
         "is a web panel that does as root what its page asks for"
 }
@@ -166,6 +166,8 @@ elif [ -d "$dir" ]; then
     # First: from then on nobody else changes what is in it.
     ! only_root 0700 "$dir" || keys
 fi
+# Before what it starts again.
+panel_unit qubes-admin-watchdog.timer "starts the daemon whenever it is down"
 python_programs
 units
 exit 0

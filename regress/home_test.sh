@@ -111,23 +111,30 @@ what_is_no_home_keeps_its_folders_body() {
 
 atf_test_case a_newer_one_stays
 a_newer_one_stays_body() {
-    mkdir -p "$home/.local/bin"
-    printf '#!/bin/sh\necho "qvm-remote 9.0.0 (protocol 3)"\n' \
-        >"$home/.local/bin/qvm-remote"
-    chmod 755 "$home/.local/bin/qvm-remote"
-    atf_check -s exit:2 -e match:'^qvm-remote: not installed: .*/qvm-remote is '\
-'9.0.0 and newer than [0-9.]*; to go back, remove it first$' \
-        make_in_home install-vm
-    atf_check -o inline:'./.local/bin/qvm-remote\n' \
-        sh -c 'cd "$1" && find . -type f' sh "$home"
-    mkdir -p root/usr
-    ln -s "$home/.local/bin" root/usr/bin
-    for target in install-dom0 install-webui; do
-        atf_check -s exit:2 -e match:'is 9.0.0 and newer than' \
-            make_in_home $target DESTDIR="$PWD/root" PREFIX=/usr
+    bin=$home/.local/bin
+    mkdir -p "$bin"
+    # One of ours: the Python program is not asked, for it would tidy up.
+    for program in qvm-remote qvm-remote-dom0 qvm-remote-webui; do
+        printf '#!/bin/sh\ntouch %s/ran\necho "x 9.0.0"\n' "$home" \
+            >"$bin/$program"
+        chmod 755 "$bin/$program"
+        make_in_home not-newer-$program || atf_fail "$program, a script"
     done
-    atf_check -o inline:'bin\n' ls root/usr
-    atf_check -o match:9.0.0 "$home/.local/bin/qvm-remote" --version
+    atf_check test ! -e "$home/ran"
+    echo 'int puts(const char *); int main(void)
+{ return puts("qvm-remote 9.0.0 (protocol 3)") < 0; }' |
+        gcc -x c -o newer - || atf_fail "gcc"
+    for target in vm dom0 webui; do
+        program=$bin/qvm-remote-$target
+        [ $target != vm ] || program=$bin/qvm-remote
+        cp newer "$program"
+        atf_check -s exit:2 -e match:"^qvm-remote: not installed: $program is \
+9.0.0 and newer than [0-9.]*; to go back, remove it first\$" \
+            make_in_home install-$target
+        atf_check cmp newer "$program"
+        rm "$program"
+    done
+    atf_check test ! -e "$home/.local/share" -a ! -e "$home/.local/lib"
 }
 
 atf_init_test_cases() {

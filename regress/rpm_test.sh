@@ -234,8 +234,9 @@ source_packages_of_two_folders_are_the_same_body() {
     export BEARSSL="$PWD/bearssl-0.6.tar.gz"
     RPM_BUILD_NCPUS=2 make_rpm -C "$TREE" BUILD="$PWD/one" || atf_fail "one"
     # By somebody else, who has other habits.
+    mkdir joe && echo '%packager Joe' >joe/.rpmmacros
     (umask 077 && unshare --user --map-user=65534 --map-group=65534 \
-        env -u MAKEFLAGS RPM_BUILD_NCPUS=3 HOME="$PWD/nobody" \
+        env -u MAKEFLAGS RPM_BUILD_NCPUS=3 HOME="$PWD/joe" \
         make -s -C "$TREE" BUILD="$PWD/two/a_longer_name" \
         RPM_FLAGS='--without check' rpm) || atf_fail "two"
     atf_check cmp one/rpm/*.src.rpm two/a_longer_name/rpm/*.src.rpm
@@ -635,11 +636,16 @@ what_is_left_of_the_web_panel_is_said_body() {
     printf '%s\n' 'import time' 'time.sleep(600)' >qubes-global-admin-web
     python3 "$PWD/qubes-global-admin-web" &
     python=$!
+    tail -f "$PWD/qubes-global-admin-web" python3 >/dev/null 2>&1 &
+    tail=$!
     # shellcheck disable=SC2016 # the inner shell's
     unshare -m sh -c 'mount --bind /proc "$1/proc" &&
         exec chroot "$1" sh /upgrade.sh' sh "$root" >said
-    kill $python
+    kill $python $tail
+    atf_check_equal 1 "$(grep -c 'web panel runs' said)"
     says "the Python program's web panel runs, as process $python, and does"
+    # What starts both again goes first.
+    atf_check -o match:watchdog.timer head -n 1 said
     says "$(panel_says qubes-admin-watchdog.timer timers.target \
         $units/qubes-admin-watchdog.timer)"
     says "$(panel_says qubes-global-admin-web.service multi-user.target)"

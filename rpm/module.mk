@@ -15,7 +15,7 @@ RPM_REPRO = --define 'use_source_date_epoch_as_buildtime 1' \
 # make's -j, and the owner and modes of its files.
 RPM_SOURCE = --nodeps --define '_topdir .' --define '_tmppath .' \
 	--define '_smp_mflags %{nil}' --define '_srcdefattr (0644,root,root)'
-RPM_BUILD = cd $(RPM) && SOURCE_DATE_EPOCH=$(RPM_EPOCH) rpmbuild $(RPM_FOREIGN) \
+RPM_BUILD = cd $(RPM) && HOME=$(RPM) SOURCE_DATE_EPOCH=$(RPM_EPOCH) rpmbuild $(RPM_FOREIGN) \
 	$(RPM_REPRO)
 RPM_CHANGELOG = * $(shell LC_ALL=C date -u -d @$(RPM_EPOCH) '+%a %b %d %Y') \
 	qvm-remote - $(VERSION)-$(shell cat rel)\n- CHANGES.md says what is new.
