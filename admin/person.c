@@ -77,7 +77,7 @@ append(int folder, const char *line, size_t len)
 	if (fd == -1)
 		return -1;
 	if (fstat(fd, &st) == -1 || fstat(folder, &of) == -1 ||
-	    !S_ISREG(st.st_mode) || st.st_size + (off_t)len > ACTS_MAX)
+	    !S_ISREG(st.st_mode) || st.st_size > ACTS_MAX - (off_t)len)
 		result = -1;
 	else if (st.st_nlink != 1)
 		result = 0;
@@ -128,7 +128,12 @@ person_did(enum act act, const char *vm, const char *fingerprint)
 	memcpy(a.fingerprint, fingerprint, strlen(fingerprint));
 	person(a.who, a.tty);
 	if (fd == -1) {
-		if (!leave(&a))
+		if (leave(&a)) {
+			/* One that has just started looks again when asked. */
+			fd = control_connect();
+			if (fd != -1)
+				close(fd);
+		} else
 			warn(NOT_IN_LOG ": no daemon answers, and %s/%s cannot "
 					"be written",
 			    PATH_LOG, ACTS_FILE);

@@ -115,7 +115,9 @@ who_has_changed_what_without_a_daemon_is_on_record_body() {
     before=$(date +%s)
     as alice revoke vm2
     as bob authorize vm2 <"$BED/vms/vm2/home/.qvm-remote/auth.key"
-    printf '\nnonsense' >>"$acts"
+    # Nonsense, a fingerprint that was cut, and what a power loss leaves.
+    printf '\n%b' nonsense '1 authorize vm2 mallory - 0382' '\0\0' \
+        '1 authorize vm2 mallory - -' >>"$acts"
     as carol disable
     cp "$acts" again
     atf_check "$regress/bed" start
@@ -126,16 +128,23 @@ who_has_changed_what_without_a_daemon_is_on_record_body() {
     atf_check test "$(newest revoke .done)" -ge "${before}000000"
     atf_check test "$(newest revoke .done)" -lt "$(newest authorize .done)"
     atf_check -o inline:'1\n' count_log '"event":"disable"'
-    atf_check grep -q 'acts: a line is left out' "$BED/daemon.log"
+    atf_check -o inline:'4\n' \
+        grep -c 'acts: a line is left out' "$BED/daemon.log"
+    atf_check -s exit:1 -o inline:'0\n' count_log mallory
     atf_check test ! -e "$acts" -a ! -e "$acts.taken"
     # Killed before it had removed what it had taken in: there twice.
     kill -9 "$(role_pid verifier)"
     wait_for '[ -z "$(bed_processes)" ]'
     bed_expect_crash
     install -m 0600 -o qvm-remote-key -g qvm-remote-key again "$acts.taken"
-    as dave enable --yes-i-know
+    # And before it had only one name.
+    ln "$acts.taken" "$acts"
     atf_check "$regress/bed" start
     atf_check -o inline:'2\n' count_log '"event":"disable"'
+    # Who was too late for that start is next when it is asked.
+    printf '\n%s000000 enable - dave - -\n' "$before" >again
+    install -m 0600 -o qvm-remote-key -g qvm-remote-key again "$acts"
+    atf_check -o ignore in_dom0 qvm-remote-dom0 status
     acted enable null null dave
     cat_log | jq -r 'select(.event == "disable") | .done' | sort -u >when
     atf_check -o inline:'1\n' grep -c . when

@@ -1,3 +1,4 @@
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "verifier/verifier.h"
@@ -24,6 +25,16 @@ person_ok(const char who[VM_NAME_MAX + 1], const char tty[VM_NAME_MAX + 1])
 	    imsg_text_ok(tty, VM_NAME_MAX + 1) && tty[0] != '\0');
 }
 
+/* "", or what fingerprints look like: a line may have been cut within one. */
+static bool
+fingerprint_ok(const char text[24], bool needed)
+{
+	size_t len = strspn(text, "0123456789abcdef");
+
+	return (text[len] == '\0' &&
+	    (len == FINGERPRINT_HEX || (len == 0 && !needed)));
+}
+
 /* enable and disable are about no VM, the others about one. */
 static bool
 is_whole(const struct msg_act *a)
@@ -34,7 +45,8 @@ is_whole(const struct msg_act *a)
 	    imsg_text_ok(a->vm, sizeof(a->vm)) && of_vm == (a->vm[0] != '\0') &&
 	    (!of_vm || vm_name_valid(a->vm, strlen(a->vm))) &&
 	    person_ok(a->who, a->tty) &&
-	    imsg_text_ok(a->fingerprint, sizeof(a->fingerprint)));
+	    imsg_text_ok(a->fingerprint, sizeof(a->fingerprint)) &&
+	    fingerprint_ok(a->fingerprint, of_vm && a->act != ACT_REVOKE));
 }
 
 /* done_us: when, where no daemon ran then; else 0. */
@@ -77,25 +89,41 @@ act_take(struct imsg *m, struct msg_answered *out)
 static int
 open_acts(const char *name)
 {
-	return (openat(folder, name,
-	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+	int fd, error;
+
+	fd = openat(folder, name,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	error = errno;
+	if (fd == -1 && error != ENOENT)
+		log_warn("log: %s: %s", name, strerror(error));
+	errno = error;
+	return (fd);
 }
 
 /*
  * Under its other name first: who adds a line sees by that name whether it
- * came too late.
+ * came too late.  A start that was killed may have left it both.
  */
 static int
 open_taken(void)
 {
-	int fd = open_acts(ACTS_TAKEN);
+	struct stat st;
+	int fd;
 
+	fd = open_acts(ACTS_TAKEN);
+	if (fd != -1 && fstat(fd, &st) == 0 && st.st_nlink > 1)
+		(void)unlinkat(folder, ACTS_FILE, 0);
 	if (fd != -1 || errno != ENOENT)
 		return (fd);
-	if (linkat(folder, ACTS_FILE, folder, ACTS_TAKEN, 0) == -1 ||
-	    unlinkat(folder, ACTS_FILE, 0) == -1)
+	fd = open_acts(ACTS_FILE);
+	if (fd == -1)
 		return (-1);
-	return (open_acts(ACTS_TAKEN));
+	if (linkat(folder, ACTS_FILE, folder, ACTS_TAKEN, 0) == 0 &&
+	    unlinkat(folder, ACTS_FILE, 0) == 0)
+		return (fd);
+	log_warn("log: %s: %s", ACTS_FILE, strerror(errno));
+	close(fd);
+	return (-1);
 }
 
 /* False: there was no room for all. */
@@ -122,25 +150,31 @@ record_lines(char *text)
 void
 acts_take(int log_folder)
 {
-	static char text[ACTS_MAX + 1];
-	ssize_t n = -1;
+	static char text[ACTS_MAX + 64 * ACT_MAX + 1]; /* for many at a time */
+	ssize_t i, n;
 	int fd;
 
 	folder = log_folder;
 	fd = open_taken();
-	if (fd == -1 && errno == ENOENT)
+	if (fd == -1)
 		return;
-	if (fd != -1) {
-		n = pread(fd, text, ACTS_MAX, 0);
-		close(fd);
-	}
-	if (n == -1) {
-		log_warn("log: %s: %s", ACTS_FILE, strerror(errno));
+	n = pread(fd, text, sizeof(text) - 1, 0);
+	if (n == -1)
+		log_warn("log: %s: %s", ACTS_TAKEN, strerror(errno));
+	close(fd);
+	if (n == -1)
 		return;
-	}
+	if ((size_t)n == sizeof(text) - 1)
+		log_warn("log: %s: too long: its end is left out", ACTS_TAKEN);
+	/* As a power loss leaves it: no line has one. */
+	for (i = 0; i < n; i++)
+		if (text[i] == '\0')
+			text[i] = '?';
 	text[n] = '\0';
 	taken = record_lines(text);
-	if (!taken)
+	if (taken)
+		journal_await();
+	else
 		log_warn("log: no room for what %s says: it stays for the "
 			 "next start",
 		    ACTS_TAKEN);
@@ -156,5 +190,12 @@ acts_committed(void)
 	if (unlinkat(folder, ACTS_TAKEN, 0) == -1)
 		log_warn("log: %s: %s", ACTS_TAKEN, strerror(errno));
 	else
+		acts_take(folder);
+}
+
+void
+acts_again(void)
+{
+	if (folder != -1 && !taken)
 		acts_take(folder);
 }

@@ -452,6 +452,7 @@ control_open(int fd)
 	channel_open(&control, fd, ROLE_VERIFIER, ROLE_CONTROL, ST_SERVING,
 	    "control socket");
 	timer_start(&deadline, CLOCK_BOOTTIME, DEADLINE_MS, overdue, NULL);
+	acts_again();
 }
 
 void

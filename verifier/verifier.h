@@ -556,6 +556,8 @@ bool act_take(struct imsg *, struct msg_answered *out);
 /* What was done while no daemon ran is recorded; and, on disk, forgotten. */
 void acts_take(int folder);
 void acts_committed(void);
+/* For who came too late for the start: once the daemon can be asked. */
+void acts_again(void);
 
 /* copy.c: the log as readers expect it */
 /* A file or journald's socket (COPY_*), from now on. */
