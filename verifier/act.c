@@ -175,9 +175,7 @@ acts_take(int log_folder)
 	if (taken)
 		journal_await();
 	else
-		log_warn("log: no room for what %s says: it stays for the "
-			 "next start",
-		    ACTS_TAKEN);
+		log_warn("log: no room for what %s says: it stays", ACTS_TAKEN);
 }
 
 /* What was added meanwhile, and was not too late, is taken in, too. */
